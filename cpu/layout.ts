@@ -1,0 +1,110 @@
+/**
+ * Linear layout of the machine's one `WebAssembly.Memory`.
+ *
+ * A physical address *is* a byte offset in that memory. The first `USER_RAM`
+ * bytes belong to the CPU and the kernel ("kernel memory" in the HIP) and can
+ * never be mapped by a guest; they are sparse, so unused parts cost nothing.
+ *
+ * ```
+ * 0x0000_0000  null guard page (never used)
+ * 0x0000_1000  current CPU state (STATE, one STATE_BYTES block)
+ * 0x0000_2000  CPU control words (CTL)
+ * 0x0000_3000  scratch buffers
+ * 0x0001_0000  software TLB
+ * 0x0010_0000  jump cache (guest PC -> compiled region)
+ * 0x0020_0000  decoded instruction records of the interpreter
+ * 0x0200_0000  kernel memory: saved CPU states and UTCB pages
+ * 0x0800_0000  RAM that guests can be given (USER_RAM)
+ * ```
+ */
+export const PAGE = 4096;
+export const PAGE_SHIFT = 12;
+
+/** Address of the state block that `Cpu.run` works on. A constant, so that translated code can bake it in. */
+export const STATE = 0x1000;
+export const CTL = 0x2000;
+export const SCRATCH = 0x3000;
+export const TLB = 0x1_0000;
+export const JUMP_CACHE = 0x10_0000;
+export const RECORDS = 0x20_0000;
+export const KERNEL_MEMORY = 0x200_0000;
+export const USER_RAM = 0x800_0000;
+
+/** First address that can never be mapped for user code (Hedron ABI 2.3). */
+export const USER_ADDR = 0x7fff_ffff_f000;
+
+// ---- offsets inside a state block -------------------------------------------------------------------------------
+
+/** GPR n (Intel numbering: 0 RAX, 1 RCX, 2 RDX, 3 RBX, 4 RSP, 5 RBP, 6 RSI, 7 RDI, 8..15 R8..R15): u64 at 8*n. */
+export const GPR = 0x000;
+/** u64: address of the next instruction to execute. */
+export const RIP = 0x080;
+export const FS_BASE = 0x088;
+export const GS_BASE = 0x090;
+
+// Arithmetic flags are kept apart so that producers only store and consumers only load (see docs/architecture.md):
+/** i64: ZF = (value == 0). */
+export const FLAG_Z = 0x098;
+/** i64: SF = (value < 0). */
+export const FLAG_S = 0x0a0;
+/** i32: PF = even parity of the low byte. */
+export const FLAG_P = 0x0a8;
+/** i32, 0 or 1. */
+export const FLAG_C = 0x0ac;
+/** i32, 0 or 1. */
+export const FLAG_O = 0x0b0;
+/** i32, 0 or 1. */
+export const FLAG_A = 0x0b4;
+/** i32, 0 or 1: direction flag. */
+export const FLAG_D = 0x0b8;
+/** u32: every other RFLAGS bit (TF, IF, IOPL, NT, RF, AC, ID ...) in its architectural position; bit 1 is always set. */
+export const FLAGS_OTHER = 0x0bc;
+/** u32: MXCSR. */
+export const MXCSR = 0x0c0;
+/** u16 control, u16 status (TOP in bits 11..13), u16 *full* tag word is not kept: u8 abridged tag (1 = valid), as FXSAVE. */
+export const X87_CW = 0x0c4;
+export const X87_SW = 0x0c6;
+export const X87_TAG = 0x0c8;
+/** u16 last opcode; u64 last instruction and data pointer. */
+export const X87_FOP = 0x0ca;
+export const X87_FIP = 0x0d0;
+export const X87_FDP = 0x0d8;
+/** u32 selectors as user code reads them. */
+export const SEG_CS = 0x0e0;
+export const SEG_SS = 0x0e4;
+export const SEG_DS = 0x0e8;
+export const SEG_ES = 0x0ec;
+export const SEG_FS = 0x0f0;
+export const SEG_GS = 0x0f4;
+/** XMM n: 16 bytes at XMM + 16*n. */
+export const XMM = 0x100;
+/** Upper half of YMM n: 16 bytes at YMM_HIGH + 16*n. */
+export const YMM_HIGH = 0x200;
+/** x87/MMX *physical* register n (not ST(n)): 80-bit value in 16 bytes at ST + 16*n; the MMX registers are their low 8 bytes. */
+export const ST = 0x300;
+export const STATE_BYTES = 0x400;
+
+// ---- control words (offsets from CTL) ----------------------------------------------------------------------------
+
+/** i32: back-edge polls left before translated code must return to the dispatcher. */
+export const CTL_BUDGET = CTL + 0x00;
+/** i32: why translated code returned (Exit). */
+export const CTL_EXIT = CTL + 0x04;
+/** i32: wasm call depth of translated guest calls. */
+export const CTL_DEPTH = CTL + 0x08;
+/** i32: id of the current address space (tags TLB and jump-cache entries). */
+export const CTL_SPACE = CTL + 0x0c;
+/** Pending exception: i32 vector, u32 error code, u64 address. */
+export const CTL_VECTOR = CTL + 0x10;
+export const CTL_ERROR = CTL + 0x14;
+export const CTL_ADDRESS = CTL + 0x18;
+
+/** RFLAGS bits, Intel SDM vol. 1, 3.4.3. */
+export const CF = 1 << 0, PF = 1 << 2, AF = 1 << 4, ZF = 1 << 6, SF = 1 << 7, TF = 1 << 8, IF = 1 << 9, DF = 1 << 10;
+export const OF = 1 << 11, IOPL = 3 << 12, NT = 1 << 14, RF = 1 << 16, AC = 1 << 18, ID = 1 << 21;
+
+/** Exception vectors, Intel SDM vol. 3, 6.3.1. */
+export const VEC = {
+  DE: 0, DB: 1, NMI: 2, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14, MF: 16, AC: 17,
+  MC: 18, XM: 19,
+} as const;

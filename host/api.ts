@@ -1,0 +1,73 @@
+/**
+ * What the machine needs from its host. Only `host/` and `main.ts` touch `Deno.*`; the core sees these interfaces.
+ * Failures are values: a negative Linux errno (for example -2, ENOENT), never an exception.
+ */
+export interface Host {
+  /** Monotonic nanoseconds, an exact integer below 2^53. */
+  now(): number;
+  /** Wall-clock nanoseconds since 1970 as [seconds, nanoseconds]. */
+  wallClock(): [number, number];
+  random(out: Uint8Array): void;
+  readonly stdin: HostInput;
+  readonly stdout: HostOutput;
+  readonly stderr: HostOutput;
+  /** Resolves at `now() >= deadline` (Infinity = never) or as soon as any host event (input, signal) has been signalled. */
+  idle(deadline: number): Promise<void>;
+}
+
+export interface HostInput {
+  /**
+   * Takes up to `into.length` bytes that have arrived. Returns their number, 0 at end of file, or undefined when nothing
+   * has arrived yet (reading ahead starts with the first call; `onReady` runs when there is something to take).
+   */
+  take(into: Uint8Array): number | undefined;
+  /** Called when `take` would no longer return undefined. Set by the driver of the console. */
+  onReady: (() => void) | undefined;
+  readonly isTerminal: boolean;
+}
+
+export interface HostOutput {
+  /** Writes all of `bytes`; returns their number or a negative errno (-32 EPIPE when the reader has gone). */
+  write(bytes: Uint8Array): number;
+  readonly isTerminal: boolean;
+  /** Terminal size in character cells; undefined when it is not a terminal. */
+  size(): { columns: number; rows: number } | undefined;
+}
+
+export interface HostStat {
+  kind: "file" | "directory" | "symlink" | "other";
+  /** st_mode permission bits; 0o755/0o644 where the host has none. */
+  mode: number;
+  size: number;
+  uid: number;
+  gid: number;
+  ino: number;
+  nlink: number;
+  /** Nanoseconds are dropped where the host does not have them. Seconds since 1970, fractional. */
+  atime: number;
+  mtime: number;
+  ctime: number;
+}
+
+/** One host directory that was granted to the guest. Paths are relative, with no "..", no leading slash, no symlink followed at any step. */
+export interface HostDirectory {
+  readonly writable: boolean;
+  /** lstat(). */
+  stat(path: string): HostStat | number;
+  list(path: string): string[] | number;
+  readlink(path: string): string | number;
+  /** Opens a regular file; a descriptor >= 0 or -errno. */
+  open(path: string, how: { write: boolean; create: boolean; exclusive: boolean; truncate: boolean; mode: number }): number;
+  read(fd: number, into: Uint8Array, offset: number): number;
+  write(fd: number, from: Uint8Array, offset: number): number;
+  truncate(fd: number, size: number): number;
+  sync(fd: number): number;
+  close(fd: number): void;
+  mkdir(path: string, mode: number): number;
+  remove(path: string, directory: boolean): number;
+  rename(from: string, to: string): number;
+  symlink(target: string, path: string): number;
+  link(from: string, to: string): number;
+  chmod(path: string, mode: number): number;
+  utime(path: string, atime: number, mtime: number): number;
+}

@@ -1,0 +1,60 @@
+/**
+ * Selectors and message numbers that roottask, personalities and processes agree on. Process-side numbers are the thesis runtime's
+ * (ABI reference 10.3); the rest is ours. Messages are UTCB words: word 0 = operation, then the arguments.
+ */
+
+/** Capability space of every process (ABI 10.3). */
+export const PROCESS = {
+  EXCEPTION_BASE: 0, STARTUP: 30, RECALL: 31, SELF_PD: 32, ALLOCATE: 35, STDOUT: 36, STDERR: 37, FS: 38, ECHO: 39, RAW_ECHO: 40,
+  FOREIGN_BASE: 50,
+  /** Virtual addresses (ABI 10.4). */
+  UTCB: 0x7fff_ffff_e000,
+  STACK_TOP: 0x7fff_ffff_e000,
+  STACK_PAGES: 512,
+} as const;
+
+/**
+ * Capability space of a host PD that roottask starts (linux, fs, ...). Roottask delegates these before `main` runs.
+ * Selectors from FREE on are the PD's own.
+ */
+export const HOST_PD = {
+  /** Its own PD capability, right to create objects. */
+  SELF_PD: 32,
+  /** Roottask's process service (see PROCESS_SERVICE). */
+  PROCESS: 40,
+  /** The file service's portals: 64 from here, one operation family each (see fs/). */
+  FS: 64,
+  /** The personality's spawn portal is created *by the personality* here; roottask gets it by delegation. */
+  SPAWN: 128,
+  /** Console: see CONSOLE. */
+  CONSOLE: 41,
+  /** Semaphore that roottask ups when console input has arrived. */
+  CONSOLE_SM: 42,
+  FREE: 0x1000,
+} as const;
+
+/** Operations of roottask's process service (portal HOST_PD.PROCESS). */
+export const PROCESS_SERVICE = {
+  /** () -> word 0 = pid, and six typed items delegating the new process's service portals (stdout, stderr, allocate, fs, echo, raw
+   * echo) into the caller's `del` window. The caller passes them on to the process at PROCESS.ALLOCATE.. . */
+  REGISTER: 1,
+  /** (pid, exit status as wait4 gives it): the process has ended. */
+  EXITED: 2,
+  /** () -> word 0 = physical = virtual address, word 1 = bytes of the pool of RAM that has been delegated to this PD at start. */
+  POOL: 3,
+} as const;
+
+/**
+ * Operations of a personality's spawn portal (HOST_PD.SPAWN), called by roottask.
+ * START: the data area holds word 0 = START, word 1 = byte length, then JSON of SpawnRequest in UTF-8 (at most 4000 bytes) or, for larger
+ * ones, word 2.. = address and length of the JSON in the personality's pool (word 1 = 0). Reply: word 0 = pid or -errno.
+ */
+export const SPAWN_SERVICE = { START: 1 } as const;
+export interface SpawnRequest {
+  path: string;
+  argv: string[];
+  env: string[];
+  cwd: string;
+  strace: boolean;
+  verbose: boolean;
+}

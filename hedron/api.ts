@@ -37,7 +37,22 @@ export interface HostEc {
   /** RAX[0] foreign, RAX[63:1] portal base. */
   createPd(sel: number, parent: number, crd: Crd, foreign?: { portalBase: number }): Status;
   /** `utcb`: virtual address, 0 = not mapped. `stack` is RSP of a guest EC. A host PD's own local ECs pass stack 0. */
-  createEc(sel: number, pd: number, opts: { global: boolean; cpu?: number; utcb: number; stack?: number; eventBase?: number }): Status;
+  createEc(
+    sel: number,
+    pd: number,
+    opts: {
+      global: boolean;
+      cpu?: number;
+      utcb: number;
+      stack?: number;
+      eventBase?: number;
+      /**
+       * Makes `pd` (fresh, no EC yet) a host PD whose first global EC runs this program: instead of a startup message, its first SC
+       * runs `main`. Capabilities and memory can be delegated to the PD before the SC is created.
+       */
+      program?: HostProgram;
+    },
+  ): Status;
   createSc(sel: number, pd: number, ec: number, priority: number, quantumUs: number): Status;
   /** `entry`: RIP in the EC's PD, or a function when the EC belongs to a host PD. */
   createPt(sel: number, pd: number, ec: number, mtd: number, entry: number | PortalHandler): Status;
@@ -142,4 +157,12 @@ export interface HostProgram {
   readonly name: string;
   /** Plain start-up code; a generator may block. */
   main(ec: HostEc): void | Coroutine;
+}
+
+/** What the code around a machine (boot, console driver) may do to it from outside. Implemented by `Machine`. */
+export interface MachineControl {
+  /** An interrupt: ups kernel semaphore NUM_CPU + gsi (ABI 2.1), which roottask can pull from the kernel PD. Wakes an idle machine. */
+  interrupt(gsi: number): void;
+  /** Ends `run()` at the next scheduling point. */
+  stop(): void;
 }

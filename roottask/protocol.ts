@@ -42,6 +42,25 @@ export const PROCESS_SERVICE = {
   EXITED: 2,
   /** () -> word 0 = physical = virtual address, word 1 = bytes of the pool of RAM that has been delegated to this PD at start. */
   POOL: 3,
+  /** () -> word 0 = seconds, word 1 = nanoseconds of the wall clock (since 1970) and word 2 = the TSC at that instant. */
+  WALL_CLOCK: 4,
+  /** (address, bytes): fills that memory (in the caller's pool) with entropy. -> word 0 = bytes or -errno. */
+  RANDOM: 5,
+} as const;
+
+/**
+ * Operations of the console portal (HOST_PD.CONSOLE). Addresses lie in the caller's pool (virtual = physical). Every reply's word 0 is a
+ * value >= 0 or a negative Linux errno.
+ */
+export const CONSOLE_SERVICE = {
+  /** (fd 1|2, address, bytes) -> bytes written, or -EPIPE when the reader has gone. Raw bytes, no prefix. */
+  WRITE: 1,
+  /** (address, bytes) -> bytes read, 0 at end of file, -EAGAIN (-11) when nothing has arrived; CONSOLE_SM is upped when something does. */
+  READ: 2,
+  /** (fd 0..2) -> word 0 = 1 when that stream is a terminal, else 0; words 1, 2 = columns, rows (0, 0 when it is not a terminal). */
+  INFO: 3,
+  /** (0 = line mode with echo by the host's terminal, 1 = raw) -> 0. */
+  MODE: 4,
 } as const;
 
 /**

@@ -1,9 +1,15 @@
+/** Handle of the client's root directory: always open, never to be closed. A `dir` for paths that are absolute anyway. */
+export const FS_ROOT = 0;
+
 /**
  * The file service as its clients see it. `fs/client.ts` implements it by IPC to the file service's portals;
  * the personality never sees the service's objects. A result >= 0 is a value, a negative one is a Linux errno.
  *
  * The service knows nodes (files, directories, links, devices) named by handles. File offsets, descriptor tables, O_APPEND
  * positions and working directories belong to the personality. Handles are counted: each must be closed once.
+ *
+ * Names are strings made from the guest's bytes as UTF-8; a byte b that is not part of valid UTF-8 is the lone surrogate U+DC00 + b
+ * (`fs/text.ts` has both directions), so that every byte sequence survives the round trip.
  */
 export interface FsClient {
   /**
@@ -41,7 +47,13 @@ export interface FsClient {
   chmod(dir: number, path: string, mode: number, follow: boolean): number;
   chown(dir: number, path: string, uid: number, gid: number, follow: boolean): number;
   /** Times in nanoseconds since 1970 as [seconds, nanoseconds]; undefined leaves one alone. */
-  utime(dir: number, path: string, atime: [number, number] | undefined, mtime: [number, number] | undefined, follow: boolean): number;
+  utime(
+    dir: number,
+    path: string,
+    atime: [number, number] | undefined,
+    mtime: [number, number] | undefined,
+    follow: boolean,
+  ): number;
   /** Absolute path of a handle within the client's root, or -ENOENT when it was removed. */
   pathOf(handle: number): string | number;
   statfs(handle: number, out: FsStatfs): number;

@@ -5,7 +5,18 @@
 
 /** Capability space of every process (ABI 10.3). */
 export const PROCESS = {
-  EXCEPTION_BASE: 0, STARTUP: 30, RECALL: 31, SELF_PD: 32, ALLOCATE: 35, STDOUT: 36, STDERR: 37, FS: 38, ECHO: 39, RAW_ECHO: 40,
+  EXCEPTION_BASE: 0,
+  STARTUP: 30,
+  RECALL: 31,
+  SELF_PD: 32,
+  ALLOCATE: 35,
+  STDOUT: 36,
+  STDERR: 37,
+  FS: 38,
+  ECHO: 39,
+  RAW_ECHO: 40,
+  /** Hedra's own: a hyperapp ends by calling it (docs/guest-runtime.md). */
+  EXIT: 41,
   FOREIGN_BASE: 50,
   /** Virtual addresses (ABI 10.4). */
   UTCB: 0x7fff_ffff_e000,

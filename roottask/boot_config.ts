@@ -1,0 +1,71 @@
+/**
+ * What `boot()` (roottask/boot.ts) is told: memory, what the guests may see of the host, and the programs to run. Types only.
+ */
+import type { Host, HostDirectory } from "../host/api.ts";
+import type { HostProgram } from "../hedron/api.ts";
+
+export type ProgramKind = "linux" | "hyperapp" | "auto";
+
+export interface ProgramSpec {
+  /** "auto": told apart by the ELF file (docs/guest-runtime.md, section 1). */
+  kind: ProgramKind;
+  /** Absolute path in the guest's file tree. */
+  path: string;
+  /** argv[0] included; ignored by hyperapps. */
+  argv: string[];
+  /** "KEY=value". The personality adds LINUX_UNDER_HEDRON=true. */
+  env: string[];
+  /** Absolute. */
+  cwd: string;
+  /** Name in prefixed output and messages; default: last component of `path`. */
+  name?: string;
+}
+
+/** Where the files of one mount come from. */
+export type FileSource =
+  | { kind: "memory" }
+  /** An uncompressed tar image (ustar, pax or GNU). Read-only by itself. */
+  | { kind: "tar"; bytes: Uint8Array }
+  /** Writable as far as the directory says so. */
+  | { kind: "host"; directory: HostDirectory }
+  /** A few single files, for example one program of the host made visible alone. `path` is relative to the mount. */
+  | { kind: "files"; files: { path: string; bytes: Uint8Array; mode: number }[] };
+
+export interface Mount {
+  /** Absolute guest path; "/" is the root and must come first. */
+  guest: string;
+  source: FileSource;
+  /** Puts a writable layer in guest memory over a source that cannot or must not be written. */
+  overlay: boolean;
+}
+
+export interface BootConfig {
+  /** RAM for guests, MiB; at least 16. It is reserved lazily by the host. */
+  memoryMiB: number;
+  host: Host;
+  /** The first one is the root. /dev is added by the file service. */
+  mounts: Mount[];
+  programs: ProgramSpec[];
+  /** Makes the Linux personality; absent = Linux programs cannot be started. Called once per boot. */
+  linux?: () => HostProgram;
+  /** Raw: bytes pass through. Prefixed: each line gets "[name pid] ", in colour when `colour`. */
+  output: { style: "raw" } | { style: "prefixed"; colour: boolean };
+  strace: boolean;
+  verbose: boolean;
+}
+
+/** How one program ended. */
+export interface ProgramResult {
+  spec: ProgramSpec;
+  /** -1 when it could not be started. */
+  pid: number;
+  /** Shell convention: exit code, 128 + signal, 126 cannot be executed, 127 not found. */
+  exitCode: number;
+  /** One line, when it could not be started or was killed by an exception. */
+  message?: string;
+}
+
+export interface BootResult {
+  /** In the order of `programs`. */
+  programs: ProgramResult[];
+}

@@ -1,0 +1,38 @@
+import type { CpuHooks, Ram } from "../api.ts";
+import type { Insn, MemOperand } from "../insn.ts";
+
+/**
+ * What a JavaScript helper of an instruction works on. All guest registers are in the state block at STATE (layout.ts) of `ram`; RIP there is
+ * this instruction's address while the helper runs and is advanced by the caller unless the helper calls `repeat`.
+ * Addresses are JavaScript numbers: canonical user addresses are exact; whatever is not canonical faults with #GP in `translate`.
+ */
+export interface HelperContext {
+  readonly ram: Ram;
+  readonly hooks: CpuHooks;
+  /** Effective linear address (segment base included, wrapped to 64 bits; an address >= 2^53 may be rounded and will fault). */
+  address(op: MemOperand): number;
+  /**
+   * Physical address of `va` for an access of `bytes` (at most up to the end of its page). Raises #PF / #GP when not allowed.
+   * For accesses that may cross a page use the load/store functions below.
+   */
+  translate(va: number, bytes: number, write: boolean): number;
+  /** Longest physically contiguous run from `va` with the right, at most `limit` bytes; 0 when `va` itself is not accessible (nothing raised). */
+  run(va: number, limit: number, write: boolean): number;
+  load8(va: number): number;
+  load16(va: number): number;
+  load32(va: number): number;
+  /** Checks [va, va+bytes) for the access, page by page, then copies; nothing is written when any byte faults. */
+  loadBytes(va: number, into: Uint8Array): void;
+  storeBytes(va: number, from: Uint8Array): void;
+  /** Guest memory was written by other means (through `ram` at a translated address): drop translated code made from it. */
+  codeWritten(pa: number, bytes: number): void;
+  /** Raises an exception at this instruction. Registers the helper has changed so far stay changed. */
+  raise(vector: number, errorCode: number, address?: number): never;
+  /** The instruction is not finished (REP with registers updated): run it again from its own RIP after a poll for interrupts. */
+  repeat(): void;
+  /** RFLAGS as one value, both ways. */
+  getFlags(): number;
+  setFlags(rflags: number): void;
+}
+
+export type Helper = (c: HelperContext, i: Insn) => void;

@@ -1,0 +1,3 @@
+import type { Semantic } from "../sem.ts";
+
+export const SYSTEM: Record<string, Semantic> = {};

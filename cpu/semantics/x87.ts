@@ -1,0 +1,3 @@
+import type { Semantic } from "../sem.ts";
+
+export const X87: Record<string, Semantic> = {};

@@ -1,0 +1,3 @@
+export function runDemo(_options: { verbose: boolean }): Promise<number> {
+  return Promise.resolve(0);
+}

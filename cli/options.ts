@@ -1,0 +1,146 @@
+import { EXIT, UserError } from "./errors.ts";
+
+/** How a guest program is to be started. */
+export type Kind = "linux" | "hyperapp";
+
+/** Options of `hedra run`, `ps` and `caps` as they stand on the command line. */
+export interface RawOptions {
+  root?: string;
+  mount: string[];
+  env: string[];
+  cwd?: string;
+  memory?: string;
+  kind?: string;
+  strace: boolean;
+  verbose: boolean;
+  json: boolean;
+}
+
+/** One option of the commands that run a program. The fast parser and commander are both fed from these rows. */
+export interface OptionRow {
+  readonly key: keyof RawOptions;
+  /** Name of the value in the help text; none for a switch. */
+  readonly value?: string;
+  /** May be given several times. */
+  readonly repeat?: true;
+  readonly help: string;
+  /** Commands that take this option; every one when absent. */
+  readonly only?: readonly string[];
+}
+
+export const OPTIONS: readonly OptionRow[] = [
+  {
+    key: "root",
+    value: "DIR|TAR[:rw]",
+    help: "host directory or tar archive that is the guest's /; without :rw changes stay in memory",
+  },
+  { key: "mount", value: "HOST:GUEST[:rw]", repeat: true, help: "make a host directory or file visible in the guest" },
+  { key: "env", value: "K=V", repeat: true, help: "set an environment variable of the guest" },
+  { key: "cwd", value: "DIR", help: "working directory in the guest (default: /)" },
+  { key: "memory", value: "MIB", help: "RAM that guests can use, in MiB (default: 1024)" },
+  { key: "kind", value: "linux|hyperapp", help: "how to start PROGRAM instead of telling by its ELF file" },
+  { key: "strace", help: "print every Linux system call on stderr" },
+  { key: "verbose", help: "say what the machine does; internal errors come with a stack trace" },
+  { key: "json", help: "print JSON", only: ["ps", "caps"] },
+];
+
+export const rowsFor = (command: string): OptionRow[] => OPTIONS.filter((row) => !row.only || row.only.includes(command));
+
+export const noOptions = (): RawOptions => ({ mount: [], env: [], strace: false, verbose: false, json: false });
+
+/** Stores one parsed option. `value` is undefined for a switch. */
+export function setOption(options: RawOptions, row: OptionRow, value: string | undefined): void {
+  const slot = options as unknown as Record<string, string | boolean | string[]>; // keys and value types are paired by OPTIONS
+  if (row.repeat) (slot[row.key] as string[]).push(value ?? "");
+  else slot[row.key] = value ?? true;
+}
+
+/** A host path that the guest may see. */
+export interface Grant {
+  host: string;
+  /** Absolute path in the guest. */
+  guest: string;
+  writable: boolean;
+}
+
+/** Options after validation. */
+export interface RunOptions {
+  root: Grant | undefined;
+  mounts: Grant[];
+  /** K=V. */
+  env: string[];
+  cwd: string;
+  memoryMiB: number;
+  kind: Kind | undefined;
+  strace: boolean;
+  verbose: boolean;
+  json: boolean;
+}
+
+export const DEFAULT_MEMORY_MIB = 1024;
+export const MIN_MEMORY_MIB = 16;
+/** One 32-bit WebAssembly memory of 4 GiB less the 128 MiB that belong to the CPU and the kernel (cpu/layout.ts). */
+export const MAX_MEMORY_MIB = 4096 - 128;
+
+const usage = (message: string): UserError => new UserError(message, EXIT.USAGE);
+
+/** "PATH[:rw]" -> path and right. */
+function splitRight(text: string): { path: string; writable: boolean } {
+  if (text.endsWith(":rw")) return { path: text.slice(0, -3), writable: true };
+  if (text.endsWith(":ro")) return { path: text.slice(0, -3), writable: false };
+  return { path: text, writable: false };
+}
+
+function parseRoot(text: string): Grant {
+  const { path, writable } = splitRight(text);
+  if (path === "") throw usage(`Cannot use "${text}" as --root: expected DIR|TAR[:rw]`);
+  return { host: path, guest: "/", writable };
+}
+
+function parseMount(text: string): Grant {
+  const { path, writable } = splitRight(text);
+  const colon = path.indexOf(":");
+  const host = path.slice(0, colon);
+  const guest = path.slice(colon + 1);
+  if (colon <= 0 || guest === "") throw usage(`Cannot use "${text}" as --mount: expected HOST:GUEST[:rw]`);
+  if (!guest.startsWith("/")) throw usage(`Cannot use "${text}" as --mount: the guest path must be absolute`);
+  return { host, guest, writable };
+}
+
+function parseEnv(text: string): string {
+  if (text.indexOf("=") <= 0) throw usage(`Cannot use "${text}" as --env: expected K=V`);
+  return text;
+}
+
+function parseMemory(text: string): number {
+  const mib = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
+  if (!(mib >= MIN_MEMORY_MIB && mib <= MAX_MEMORY_MIB)) {
+    throw usage(`Cannot use "${text}" as --memory: expected MiB from ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB}`);
+  }
+  return mib;
+}
+
+function parseKind(text: string): Kind {
+  if (text !== "linux" && text !== "hyperapp") throw usage(`Cannot use "${text}" as --kind: expected linux or hyperapp`);
+  return text;
+}
+
+function parseCwd(text: string): string {
+  if (!text.startsWith("/")) throw usage(`Cannot use "${text}" as --cwd: expected an absolute path in the guest`);
+  return text;
+}
+
+/** Checks what was typed. Throws a UserError with exit code 2. */
+export function validate(raw: RawOptions): RunOptions {
+  return {
+    root: raw.root === undefined ? undefined : parseRoot(raw.root),
+    mounts: raw.mount.map(parseMount),
+    env: raw.env.map(parseEnv),
+    cwd: raw.cwd === undefined ? "/" : parseCwd(raw.cwd),
+    memoryMiB: raw.memory === undefined ? DEFAULT_MEMORY_MIB : parseMemory(raw.memory),
+    kind: raw.kind === undefined ? undefined : parseKind(raw.kind),
+    strace: raw.strace,
+    verbose: raw.verbose,
+    json: raw.json,
+  };
+}

@@ -1,0 +1,120 @@
+import { Command, CommanderError } from "commander";
+import { EXIT } from "./errors.ts";
+import project from "../deno.json" with { type: "json" };
+import { noOptions, type RawOptions, rowsFor, setOption } from "./options.ts";
+import { columns, mayColor, print } from "./terminal.ts";
+
+const VERSION = project.version;
+
+/** What the commands do; main.ts binds them to their modules, which are loaded only when they run. Each gives the exit code. */
+export interface Actions {
+  run(options: RawOptions, program: string, args: string[]): Promise<number>;
+  demo(options: { verbose: boolean }): Promise<number>;
+  /** `view`: what to print about the objects of the demo, or of PROGRAM once it has ended. */
+  inspect(view: "ps" | "caps", options: RawOptions, program: string | undefined, args: string[]): Promise<number>;
+}
+
+/** Where commander writes. */
+export interface Output {
+  out(text: string): void;
+  err(text: string): void;
+  color: boolean;
+  columns: number;
+}
+
+const EXAMPLES = `
+Examples:
+  hedra demo                                       boot a hyperapp, a Linux program and a hybrid side by side
+  hedra run ./a.out first second                   a static Linux program of the host; it sees nothing else of the host
+  hedra run busybox sha256sum < README.md          streams and exit code pass through
+  hedra run --root rootfs.tar /bin/sh -c 'ls -l'   a whole root file system, read-only for the guest's host
+  hedra run --root /srv/guest:rw /usr/bin/make     the guest may change /srv/guest
+  hedra caps ./hello.elf                           who delegated which capability to whom
+
+Exit codes: the guest's own; 128+n when signal n ended it; 126 not executable, 127 not found; 2 usage error; 125 bug of Hedra.`;
+
+/** The whole command line, as commander sees it. Usage errors are thrown as UserError. */
+export function buildProgram(actions: Actions, output: Output, version: string, done: (exitCode: number) => void): Command {
+  const program = new Command("hedra");
+  program
+    .description(
+      "Boots an emulated x86-64 machine with the Hedron microhypervisor and runs hyperapps, hybrids and Linux programs on it.",
+    )
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: output.out,
+      writeErr: output.err,
+      getOutHasColors: () => output.color,
+      getErrHasColors: () => output.color,
+      getOutHelpWidth: () => output.columns,
+      getErrHelpWidth: () => output.columns,
+      outputError: (text, write) => write(`hedra: ${text.replace(/^error: /, "").replace(/\n(?=.)/g, "; ")}`),
+    })
+    .configureHelp({ styleTitle: (text) => `\x1b[1m${text}\x1b[22m` })
+    .addHelpText("after", EXAMPLES);
+  program.command("demo").description("boot the system and run a hyperapp, a Linux program and a hybrid side by side")
+    .option("--verbose", "say what the machine does")
+    .action(async (options) => done(await actions.demo({ verbose: options.verbose ?? false })));
+  const run = program.command("run").description("run one program; its streams and exit code pass through")
+    .argument("<program>", "path in the guest's root, or without --root a file of the host")
+    .argument("[args...]", "arguments of the program; options after PROGRAM belong to it").passThroughOptions();
+  addOptions(run as unknown as Command, "run");
+  run.action(async (name, args, options) => done(await actions.run(collect("run", options), name, args)));
+  for (
+    const [view, text] of [["ps", "print the tree of PDs, ECs, SCs, PTs and SMs"], [
+      "caps",
+      "print who delegated which capability to whom",
+    ]] as const
+  ) {
+    const command = program.command(view).description(`${text}, for the demo or a program`)
+      .argument("[program]", "program to run instead of the demo")
+      .argument("[args...]", "arguments of the program").passThroughOptions();
+    addOptions(command as unknown as Command, view);
+    command.action(async (name, args, options) => done(await actions.inspect(view, collect(view, options), name, args)));
+  }
+  return program;
+}
+
+/** The typed command is widened at the call: option types come from OPTIONS, which commander's types cannot follow. */
+function addOptions(command: Command, name: string): void {
+  for (const row of rowsFor(name)) {
+    if (row.value === undefined) command.option(`--${row.key}`, row.help);
+    else if (row.repeat) {
+      command.option(`--${row.key} <${row.value}>`, row.help, (value: string, all: string[]) => [...all, value], [] as string[]);
+    } else command.option(`--${row.key} <${row.value}>`, row.help);
+  }
+}
+
+function collect(name: string, parsed: object): RawOptions {
+  const values = parsed as Record<string, string | string[] | boolean | undefined>; // commander stores each option under its key
+  const options = noOptions();
+  for (const row of rowsFor(name)) {
+    const value = values[row.key];
+    if (Array.isArray(value)) { for (const each of value) setOption(options, row, each); }
+    else if (typeof value === "string") setOption(options, row, value);
+    else if (value === true) setOption(options, row, undefined);
+  }
+  return options;
+}
+
+/** Parses `args` with commander and runs the command. Commander's own exits (help, version, usage errors) become exit codes. */
+export async function commandLine(actions: Actions, args: readonly string[]): Promise<number> {
+  let exitCode: number = EXIT.OK;
+  const output = {
+    out: (text: string) => print("stdout", text),
+    err: (text: string) => print("stderr", text),
+    color: mayColor("stdout"),
+    columns: columns(),
+  };
+  const program = buildProgram(actions, output, VERSION, (code) => exitCode = code);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
+    throw error;
+  }
+}

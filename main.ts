@@ -1,0 +1,49 @@
+import { explain } from "./cli/errors.ts";
+import { fastParse } from "./cli/fast_parse.ts";
+import type { RawOptions } from "./cli/options.ts";
+import { print } from "./cli/terminal.ts";
+
+// Start-up is a goal of its own: a module that a command does not need is not loaded.
+
+async function run(options: RawOptions, program: string, args: string[]): Promise<number> {
+  const { runProgram } = await import("./cli/run.ts");
+  return runProgram(options, program, args);
+}
+
+async function demo(options: { verbose: boolean }): Promise<number> {
+  const { runDemo } = await import("./cli/demo.ts");
+  return runDemo(options);
+}
+
+async function inspect(view: "ps" | "caps", options: RawOptions, program: string | undefined, args: string[]): Promise<number> {
+  const { runInspect } = await import("./cli/inspect.ts");
+  return runInspect(view, options, program, args);
+}
+
+async function withCommander(args: readonly string[]): Promise<number> {
+  const { commandLine } = await import("./cli/program.ts");
+  return commandLine({ run, demo, inspect }, args);
+}
+
+/** The exit code of `hedra ARGS`. */
+export function hedra(args: readonly string[]): Promise<number> {
+  const parsed = args[0] === "run" ? fastParse(args.slice(1)) : undefined;
+  return parsed ? run(parsed.options, parsed.program, parsed.args) : withCommander(args);
+}
+
+function fail(error: unknown): never {
+  const { text, exitCode } = explain(error, Deno.args.includes("--verbose"));
+  print("stderr", text);
+  Deno.exit(exitCode);
+}
+
+if (import.meta.main) {
+  // The guard: whatever goes wrong, the user sees one line.
+  globalThis.addEventListener("error", (event) => (event.preventDefault(), fail(event.error)));
+  globalThis.addEventListener("unhandledrejection", (event) => (event.preventDefault(), fail(event.reason)));
+  try {
+    Deno.exit(await hedra(Deno.args));
+  } catch (error) {
+    fail(error);
+  }
+}

@@ -1,3 +1,7 @@
+import { X87_ROWS } from "../opcodes/x87.ts";
 import type { Semantic } from "../sem.ts";
 
-export const X87: Record<string, Semantic> = {};
+/** Every x87 mnemonic is a helper of the same name. */
+export const X87: Readonly<Record<string, Semantic>> = Object.fromEntries(
+  X87_ROWS.map(({ name }): [string, Semantic] => [name, (s) => s.helper(name)]),
+);

@@ -110,9 +110,12 @@ export interface Insn {
   rex: number;
 }
 
-/** The bytes at this address are no instruction: raise the vector (UD, or GP for over-long ones) there. `length` covers what was read. */
+/**
+ * The bytes at this address are no instruction: raise the vector (UD, or GP for over-long ones) there. `length` covers what was read.
+ * "more": all `length` bytes that were available are the beginning of an instruction; the byte at pc + length is needed.
+ */
 export interface InvalidInsn {
   pc: number;
   length: number;
-  invalid: "ud" | "gp";
+  invalid: "ud" | "gp" | "more";
 }

@@ -1,0 +1,428 @@
+/**
+ * The instruction decoder (Intel SDM vol. 2, chapter 2), driven by the opcode table.
+ *
+ * Segment overrides other than FS and GS mean nothing in 64-bit mode. Of several F2/F3 prefixes the last counts, as mandatory prefix they
+ * win over 66. REX counts only directly before the opcode. What the table does not list raises #UD.
+ */
+import { Have, Op, Size, SizeRule, VEX_MAP } from "./decode_rows.ts";
+import { buildMaps, type Candidate, type OpcodeMaps, type OpcodeNode, type OpSpec } from "./decode_rows.ts";
+import type { Insn, InvalidInsn, MemOperand, Operand, OpRow } from "./insn.ts";
+import { ROWS } from "./opcodes/mod.ts";
+
+/** Longest instruction (SDM vol. 2, 2.3.11). */
+export const MAX_INSN_BYTES = 15;
+
+export interface Decoder {
+  /**
+   * Decodes the instruction at bytes[offset..offset+available), which the processor sees at address `pc`.
+   * `invalid: "more"` means that the byte at pc + length (length == available) is needed: fetch it, or raise the page fault there.
+   */
+  decode(bytes: Uint8Array, offset: number, available: number, pc: number): Insn | InvalidInsn;
+}
+
+const REX_W = 8, REX_R = 4, REX_X = 2, REX_B = 1;
+
+const enum Prefix {
+  None,
+  Rex,
+  OpSize,
+  AddrSize,
+  Lock,
+  RepNe,
+  Rep,
+  Fs,
+  Gs,
+  /** CS, DS, ES, SS: ignored. */
+  Segment,
+}
+const PREFIXES = new Uint8Array(256);
+for (let b = 0x40; b < 0x50; b++) PREFIXES[b] = Prefix.Rex;
+for (const b of [0x26, 0x2e, 0x36, 0x3e]) PREFIXES[b] = Prefix.Segment;
+PREFIXES[0x66] = Prefix.OpSize;
+PREFIXES[0x67] = Prefix.AddrSize;
+PREFIXES[0xf0] = Prefix.Lock;
+PREFIXES[0xf2] = Prefix.RepNe;
+PREFIXES[0xf3] = Prefix.Rep;
+PREFIXES[0x64] = Prefix.Fs;
+PREFIXES[0x65] = Prefix.Gs;
+
+const SMALL = Array.from({ length: 512 }, (_, n) => BigInt(n - 256));
+const big = (n: number): bigint => n >= -256 && n < 256 ? SMALL[n + 256] : BigInt(n);
+
+const TWO32 = 2 ** 32;
+
+/** Reading position and everything seen so far of one instruction. Bytes that are not available read as 0; `finish` notices. */
+class Cursor {
+  p: number;
+  rex = 0;
+  opSize = false;
+  addressSize: 4 | 8 = 8;
+  lock = false;
+  /** 0, 0xf2 or 0xf3. */
+  rep = 0;
+  seg: "fs" | "gs" | undefined = undefined;
+  vvvv = 0;
+  vexL = false;
+  map = 0;
+  opcode = 0;
+  modrm = 0;
+  size = 0;
+  mem: MemOperand | undefined = undefined;
+
+  constructor(readonly bytes: Uint8Array, readonly start: number, readonly end: number) {
+    this.p = start;
+  }
+  u8(): number {
+    const { p } = this;
+    this.p = p + 1;
+    return p < this.end ? this.bytes[p] : 0;
+  }
+  u16(): number {
+    const low = this.u8();
+    return low | this.u8() << 8;
+  }
+  s32(): number {
+    const low = this.u16();
+    return low | this.u16() << 16;
+  }
+  s64(): bigint {
+    const low = this.s32() >>> 0;
+    const high = this.s32();
+    // Exact as a double when the high half is small.
+    return high === 0 ? big(low) : BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low));
+  }
+}
+
+/** Prefixes up to and including the opcode. False: invalid. */
+function readOpcode(c: Cursor): boolean {
+  let byte: number;
+  for (;;) {
+    byte = c.u8();
+    const prefix = PREFIXES[byte];
+    if (prefix === Prefix.None) break;
+    if (prefix === Prefix.Rex) {
+      c.rex = byte;
+      continue;
+    }
+    c.rex = 0;
+    if (prefix === Prefix.OpSize) c.opSize = true;
+    else if (prefix === Prefix.AddrSize) c.addressSize = 4;
+    else if (prefix === Prefix.Lock) c.lock = true;
+    else if (prefix === Prefix.Fs) c.seg = "fs";
+    else if (prefix === Prefix.Gs) c.seg = "gs";
+    else if (prefix !== Prefix.Segment) c.rep = byte;
+  }
+  if (byte === 0x0f) {
+    byte = c.u8();
+    c.map = 1;
+    if (byte === 0x38 || byte === 0x3a) {
+      c.map = byte === 0x38 ? 2 : 3;
+      byte = c.u8();
+    }
+  } else if (byte === 0xc4 || byte === 0xc5) {
+    return readVex(c, byte);
+  }
+  c.opcode = byte;
+  return true;
+}
+
+/** VEX prefix (SDM vol. 2, 2.3.5), up to and including the opcode. */
+function readVex(c: Cursor, first: number): boolean {
+  const illegal = c.rex !== 0 || c.opSize || c.rep !== 0 || c.lock;
+  const b1 = c.u8();
+  let last = b1;
+  let map = 1;
+  c.rex = b1 & 0x80 ? 0x40 : 0x40 | REX_R;
+  if (first === 0xc4) {
+    last = c.u8();
+    map = b1 & 0x1f;
+    if ((b1 & 0x40) === 0) c.rex |= REX_X;
+    if ((b1 & 0x20) === 0) c.rex |= REX_B;
+    if ((last & 0x80) !== 0) c.rex |= REX_W;
+  }
+  c.vvvv = ~(last >> 3) & 15;
+  c.vexL = (last & 4) !== 0;
+  const pp = last & 3;
+  c.opSize = pp === 1;
+  c.rep = pp === 2 ? 0xf3 : pp === 3 ? 0xf2 : 0;
+  c.opcode = c.u8();
+  c.map = VEX_MAP + map;
+  return !illegal && map >= 1 && map <= 3;
+}
+
+function conditions(c: Cursor): number {
+  let have: number = c.rep === 0xf2 ? Have.PF2 : c.rep === 0xf3 ? Have.PF3 : c.opSize ? Have.P66 : Have.Np;
+  have |= (c.rex & REX_W) !== 0 ? Have.W : Have.NotW;
+  have |= (c.rex & REX_B) !== 0 ? Have.B : Have.NotB;
+  have |= c.vexL ? Have.L : Have.NotL;
+  return c.opSize ? have | Have.OpSize : have;
+}
+
+function select(node: OpcodeNode, c: Cursor): Candidate | undefined {
+  const list = node.lists[node.hasModrm ? ((c.modrm >> 3) & 7) << 1 | (c.modrm >= 0xc0 ? 1 : 0) : 0];
+  const have = conditions(c);
+  for (let n = 0; n < list.length; n++) {
+    const candidate = list[n];
+    if ((candidate.need & ~have) === 0 && (candidate.modrm < 0 || candidate.modrm === c.modrm)) return candidate;
+  }
+  return undefined;
+}
+
+function operandSize(c: Cursor, rule: SizeRule, size: number): number {
+  const w = (c.rex & REX_W) !== 0;
+  switch (rule) {
+    case SizeRule.Constant:
+      return size;
+    case SizeRule.Byte:
+      return 1;
+    case SizeRule.Forced64:
+      return 8;
+    case SizeRule.Default64:
+      return c.opSize && !w ? 2 : 8;
+    case SizeRule.Fixed:
+      return w ? 8 : 4;
+    case SizeRule.Default:
+      return w ? 8 : c.opSize ? 2 : 4;
+  }
+}
+
+function bytesOf(c: Cursor, size: number): number {
+  if (size >= 0) return size;
+  switch (size) {
+    case Size.V:
+      return c.size;
+    case Size.Z:
+      return Math.min(c.size, 4);
+    case Size.Y:
+      return (c.rex & REX_W) !== 0 ? 8 : 4;
+    case Size.X:
+      return c.vexL ? 32 : 16;
+    default:
+      return c.vexL ? 16 : 8;
+  }
+}
+
+/** Memory operand of ModRM (mod != 3), with its SIB byte and displacement. RIP-relative displacements are completed at the end. */
+function readMemory(c: Cursor): MemOperand {
+  const mod = c.modrm >> 6;
+  const rm = c.modrm & 7;
+  const m: MemOperand = {
+    kind: "mem",
+    size: 0,
+    base: -1,
+    index: -1,
+    scale: 0,
+    disp: 0n,
+    ripRelative: false,
+    seg: c.seg,
+    addressSize: c.addressSize,
+  };
+  let disp32 = mod === 2;
+  if (rm === 4) {
+    const sib = c.u8();
+    const index = (sib >> 3) & 7 | (c.rex & REX_X ? 8 : 0);
+    if (index !== 4) {
+      m.index = index;
+      m.scale = sib >> 6;
+    }
+    if ((sib & 7) === 5 && mod === 0) disp32 = true;
+    else m.base = sib & 7 | (c.rex & REX_B ? 8 : 0);
+  } else if (rm === 5 && mod === 0) {
+    m.ripRelative = true;
+    disp32 = true;
+  } else {
+    m.base = rm | (c.rex & REX_B ? 8 : 0);
+  }
+  if (disp32) m.disp = big(c.s32());
+  else if (mod === 1) m.disp = big(c.u8() << 24 >> 24);
+  return m;
+}
+
+function gpr(c: Cursor, n: number, size: number): Operand {
+  const bytes = size === 1 || size === 2 || size === 8 ? size : 4;
+  if (bytes === 1 && c.rex === 0 && n >= 4) return { kind: "reg", n: n - 4, size: 1, high: true };
+  return { kind: "reg", n, size: bytes, high: false };
+}
+
+function memory(c: Cursor, size: number): Operand {
+  const mem = c.mem!; // select() leaves memory forms only when mod != 3, and then readMemory() has run
+  mem.size = size;
+  return mem;
+}
+
+function immediate(c: Cursor, size: number): Operand {
+  if (size === 1) return { kind: "imm", value: big(c.u8()), size: 1 };
+  if (size === 2) return { kind: "imm", value: big(c.u16()), size: 2 };
+  return { kind: "imm", value: big(c.s32()), size: size === 8 ? 8 : 4 };
+}
+
+/** Iz and Iv: sign-extended where the operand is wider than the immediate; Iw alone is a plain 16-bit number. */
+function readImmediate(c: Cursor, spec: OpSpec): Operand {
+  if (spec.size === Size.Z) {
+    if (c.size === 2) return { kind: "imm", value: big(c.u16() << 16 >> 16), size: 2 };
+    return { kind: "imm", value: big(c.s32()), size: c.size === 8 ? 8 : 4 };
+  }
+  const size = bytesOf(c, spec.size);
+  if (size === 8) return { kind: "imm", value: c.s64(), size: 8 };
+  return immediate(c, size);
+}
+
+function target(c: Cursor, size: number, pc: number): Operand {
+  const rel = size === 1 ? c.u8() << 24 >> 24 : c.s32();
+  const to = pc + (c.p - c.start) + rel;
+  return { kind: "rel", target: to < 0 ? to + 2 ** 64 : to };
+}
+
+function moffs(c: Cursor, size: number): Operand {
+  const disp = c.addressSize === 4 ? big(c.s32() >>> 0) : c.s64();
+  return {
+    kind: "mem",
+    size,
+    base: -1,
+    index: -1,
+    scale: 0,
+    disp,
+    ripRelative: false,
+    seg: c.seg,
+    addressSize: c.addressSize,
+  };
+}
+
+function readOperand(c: Cursor, spec: OpSpec, pc: number): Operand {
+  const size = bytesOf(c, spec.size);
+  const reg = (c.modrm >> 3) & 7 | (c.rex & REX_R ? 8 : 0);
+  const rm = c.modrm & 7 | (c.rex & REX_B ? 8 : 0);
+  switch (spec.kind) {
+    case Op.E:
+      return c.mem === undefined ? gpr(c, rm, size) : memory(c, size);
+    case Op.G:
+      return gpr(c, reg, size);
+    case Op.M:
+      return memory(c, size);
+    case Op.R:
+      return gpr(c, rm, size);
+    case Op.I:
+      return readImmediate(c, spec);
+    case Op.SignedByte:
+      return { kind: "imm", value: big(c.u8() << 24 >> 24), size: size === 2 || size === 8 ? size : 4 };
+    case Op.J:
+      return target(c, size, pc);
+    case Op.O:
+      return moffs(c, size);
+    case Op.Z:
+      return gpr(c, c.opcode & 7 | (c.rex & REX_B ? 8 : 0), size);
+    case Op.V:
+      return { kind: "xmm", n: reg, size };
+    case Op.W:
+      return c.mem === undefined ? { kind: "xmm", n: rm, size } : memory(c, size);
+    case Op.U:
+      return { kind: "xmm", n: rm, size };
+    case Op.P:
+      return { kind: "mmx", n: reg & 7 };
+    case Op.Q:
+      return c.mem === undefined ? { kind: "mmx", n: rm & 7 } : memory(c, size);
+    case Op.N:
+      return { kind: "mmx", n: rm & 7 };
+    case Op.S:
+      return { kind: "seg", n: reg & 7 };
+    case Op.B:
+      return gpr(c, c.vvvv, size);
+    case Op.H:
+      return { kind: "xmm", n: c.vvvv, size };
+    case Op.L:
+      return { kind: "xmm", n: c.u8() >> 4, size };
+    case Op.STi:
+      return { kind: "st", n: rm & 7 };
+    case Op.FixedReg:
+      // AL..BL never mean a high byte, whatever the REX prefix.
+      return { kind: "reg", n: spec.n, size: size === 1 || size === 2 || size === 8 ? size : 4, high: false };
+    case Op.FixedSt:
+      return { kind: "st", n: spec.n };
+    case Op.FixedSeg:
+      return { kind: "seg", n: spec.n };
+    case Op.FixedXmm:
+      return { kind: "xmm", n: spec.n, size };
+    case Op.One:
+      return { kind: "imm", value: 1n, size: 1 };
+  }
+}
+
+/** Makes a RIP-relative displacement absolute (SDM vol. 2, 2.2.1.6: relative to the next instruction). */
+function completeRip(mem: MemOperand, next: number): void {
+  const address = next + Number(mem.disp);
+  mem.disp = mem.addressSize === 4 ? BigInt(address < 0 ? address + TWO32 : address % TWO32) : BigInt(address);
+}
+
+/** #UD cases that no row can express: LOCK on what does not allow it, no such segment register, load of CS. */
+function illegal(c: Cursor, candidate: Candidate, ops: readonly Operand[]): boolean {
+  if (c.lock && !(candidate.row.lock === true && ops.length > 0 && ops[0].kind === "mem")) return true;
+  for (let n = 0; n < ops.length; n++) {
+    const op = ops[n];
+    if (op.kind === "seg" && (op.n > 5 || (n === 0 && op.n === 1))) return true;
+  }
+  return candidate.noVvvv && c.vvvv !== 0;
+}
+
+function repOf(c: Cursor, row: OpRow): Insn["rep"] {
+  if (row.rep === undefined || c.rep === 0) return undefined;
+  return row.rep === "repcc" && c.rep === 0xf2 ? "repne" : "rep";
+}
+
+class TableDecoder implements Decoder {
+  constructor(private readonly maps: OpcodeMaps) {}
+
+  decode(bytes: Uint8Array, offset: number, available: number, pc: number): Insn | InvalidInsn {
+    const c = new Cursor(bytes, offset, offset + Math.min(available, MAX_INSN_BYTES));
+    const insn = this.read(c, pc);
+    const length = c.p - offset;
+    if (length > available && available < MAX_INSN_BYTES) return { pc, length: available, invalid: "more" };
+    if (length > MAX_INSN_BYTES) return { pc, length: MAX_INSN_BYTES, invalid: "gp" };
+    return insn ?? { pc, length, invalid: "ud" };
+  }
+
+  private read(c: Cursor, pc: number): Insn | undefined {
+    if (!readOpcode(c)) return undefined;
+    const node = this.maps[c.map][c.opcode];
+    if (node === undefined) return undefined;
+    if (node.hasModrm) c.modrm = c.u8();
+    const candidate = select(node, c);
+    if (candidate === undefined) return undefined;
+    if (node.hasModrm && c.modrm < 0xc0) c.mem = readMemory(c);
+    c.size = operandSize(c, candidate.sizeRule, candidate.size);
+    const ops: Operand[] = [];
+    const specs = candidate.ops;
+    for (let n = 0; n < specs.length; n++) ops.push(readOperand(c, specs[n], pc));
+    const length = c.p - c.start;
+    if (c.mem !== undefined && c.mem.ripRelative) completeRip(c.mem, pc + length);
+    if (illegal(c, candidate, ops)) return undefined;
+    const { row } = candidate;
+    return {
+      pc,
+      length,
+      row,
+      name: row.name,
+      size: c.size,
+      cc: candidate.cc,
+      ops,
+      rep: repOf(c, row),
+      lock: c.lock,
+      addressSize: c.addressSize,
+      seg: candidate.implicitMemory ? c.seg : undefined,
+      rex: c.rex,
+    };
+  }
+}
+
+/** A decoder for any table (tests, or a table cut down to a CPU level). */
+export function createDecoder(rows: readonly OpRow[]): Decoder {
+  return new TableDecoder(buildMaps(rows));
+}
+
+/** Built on first use; never changes afterwards. */
+const standard: { decoder: Decoder | undefined } = { decoder: undefined };
+
+/** Decodes with the full table; see `Decoder.decode`. */
+export function decode(bytes: Uint8Array, offset: number, available: number, pc: number): Insn | InvalidInsn {
+  const decoder = standard.decoder ?? (standard.decoder = createDecoder(ROWS));
+  return decoder.decode(bytes, offset, available, pc);
+}

@@ -1,0 +1,365 @@
+/**
+ * Turns the opcode table (rows with the manual's notation) into what the decoder walks: per opcode map and opcode byte a short list of
+ * candidates, the most specific first, and for each row its operands as numbers.
+ */
+import type { OpRow } from "./insn.ts";
+
+/** Kinds of operand that a code such as "Ev" stands for (Intel SDM vol. 2, appendix A.2.1). */
+export const enum Op {
+  /** ModRM r/m: GPR or memory. */
+  E,
+  /** ModRM.reg GPR. */
+  G,
+  /** ModRM r/m, memory only. */
+  M,
+  /** ModRM r/m, GPR only. */
+  R,
+  I,
+  /** Immediate byte sign-extended to the operand size. */
+  SignedByte,
+  J,
+  O,
+  /** GPR in the low three opcode bits. */
+  Z,
+  V,
+  W,
+  U,
+  P,
+  Q,
+  N,
+  S,
+  /** VEX.vvvv as GPR / as vector register. */
+  B,
+  H,
+  /** Vector register in the high half of an immediate byte. */
+  L,
+  /** ST(ModRM.rm). */
+  STi,
+  /** Implied: register, ST(0), segment register, XMM0 or constant 1; the number is in `n`. */
+  FixedReg,
+  FixedSt,
+  FixedSeg,
+  FixedXmm,
+  One,
+}
+
+/** Sizes that depend on the instruction's prefixes; other sizes are their bytes. */
+export const enum Size {
+  /** Operand size. */
+  V = -1,
+  /** Operand size, but at most 4. */
+  Z = -2,
+  /** 8 with REX.W, else 4. */
+  Y = -3,
+  /** 16 or 32 with VEX.L. */
+  X = -4,
+  /** 8 or 16 with VEX.L. */
+  HalfX = -5,
+}
+
+export interface OpSpec {
+  kind: Op;
+  /** Bytes, or a Size. */
+  size: number;
+  /** Register number of Fixed*. */
+  n: number;
+}
+
+/** What the prefixes, ModRM and VEX must have for a row to apply; a candidate applies when all its `need` bits are there. */
+export const enum Have {
+  W = 1 << 0,
+  NotW = 1 << 1,
+  OpSize = 1 << 2,
+  B = 1 << 3,
+  NotB = 1 << 4,
+  L = 1 << 5,
+  NotL = 1 << 6,
+  /** Mandatory prefix: none, 66, F3, F2 (shift by 0..3). F2/F3 win over 66, the last of them wins. */
+  Np = 1 << 7,
+  P66 = 1 << 8,
+  PF3 = 1 << 9,
+  PF2 = 1 << 10,
+}
+
+export const enum SizeRule {
+  Byte,
+  Default64,
+  Forced64,
+  Fixed,
+  Default,
+  /** Bytes are in `Candidate.size`. */
+  Constant,
+}
+
+export interface Candidate {
+  row: OpRow;
+  need: number;
+  /** The whole ModRM byte, or -1. */
+  modrm: number;
+  ops: OpSpec[];
+  sizeRule: SizeRule;
+  size: number;
+  cc: number;
+  /** VEX.vvvv must be 1111. */
+  noVvvv: boolean;
+  /** Segment overrides matter although no operand is in memory. */
+  implicitMemory: boolean;
+  /** Higher is tried first. */
+  weight: number;
+}
+
+/** One opcode byte of one map. */
+export interface OpcodeNode {
+  hasModrm: boolean;
+  /** Without ModRM one list; with it, 16: index (reg << 1) | (mod == 3). */
+  lists: Candidate[][];
+}
+/** Opcode maps: 0 one-byte, 1 0F, 2 0F 38, 3 0F 3A; 4 + m: the same under VEX. */
+export type OpcodeMaps = (OpcodeNode | undefined)[][];
+export const VEX_MAP = 4;
+
+const SIZES: Readonly<Record<string, number>> = {
+  "": 0,
+  b: 1,
+  w: 2,
+  d: 4,
+  q: 8,
+  dq: 16,
+  qq: 32,
+  t: 10,
+  v: Size.V,
+  z: Size.Z,
+  y: Size.Y,
+  x: Size.X,
+  ps: Size.X,
+  pd: Size.X,
+  hx: Size.HalfX,
+  ss: 4,
+  sd: 8,
+  si: 4,
+  pi: 8,
+  p: 10,
+  s: 10,
+};
+
+const KINDS: Readonly<Record<string, Op>> = {
+  E: Op.E,
+  G: Op.G,
+  M: Op.M,
+  R: Op.R,
+  I: Op.I,
+  J: Op.J,
+  O: Op.O,
+  Z: Op.Z,
+  V: Op.V,
+  W: Op.W,
+  U: Op.U,
+  P: Op.P,
+  Q: Op.Q,
+  N: Op.N,
+  S: Op.S,
+  B: Op.B,
+  H: Op.H,
+  L: Op.L,
+};
+const KINDS_WITH_MODRM = new Set<Op>([Op.E, Op.G, Op.M, Op.R, Op.V, Op.W, Op.U, Op.P, Op.Q, Op.N, Op.S, Op.STi]);
+const MEMORY_ONLY = new Set<Op>([Op.M]);
+const REGISTER_ONLY = new Set<Op>([Op.R, Op.U, Op.N, Op.STi]);
+
+const GPR_NAMES = ["AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI"];
+const BYTE_NAMES = ["AL", "CL", "DL", "BL"];
+const SEG_NAMES = ["ES", "CS", "SS", "DS", "FS", "GS"];
+
+function fixedOperand(code: string): OpSpec | undefined {
+  if (code === "1") return { kind: Op.One, size: 1, n: 0 };
+  if (code === "ST0") return { kind: Op.FixedSt, size: 10, n: 0 };
+  if (code === "STi") return { kind: Op.STi, size: 10, n: 0 };
+  if (code === "XMM0") return { kind: Op.FixedXmm, size: 16, n: 0 };
+  const byte = BYTE_NAMES.indexOf(code);
+  if (byte >= 0) return { kind: Op.FixedReg, size: 1, n: byte };
+  const seg = SEG_NAMES.indexOf(code);
+  if (seg >= 0) return { kind: Op.FixedSeg, size: 2, n: seg };
+  const wide = GPR_NAMES.indexOf(code.replace(/^[erER](?=..$)/, ""));
+  if (wide < 0) return undefined;
+  const size = code.length === 2 ? 2 : code[0] === "r" ? Size.V : code[0] === "e" ? Size.Z : code[0] === "E" ? 4 : 8;
+  return { kind: Op.FixedReg, size, n: wide };
+}
+
+function operand(code: string, row: OpRow): OpSpec {
+  const fixed = fixedOperand(code);
+  if (fixed !== undefined) return fixed;
+  if (code === "Ibs") return { kind: Op.SignedByte, size: Size.V, n: 0 };
+  const size = SIZES[code.slice(1)];
+  const kind = KINDS[code[0]];
+  if (kind === undefined || size === undefined) throw new Error(`Bad operand code "${code}" in row "${row.enc}"`);
+  return { kind, size, n: 0 };
+}
+
+/** "Rv/Mw" stands for two forms; each operand list is returned with one of them. */
+function operandLists(row: OpRow): OpSpec[][] {
+  const codes = row.args.split(",").map((s) => s.trim()).filter((s) => s !== "" && !/^[XYF][a-z]+$/.test(s));
+  const pick = (n: number) => codes.map((c) => operand(c.split("/")[n] ?? c, row));
+  return codes.some((c) => c.includes("/")) ? [pick(0), pick(1)] : [pick(0)];
+}
+
+interface Encoding {
+  map: number;
+  opcode: number;
+  need: number;
+  /** ModRM.reg or -1; whole ModRM byte or -1. */
+  reg: number;
+  modrm: number;
+  plusR: boolean;
+}
+
+const TOKEN_NEEDS: Readonly<Record<string, number>> = {
+  NP: Have.Np,
+  "66": Have.P66,
+  F3: Have.PF3,
+  F2: Have.PF2,
+  "REX.W": Have.W,
+  W1: Have.W,
+  W0: Have.NotW,
+  "REX.W0": Have.NotW,
+  WIG: 0,
+  LIG: 0,
+  L0: Have.NotL,
+  LZ: Have.NotL,
+  L1: Have.L,
+  "128": Have.NotL,
+  "256": Have.L,
+};
+const PP_MASK = Have.Np | Have.P66 | Have.PF3 | Have.PF2;
+const VEX_MAPS: Readonly<Record<string, number>> = { "0F": 1, "0F38": 2, "0F3A": 3 };
+/** Escape bytes of the legacy maps, and the maps they lead to. */
+const ESCAPES = [[0x0f, 0x38], [0x0f, 0x3a], [0x0f]];
+const ESCAPE_MAPS = [2, 3, 1];
+const IGNORED = new Set(["/r", "/is4", "ib", "iw", "id", "io", "cb", "cd"]);
+
+function parseEncoding(row: OpRow): Encoding {
+  const e: Encoding = { map: 0, opcode: -1, need: 0, reg: -1, modrm: -1, plusR: false };
+  const bad = () => new Error(`Bad encoding "${row.enc}"`);
+  const bytes: number[] = [];
+  let prefixes = true;
+  for (const token of row.enc.split(" ")) {
+    if (IGNORED.has(token)) continue;
+    if (token.startsWith("VEX.")) {
+      e.map = VEX_MAP;
+      for (const part of token.slice(4).split(".")) {
+        if (part in VEX_MAPS) e.map = VEX_MAP + VEX_MAPS[part];
+        else if (part in TOKEN_NEEDS) e.need |= TOKEN_NEEDS[part];
+        else if (!["NDS", "NDD", "DDS"].includes(part)) throw bad();
+      }
+      if ((e.need & PP_MASK) === 0) e.need |= Have.Np;
+      prefixes = false;
+    } else if (prefixes && token in TOKEN_NEEDS && bytes.length === 0) {
+      // Beside F2/F3 a 66 is the operand size, not the mandatory prefix.
+      if (token === "66" && (e.need & (Have.PF2 | Have.PF3)) !== 0) e.need |= Have.OpSize;
+      else if ((token === "F2" || token === "F3") && (e.need & Have.P66) !== 0) {
+        e.need = (e.need & ~Have.P66) | Have.OpSize | TOKEN_NEEDS[token];
+      } else e.need |= TOKEN_NEEDS[token];
+    } else if (/^\/[0-7]$/.test(token)) e.reg = Number(token[1]);
+    else if (token === "+r" || token === "+i") e.plusR = true;
+    else if (/^[0-9A-F]{2}(\+[ri])?$/.test(token)) {
+      bytes.push(parseInt(token.slice(0, 2), 16));
+      if (token.length > 2) e.plusR = true;
+    } else throw bad();
+  }
+  if (e.map === 0) {
+    const escapes = ESCAPES.find((known) => known.every((byte, n) => bytes[n] === byte) && bytes.length > known.length);
+    e.map = escapes === undefined ? 0 : ESCAPE_MAPS[ESCAPES.indexOf(escapes)];
+    bytes.splice(0, escapes?.length ?? 0);
+  }
+  if (bytes.length === 0 || bytes.length > 2) throw bad();
+  e.opcode = bytes[0];
+  e.modrm = bytes[1] ?? -1;
+  return e;
+}
+
+/** Names whose memory operand is implied (segment overrides apply to it). */
+const IMPLICIT_MEMORY = new Set(["xlat", "xlatb", "maskmovq", "maskmovdqu", "vmaskmovdqu"]);
+
+const VARIABLE_SIZES = new Set<number>([Size.V, Size.Z, Size.Y]);
+
+function sizeOf(row: OpRow, ops: OpSpec[]): [SizeRule, number] {
+  if (ops.some((o) => [Op.V, Op.W, Op.U, Op.H].includes(o.kind))) return [SizeRule.Constant, 16];
+  switch (row.size) {
+    case "b":
+      return [SizeRule.Byte, 1];
+    case "d64":
+      return [SizeRule.Default64, 8];
+    case "f64":
+      return [SizeRule.Forced64, 8];
+    case "fixed":
+      return [SizeRule.Fixed, 4];
+    default:
+  }
+  if (ops.length === 0 || ops.some((o) => VARIABLE_SIZES.has(o.size))) return [SizeRule.Default, 4];
+  if (ops.some((o) => [Op.P, Op.Q, Op.N].includes(o.kind))) return [SizeRule.Constant, 8];
+  const first = ops[0].size;
+  return [1, 2, 4, 8].includes(first) ? [SizeRule.Constant, first] : [SizeRule.Default, 4];
+}
+
+function candidate(row: OpRow, e: Encoding, ops: OpSpec[], opcode: number): Candidate {
+  const [sizeRule, size] = sizeOf(row, ops);
+  const isCc = row.name.endsWith("cc");
+  const weight = (e.modrm >= 0 ? 64 : 0) + (e.reg >= 0 ? 32 : 0) + ((e.need & PP_MASK) !== 0 ? 16 : 0) +
+    ((e.need & Have.OpSize) !== 0 ? 4 : 0) + ((e.need & (Have.W | Have.NotW)) !== 0 ? 2 : 0) + (e.plusR ? 0 : 1);
+  return {
+    row,
+    need: e.need,
+    modrm: e.modrm,
+    ops,
+    sizeRule,
+    size,
+    cc: isCc ? opcode & 15 : 0,
+    noVvvv: e.map >= VEX_MAP && !ops.some((o) => o.kind === Op.B || o.kind === Op.H),
+    implicitMemory: row.rep !== undefined || IMPLICIT_MEMORY.has(row.name),
+    weight,
+  };
+}
+
+interface Placed {
+  candidate: Candidate;
+  encoding: Encoding;
+  usesModrm: boolean;
+}
+
+function node(placed: Placed[]): OpcodeNode {
+  placed.sort((a, b) => b.candidate.weight - a.candidate.weight);
+  // "90" (NOP) beside "90 +r" (XCHG): with REX.B it is the register form.
+  if (placed.some((p) => p.encoding.plusR)) {
+    for (const p of placed) if (!p.encoding.plusR) p.candidate.need |= Have.NotB;
+  }
+  if (!placed.some((p) => p.usesModrm)) return { hasModrm: false, lists: [placed.map((p) => p.candidate)] };
+  const lists: Candidate[][] = [];
+  for (let reg = 0; reg < 8; reg++) {
+    for (const isReg of [false, true]) {
+      lists.push(
+        placed.filter((p) => {
+          const { modrm } = p.encoding;
+          if (modrm >= 0) return isReg === (modrm >= 0xc0) && ((modrm >> 3) & 7) === reg;
+          if (p.encoding.reg >= 0 && p.encoding.reg !== reg) return false;
+          return !p.candidate.ops.some((o) => (isReg ? MEMORY_ONLY : REGISTER_ONLY).has(o.kind));
+        }).map((p) => p.candidate),
+      );
+    }
+  }
+  return { hasModrm: true, lists };
+}
+
+/** Builds the opcode maps of a table. Throws on a row that is written wrongly. */
+export function buildMaps(rows: readonly OpRow[]): OpcodeMaps {
+  const placed: Placed[][][] = Array.from({ length: 2 * VEX_MAP }, () => Array.from({ length: 256 }, () => []));
+  for (const row of rows) {
+    const encoding = parseEncoding(row);
+    for (const ops of operandLists(row)) {
+      const usesModrm = encoding.reg >= 0 || encoding.modrm >= 0 || ops.some((o) => KINDS_WITH_MODRM.has(o.kind));
+      for (let low = 0; low < (encoding.plusR ? 8 : 1); low++) {
+        const opcode = encoding.opcode + low;
+        placed[encoding.map][opcode].push({ candidate: candidate(row, encoding, ops, opcode), encoding, usesModrm });
+      }
+    }
+  }
+  return placed.map((map) => map.map((list) => list.length === 0 ? undefined : node(list)));
+}

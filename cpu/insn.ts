@@ -86,6 +86,10 @@ export interface OpRow {
   approximate?: boolean;
   /** Feature bit that must be present, cpuid's name ("sse", "sse2", "ssse3", "avx2" ...); none = x86-64 baseline integer. */
   feature?: string;
+  /**
+   * The result is only bounded (relative error at most 1.5 * 2^-12, Intel SDM "RCPPS") and differs between processors: not compared bit by bit.
+   */
+  approximate?: boolean;
   /** Only exists to raise #UD or #GP in user mode, and why ("privileged"). */
   fault?: "ud" | "gp";
 }

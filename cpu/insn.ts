@@ -82,14 +82,10 @@ export interface OpRow {
   undef?: string;
   /** The 8-bit immediate selects the operation (shuffles, compares ...): semantics read it with `Sem.staticImm`. */
   staticImm?: boolean;
-  /** The result may differ from real processors in the last place of the significand (x87 transcendentals); data, for tests only. */
+  /** The result may differ from real processors in the last place of the significand (x87 transcendentals) or within 1.5 * 2^-12 (rcpps, rsqrtps); data, for tests only. */
   approximate?: boolean;
   /** Feature bit that must be present, cpuid's name ("sse", "sse2", "ssse3", "avx2" ...); none = x86-64 baseline integer. */
   feature?: string;
-  /**
-   * The result is only bounded (relative error at most 1.5 * 2^-12, Intel SDM "RCPPS") and differs between processors: not compared bit by bit.
-   */
-  approximate?: boolean;
   /** Only exists to raise #UD or #GP in user mode, and why ("privileged"). */
   fault?: "ud" | "gp";
 }

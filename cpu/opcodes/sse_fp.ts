@@ -99,21 +99,7 @@ export const SSE_FP_ROWS: readonly OpRow[] = [
     ["F2 0F E6", "cvtpd2dq", "Vdq,Wpd"],
   ]),
 
-  // ---- control, caching
-  ...rows("sse", [
-    ["NP 0F AE /2", "ldmxcsr", "Md"],
-    ["NP 0F AE /3", "stmxcsr", "Md"],
-    ["NP 0F AE F8", "sfence", ""],
-    ["0F 18 /0", "prefetchnta", "M"],
-    ["0F 18 /1", "prefetcht0", "M"],
-    ["0F 18 /2", "prefetcht1", "M"],
-    ["0F 18 /3", "prefetcht2", "M"],
-  ]),
-  ...rows("sse2", [
-    ["NP 0F AE E8", "lfence", ""],
-    ["NP 0F AE F0", "mfence", ""],
-    ["NP 0F C3", "movnti", "My,Gy"],
-  ]),
+  ...rows("sse2", [["NP 0F C3", "movnti", "My,Gy"]]),
 
   // ---- SSE3
   ...rows("sse3", [

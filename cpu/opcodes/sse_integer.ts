@@ -20,7 +20,6 @@ export const SSE_INTEGER_ROWS: readonly OpRow[] = [
     ["NP 0F 7E", "movd", "Ey,Pq"],
     ["NP 0F 6F", "movq", "Pq,Qq"],
     ["NP 0F 7F", "movq", "Qq,Pq"],
-    ["NP 0F 77", "emms", ""],
   ]),
   ...rows("sse", [
     ["NP 0F E7", "movntq", "Mq,Pq"],

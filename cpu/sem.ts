@@ -38,9 +38,14 @@ export type FlagDef =
    */
   | { kind: "set"; r?: { size: number; value: Expr }; c?: Expr; p?: Expr; a?: Expr; z?: Expr; s?: Expr; o?: Expr };
 
-/** Accesses that must be naturally aligned (MOVAPS ...) raise #GP otherwise. */
 export interface AccessOptions {
+  /** Must be naturally aligned (MOVAPS ...): raises #GP otherwise. */
   aligned?: boolean;
+  /**
+   * Type wanted for a *memory* read of 4 or 8 bytes: f32, f64, or v128 (zero-extended, v128.loadN_zero). A hint: a back end may
+   * return the plain i32 or i64 instead.
+   */
+  as?: "f32" | "f64" | "v128";
 }
 
 export interface Sem {

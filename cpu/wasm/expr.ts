@@ -35,6 +35,8 @@ export interface SelectExpr {
   cond: Expr;
   then: Expr;
   else: Expr;
+  /** Emitted as a branch: only the chosen arm is evaluated. `then` is the likely arm. */
+  lazy?: boolean;
 }
 /** Load from a *linear* address known to be valid (CPU state, translated address). `mem` is the wasm load opcode. */
 export interface LoadExpr {
@@ -66,6 +68,8 @@ export const LOADS = {
   "i64.load32_u": [0x35, "i64", 4],
   "i64.load32_s": [0x34, "i64", 4],
   "v128.load": [0xfd000, "v128", 16],
+  "v128.load32_zero": [0xfd05c, "v128", 4],
+  "v128.load64_zero": [0xfd05d, "v128", 8],
 } as const satisfies Record<string, readonly [number, ValType, number]>;
 export type LoadOp = keyof typeof LOADS;
 export const STORES = {
@@ -99,6 +103,11 @@ export const select = (cond: Expr, then: Expr, otherwise: Expr): Expr =>
   cond.kind === "const"
     ? (cond.value !== 0n ? then : otherwise)
     : { kind: "select", type: then.type, cond, then, else: otherwise };
+/** Like `select`, but evaluates one arm only. For corrections that are rarely needed: `likely` should nearly always be taken. */
+export const choose = (cond: Expr, likely: Expr, otherwise: Expr): Expr =>
+  cond.kind === "const"
+    ? (cond.value !== 0n ? likely : otherwise)
+    : { kind: "select", type: likely.type, cond, then: likely, else: otherwise, lazy: true };
 export const load = (mem: LoadOp, address: Expr, offset = 0): Expr => ({
   kind: "load",
   type: LOADS[mem][1],

@@ -5,7 +5,7 @@
  * win over 66. REX counts only directly before the opcode. What the table does not list raises #UD.
  */
 import { Have, Op, Size, SizeRule, VEX_MAP } from "./decode_rows.ts";
-import { buildMaps, type Candidate, type OpcodeMaps, type OpcodeNode, type OpSpec } from "./decode_rows.ts";
+import { type Candidate, type OpcodeNode, OpcodeTable, type OpSpec } from "./decode_rows.ts";
 import type { Insn, InvalidInsn, MemOperand, Operand, OpRow } from "./insn.ts";
 import { ROWS } from "./opcodes/mod.ts";
 
@@ -369,7 +369,7 @@ function repOf(c: Cursor, row: OpRow): Insn["rep"] {
 }
 
 class TableDecoder implements Decoder {
-  constructor(private readonly maps: OpcodeMaps) {}
+  constructor(private readonly table: OpcodeTable) {}
 
   decode(bytes: Uint8Array, offset: number, available: number, pc: number): Insn | InvalidInsn {
     const c = new Cursor(bytes, offset, offset + Math.min(available, MAX_INSN_BYTES));
@@ -382,8 +382,8 @@ class TableDecoder implements Decoder {
 
   private read(c: Cursor, pc: number): Insn | undefined {
     if (!readOpcode(c)) return undefined;
-    const node = this.maps[c.map][c.opcode];
-    if (node === undefined) return undefined;
+    const node = this.table.node(c.map, c.opcode);
+    if (node === null) return undefined;
     if (node.hasModrm) c.modrm = c.u8();
     const candidate = select(node, c);
     if (candidate === undefined) return undefined;
@@ -415,7 +415,7 @@ class TableDecoder implements Decoder {
 
 /** A decoder for any table (tests, or a table cut down to a CPU level). */
 export function createDecoder(rows: readonly OpRow[]): Decoder {
-  return new TableDecoder(buildMaps(rows));
+  return new TableDecoder(new OpcodeTable(rows));
 }
 
 /** Built on first use; never changes afterwards. */

@@ -114,8 +114,7 @@ export interface OpcodeNode {
   /** Without ModRM one list; with it, 16: index (reg << 1) | (mod == 3). */
   lists: Candidate[][];
 }
-/** Opcode maps: 0 one-byte, 1 0F, 2 0F 38, 3 0F 3A; 4 + m: the same under VEX. */
-export type OpcodeMaps = (OpcodeNode | undefined)[][];
+/** First of the opcode maps under VEX, see `OpcodeTable`. */
 export const VEX_MAP = 4;
 
 const SIZES: Readonly<Record<string, number>> = {
@@ -231,6 +230,7 @@ const TOKEN_NEEDS: Readonly<Record<string, number>> = {
 };
 const PP_MASK = Have.Np | Have.P66 | Have.PF3 | Have.PF2;
 const VEX_MAPS: Readonly<Record<string, number>> = { "0F": 1, "0F38": 2, "0F3A": 3 };
+const HEX_BYTES = new Map(Array.from({ length: 256 }, (_, n) => [n.toString(16).toUpperCase().padStart(2, "0"), n]));
 /** Escape bytes of the legacy maps, and the maps they lead to. */
 const ESCAPES = [[0x0f, 0x38], [0x0f, 0x3a], [0x0f]];
 const ESCAPE_MAPS = [2, 3, 1];
@@ -258,12 +258,14 @@ function parseEncoding(row: OpRow): Encoding {
       else if ((token === "F2" || token === "F3") && (e.need & Have.P66) !== 0) {
         e.need = (e.need & ~Have.P66) | Have.OpSize | TOKEN_NEEDS[token];
       } else e.need |= TOKEN_NEEDS[token];
-    } else if (/^\/[0-7]$/.test(token)) e.reg = Number(token[1]);
+    } else if (token[0] === "/" && token.length === 2) e.reg = Number(token[1]);
     else if (token === "+r" || token === "+i") e.plusR = true;
-    else if (/^[0-9A-F]{2}(\+[ri])?$/.test(token)) {
-      bytes.push(parseInt(token.slice(0, 2), 16));
+    else {
+      const byte = HEX_BYTES.get(token.length > 2 ? token.slice(0, 2) : token);
+      if (byte === undefined || (token.length > 2 && token[2] !== "+")) throw bad();
+      bytes.push(byte);
       if (token.length > 2) e.plusR = true;
-    } else throw bad();
+    }
   }
   if (e.map === 0) {
     const escapes = ESCAPES.find((known) => known.every((byte, n) => bytes[n] === byte) && bytes.length > known.length);
@@ -348,18 +350,65 @@ function node(placed: Placed[]): OpcodeNode {
   return { hasModrm: true, lists };
 }
 
-/** Builds the opcode maps of a table. Throws on a row that is written wrongly. */
-export function buildMaps(rows: readonly OpRow[]): OpcodeMaps {
-  const placed: Placed[][][] = Array.from({ length: 2 * VEX_MAP }, () => Array.from({ length: 256 }, () => []));
-  for (const row of rows) {
-    const encoding = parseEncoding(row);
-    for (const ops of operandLists(row)) {
-      const usesModrm = encoding.reg >= 0 || encoding.modrm >= 0 || ops.some((o) => KINDS_WITH_MODRM.has(o.kind));
-      for (let low = 0; low < (encoding.plusR ? 8 : 1); low++) {
-        const opcode = encoding.opcode + low;
-        placed[encoding.map][opcode].push({ candidate: candidate(row, encoding, ops, opcode), encoding, usesModrm });
+/**
+ * The candidates of every opcode byte of every map: 0 one-byte, 1 0F, 2 0F 38, 3 0F 3A; VEX_MAP + m: the same under VEX.
+ * A node is built when its opcode is met first, because most programs use few of them and start-up counts.
+ */
+export class OpcodeTable {
+  /** By map << 8 | opcode; undefined = not built yet, null = no such opcode. */
+  private readonly nodes: (OpcodeNode | null | undefined)[];
+  /** Rows of each opcode byte (`+r` rows stand eight times). */
+  private readonly rows: OpRow[][] = Array.from({ length: 2 * VEX_MAP << 8 });
+
+  /** Throws on a row that is written wrongly. */
+  constructor(rows: readonly OpRow[]) {
+    this.nodes = Array.from({ length: this.rows.length });
+    for (const row of rows) {
+      const first = locate(row.enc) ?? slowLocate(row);
+      for (let key = first; key < first + (row.enc.includes("+") ? 8 : 1); key++) {
+        if (this.rows[key] === undefined) this.rows[key] = [row];
+        else this.rows[key].push(row);
       }
     }
   }
-  return placed.map((map) => map.map((list) => list.length === 0 ? undefined : node(list)));
+
+  node(map: number, opcode: number): OpcodeNode | null {
+    const key = map << 8 | opcode;
+    const known = this.nodes[key];
+    if (known !== undefined) return known;
+    const rows = this.rows[key];
+    return this.nodes[key] = rows === undefined ? null : node(rows.flatMap((row) => placements(row, opcode)));
+  }
+}
+
+/** map << 8 | opcode of a legacy encoding, quickly; undefined when it is not that simple. */
+function locate(enc: string): number | undefined {
+  let at = 0;
+  let map = 0;
+  for (;;) {
+    if (enc.startsWith("NP ", at) || enc.startsWith("66 ", at) || enc.startsWith("F2 ", at) || enc.startsWith("F3 ", at)) at += 3;
+    else if (enc.startsWith("REX.W ", at)) at += 6;
+    else break;
+  }
+  if (enc.startsWith("0F ", at)) {
+    at += 3;
+    map = enc.startsWith("38 ", at) ? 2 : enc.startsWith("3A ", at) ? 3 : 1;
+    if (map > 1) at += 3;
+  }
+  const byte = HEX_BYTES.get(enc.slice(at, at + 2));
+  return byte === undefined ? undefined : map << 8 | byte;
+}
+
+function slowLocate(row: OpRow): number {
+  const { map, opcode } = parseEncoding(row);
+  return map << 8 | opcode;
+}
+
+function placements(row: OpRow, opcode: number): Placed[] {
+  const encoding = parseEncoding(row);
+  return operandLists(row).map((ops) => ({
+    candidate: candidate(row, encoding, ops, opcode),
+    encoding,
+    usesModrm: encoding.reg >= 0 || encoding.modrm >= 0 || ops.some((o) => KINDS_WITH_MODRM.has(o.kind)),
+  }));
 }

@@ -101,6 +101,8 @@ export interface Sem {
   if(cond: Expr, then: () => void, otherwise?: () => void): void;
   /** Raises an exception with RIP at this instruction when `cond` is true (always, when omitted). Vector numbers: VEC in layout.ts. */
   raise(vector: number, errorCode: number, cond?: Expr): void;
+  /** Raises a trap (INT3, INT1): like `raise` without a condition, but RIP is the next instruction. */
+  trap(vector: number): void;
 
   // ---- control flow between instructions (at most one of these, last)
   jump(target: Operand): void;

@@ -1,0 +1,167 @@
+/** Open files, directories and O_PATH references of one client, and open() itself. */
+import { EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EROFS } from "../host/errno.ts";
+import {
+  O_ACCMODE,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  O_TMPFILE,
+  O_TRUNC,
+  O_WRONLY,
+  S_IFREG,
+  S_IFSOCK,
+  S_PERM,
+} from "./flags.ts";
+import { Last, Namespace } from "./namespace.ts";
+import type { DirectoryEntry, Node } from "./node.ts";
+
+export class Handle {
+  refs = 1;
+  /** Listing taken at cookie 0: entries keep their positions while names come and go. */
+  listing: DirectoryEntry[] | undefined;
+
+  constructor(
+    readonly node: Node,
+    /** Where it was opened; a directory knows its own place. */
+    public parent: Node,
+    public name: string,
+    readonly readable: boolean,
+    readonly writable: boolean,
+    /** O_PATH: the node has not been opened. */
+    readonly isReference: boolean,
+  ) {}
+}
+
+export class Handles {
+  private readonly table: (Handle | undefined)[] = [];
+  private readonly free: number[] = [];
+
+  constructor(readonly names: Namespace) {
+    this.table.push(new Handle(names.root, names.root, "", true, false, true));
+  }
+
+  get(handle: number): Handle | undefined {
+    return this.table[handle];
+  }
+
+  /** The node a path starts from; the handle of a directory or, for empty paths, of anything. */
+  node(handle: number): Node | undefined {
+    return this.table[handle]?.node;
+  }
+
+  open(start: Node, path: string, flags: number, mode: number): number {
+    const names = this.names, isReference = (flags & O_PATH) !== 0;
+    if (isReference) flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
+    const access = flags & O_ACCMODE, creates = (flags & O_CREAT) !== 0, exclusive = creates && (flags & O_EXCL) !== 0;
+    const write = access !== O_RDONLY && !isReference;
+    if ((flags & O_TMPFILE) === O_TMPFILE) return this.openTemporary(start, path, flags, mode);
+    if (creates && flags & O_DIRECTORY) return -EINVAL;
+    let status = names.walk(start, path, exclusive || flags & O_NOFOLLOW ? Last.NoFollow : Last.Follow);
+    if (creates && names.trailing && names.parent !== undefined) return -EISDIR;
+    let node = names.node;
+    const parent = names.parent, name = names.last;
+    if (node === undefined) {
+      if (status !== -ENOENT || !creates || parent === undefined) return status;
+      status = names.writable(parent);
+      if (status < 0) return status;
+      const made = parent.create(name, S_IFREG | mode & S_PERM, 0);
+      if (typeof made === "number") return made;
+      node = made;
+    } else {
+      if (exclusive) return -EEXIST;
+      status = checkOpen(node, flags, write, isReference);
+      if (status < 0) return status;
+    }
+    if (!isReference) {
+      status = node.open(write);
+      if (status < 0) return status;
+      if (flags & O_TRUNC && node.type === S_IFREG && node.size() > 0) {
+        status = node.truncate(0);
+        if (status < 0) {
+          node.close(write);
+          return status;
+        }
+      }
+    }
+    return this.add(new Handle(node, parent ?? node, name, access !== O_WRONLY && !isReference, write, isReference));
+  }
+
+  private openTemporary(start: Node, path: string, flags: number, mode: number): number {
+    if ((flags & O_ACCMODE) === O_RDONLY) return -EINVAL;
+    let status = this.names.walk(start, path, Last.Follow);
+    const directory = this.names.node;
+    if (directory === undefined) return status;
+    if (!directory.isDirectory) return -ENOTDIR;
+    status = this.names.writable(directory);
+    if (status < 0) return status;
+    const node = directory.temporary(S_IFREG | mode & S_PERM);
+    if (typeof node === "number") return node;
+    node.open(true);
+    return this.add(new Handle(node, directory, "", (flags & O_ACCMODE) !== O_WRONLY, true, false));
+  }
+
+  private add(handle: Handle): number {
+    const number = this.free.pop() ?? this.table.length;
+    this.table[number] = handle;
+    return number;
+  }
+
+  dup(handle: number): void {
+    const entry = this.table[handle];
+    if (entry !== undefined) entry.refs++;
+  }
+
+  close(handle: number): number {
+    const entry = this.table[handle];
+    if (entry === undefined) return -EBADF;
+    if (handle === 0 || --entry.refs > 0) return 0;
+    this.table[handle] = undefined;
+    this.free.push(handle);
+    if (!entry.isReference) entry.node.close(entry.writable);
+    return 0;
+  }
+
+  closeAll(): void {
+    for (let i = 1; i < this.table.length; i++) {
+      const entry = this.table[i];
+      if (entry !== undefined) {
+        entry.refs = 1;
+        this.close(i);
+      }
+    }
+  }
+
+  moved(node: Node, parent: Node, name: string): void {
+    for (const handle of this.table) {
+      if (handle === undefined || handle.node !== node) continue;
+      handle.parent = parent;
+      handle.name = name;
+    }
+  }
+
+  pathOf(handle: Handle): string | number {
+    const names = this.names;
+    if (handle.node.isDirectory) {
+      if (handle.node === names.root) return "/";
+      return handle.node.parent === undefined ? -ENOENT : names.pathOf(handle.node, "");
+    }
+    if (handle.name === "") return -ENOENT;
+    const there = names.step(handle.parent, handle.name);
+    // A reference may have been made from a passing node; its name then still leads to something of the same kind.
+    const isSame = there === handle.node || handle.isReference && typeof there !== "number" && there.type === handle.node.type;
+    return isSame ? names.pathOf(handle.parent, handle.name) : -ENOENT;
+  }
+}
+
+function checkOpen(node: Node, flags: number, write: boolean, isReference: boolean): number {
+  if (flags & O_DIRECTORY && !node.isDirectory) return -ENOTDIR;
+  if (isReference) return 0;
+  if (node.isLink) return -ELOOP;
+  if (node.isDirectory) return write || flags & (O_CREAT | O_TRUNC) ? -EISDIR : 0;
+  if (node.type === S_IFSOCK) return -ENXIO;
+  if (node.type === S_IFREG && node.fs.readOnly && (write || flags & O_TRUNC)) return -EROFS;
+  return 0;
+}

@@ -1,0 +1,277 @@
+/** The tree of names: path walk over mounts, and the operations on names with every check that does not depend on the file system. */
+import {
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  EISDIR,
+  ELOOP,
+  ENAMETOOLONG,
+  ENOENT,
+  ENOTDIR,
+  ENOTEMPTY,
+  EPERM,
+  EROFS,
+  EXDEV,
+} from "../host/errno.ts";
+import {
+  MAX_SYMLINKS,
+  NAME_MAX,
+  PATH_MAX,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  S_PERM,
+} from "./flags.ts";
+import type { Node } from "./node.ts";
+import { textBytes } from "./text.ts";
+
+/** What a walk does with the last component. */
+export const enum Last {
+  /** It is not looked up. */
+  Parent,
+  /** A symlink there is followed. */
+  Follow,
+  NoFollow,
+}
+
+const SLASH = 0x2f;
+const MAX_UTF8_PER_UNIT = 3;
+
+export class Namespace {
+  // Result of the last walk. Fields instead of an object: a walk allocates nothing but the names.
+  /** What the path names; undefined when it does not exist or was not looked up. */
+  node: Node | undefined;
+  /** Directory of the last component; undefined when the walk failed before it. */
+  parent: Node | undefined;
+  /** Last component; "." and ".." stand for themselves, "" for the root. */
+  last = "";
+  /** The path ended in a slash. */
+  trailing = false;
+
+  constructor(readonly root: Node) {}
+
+  /** Walks `path` from `start`. 0 or -errno; -ENOENT with `parent` set means that only the last component is missing. */
+  walk(start: Node, path: string, how: Last): number {
+    this.node = this.parent = undefined;
+    this.trailing = false;
+    if (path.length === 0) return -ENOENT;
+    if (path.length * MAX_UTF8_PER_UNIT >= PATH_MAX && textBytes(path) >= PATH_MAX) return -ENAMETOOLONG;
+    let directory = start, links = 0, at = 0;
+    if (path.charCodeAt(0) === SLASH) directory = this.root;
+    for (;;) {
+      while (path.charCodeAt(at) === SLASH) at++;
+      if (!directory.isDirectory) return -ENOTDIR;
+      if (at === path.length) return this.found(directory, directory, "");
+      const slash = path.indexOf("/", at), end = slash < 0 ? path.length : slash;
+      let next = end;
+      while (path.charCodeAt(next) === SLASH) next++;
+      const isLast = next === path.length, name = path.substring(at, end);
+      at = next;
+      if (isLast) this.trailing = end < path.length;
+      if (name === ".") {
+        if (isLast) return this.found(directory, directory, name);
+        continue;
+      }
+      if (name === "..") {
+        const up = directory === this.root ? directory : directory.parent;
+        if (up === undefined) return -ENOENT;
+        directory = up;
+        if (isLast) return this.found(directory, directory, name);
+        continue;
+      }
+      if (name.length * MAX_UTF8_PER_UNIT > NAME_MAX && textBytes(name) > NAME_MAX) return -ENAMETOOLONG;
+      if (isLast && how === Last.Parent) {
+        this.parent = directory;
+        this.last = name;
+        return 0;
+      }
+      const child = this.step(directory, name);
+      if (typeof child === "number") {
+        if (isLast) {
+          this.parent = directory;
+          this.last = name;
+        }
+        return child;
+      }
+      if (child.isLink && (!isLast || this.trailing || how === Last.Follow)) {
+        if (++links > MAX_SYMLINKS) return -ELOOP;
+        const target = child.readlink();
+        if (typeof target === "number") return target;
+        if (target === "") return -ENOENT;
+        if (target.charCodeAt(0) === SLASH) directory = this.root;
+        path = isLast ? (this.trailing ? `${target}/` : target) : `${target}/${path.substring(at)}`;
+        at = 0;
+        continue;
+      }
+      if (isLast) return this.trailing && !child.isDirectory ? -ENOTDIR : this.found(child, directory, name);
+      directory = child;
+    }
+  }
+
+  private found(node: Node, parent: Node, last: string): number {
+    this.node = node;
+    this.parent = parent;
+    this.last = last;
+    return 0;
+  }
+
+  step(directory: Node, name: string): Node | number {
+    return directory.mounts?.get(name) ?? directory.lookup(name);
+  }
+
+  /** Does the last walk's last component name an entry of `parent` (and not the root, "." or "..")? */
+  private get isEntry(): boolean {
+    return this.last !== "" && this.last !== "." && this.last !== "..";
+  }
+
+  /** Absolute path of `name` in `directory`, or -ENOENT when a directory on the way has been removed. */
+  pathOf(directory: Node, name: string): string | number {
+    let path = name === "" ? "" : `/${name}`;
+    for (let node = directory; node !== this.root;) {
+      path = `/${node.name}${path}`;
+      if (node.parent === undefined || node.parent === node) return -ENOENT;
+      node = node.parent;
+    }
+    return path === "" ? "/" : path;
+  }
+
+  /**
+   * Shows `root` at `path`. Where the directory exists it is hidden; where only the last component is missing, the name appears in its
+   * parent without the file system below noticing. Preconditions: absolute path, not "/".
+   */
+  mount(path: string, root: Node): number {
+    const status = this.walk(this.root, path, Last.Follow);
+    const parent = this.node?.parent ?? this.parent, name = this.node === undefined ? this.last : this.node.name;
+    if (status < 0 && (status !== -ENOENT || this.parent === undefined)) return status;
+    if (parent === undefined || this.node === this.root) return -EBUSY;
+    if (this.node !== undefined && !this.node.isDirectory) return -ENOTDIR;
+    root.parent = parent;
+    root.name = name;
+    (parent.mounts ??= new Map()).set(name, root);
+    return 0;
+  }
+
+  /** Walks to a place where a new name shall be made; 0 or -errno. `directory`: a trailing slash is fine. */
+  private vacant(start: Node, path: string, directory: boolean): number {
+    const status = this.walk(start, path, Last.Parent);
+    if (status < 0) return status;
+    if (!this.isEntry || this.parent === undefined) return -EEXIST;
+    const present = this.step(this.parent, this.last);
+    if (typeof present !== "number") return -EEXIST;
+    if (present !== -ENOENT) return present;
+    if (this.trailing && !directory) return -ENOENT;
+    return this.writable(this.parent);
+  }
+
+  /** May names be made in or removed from this directory? */
+  writable(directory: Node): number {
+    if (directory.fs.readOnly) return -EROFS;
+    return directory.parent === undefined ? -ENOENT : 0;
+  }
+
+  mkdir(start: Node, path: string, mode: number): number {
+    const status = this.vacant(start, path, true);
+    return status < 0 ? status : this.parent!.mkdir(this.last, mode & S_PERM);
+  }
+
+  mknod(start: Node, path: string, mode: number, rdev: number): number {
+    const type = mode & S_IFMT || S_IFREG;
+    if (type === S_IFDIR) return -EPERM;
+    const status = this.vacant(start, path, false);
+    if (status < 0) return status;
+    const node = this.parent!.create(this.last, type | mode & S_PERM, rdev);
+    if (typeof node === "number") return node;
+    // Gives back what the file system may have kept open for an open() that would follow a creation.
+    if (node.open(false) >= 0) node.close(false);
+    return 0;
+  }
+
+  symlink(target: string, start: Node, path: string): number {
+    if (target === "") return -ENOENT;
+    if (textBytes(target) >= PATH_MAX) return -ENAMETOOLONG;
+    const status = this.vacant(start, path, false);
+    return status < 0 ? status : this.parent!.symlink(this.last, target);
+  }
+
+  link(node: Node, start: Node, path: string): number {
+    const status = this.vacant(start, path, false);
+    if (status < 0) return status;
+    if (node.fs !== this.parent!.fs) return -EXDEV;
+    return node.isDirectory ? -EPERM : this.parent!.link(this.last, node);
+  }
+
+  unlink(start: Node, path: string, directory: boolean): number {
+    let status = this.walk(start, path, Last.Parent);
+    if (status < 0) return status;
+    const { parent, last, trailing } = this;
+    if (!this.isEntry || parent === undefined) {
+      if (!directory) return -EISDIR;
+      return last === "." ? -EINVAL : last === ".." ? -ENOTEMPTY : -EBUSY;
+    }
+    if (parent.fs.readOnly) return -EROFS;
+    const node = this.step(parent, last);
+    if (typeof node === "number") return node;
+    if (directory !== node.isDirectory) return directory || trailing ? -ENOTDIR : -EISDIR;
+    if (trailing && !directory) return -EISDIR;
+    if (parent.mounts?.has(last) || node.mounts !== undefined && node.mounts.size > 0) return -EBUSY;
+    status = this.writable(parent);
+    return status < 0 ? status : parent.remove(last, directory);
+  }
+
+  /** On success of a plain rename, `onMoved` learns what has moved, so that open handles can keep their names. */
+  rename(
+    fromStart: Node,
+    from: string,
+    toStart: Node,
+    to: string,
+    flags: number,
+    onMoved: (node: Node, parent: Node, name: string) => void,
+  ): number {
+    const isExchange = (flags & RENAME_EXCHANGE) !== 0, isNoReplace = (flags & RENAME_NOREPLACE) !== 0;
+    if (flags & ~(RENAME_EXCHANGE | RENAME_NOREPLACE) || isExchange && isNoReplace) return -EINVAL;
+    let status = this.walk(fromStart, from, Last.Parent);
+    if (status < 0) return status;
+    const { parent: source, last: name, trailing: sourceSlash, isEntry: sourceIsEntry } = this;
+    status = this.walk(toStart, to, Last.Parent);
+    if (status < 0) return status;
+    const { parent: target, last: newName, trailing: targetSlash } = this;
+    if (source === undefined || target === undefined) return -EBUSY;
+    if (source.fs !== target.fs) return -EXDEV;
+    if (!sourceIsEntry) return -EBUSY;
+    if (!this.isEntry) return isNoReplace ? -EEXIST : -EBUSY;
+    if (source.fs.readOnly) return -EROFS;
+    const node = this.step(source, name), old = this.step(target, newName);
+    if (typeof node === "number") return node;
+    const replaced = typeof old === "number" ? undefined : old;
+    if (typeof old === "number" && (old !== -ENOENT || isExchange)) return old;
+    if (replaced !== undefined && isNoReplace) return -EEXIST;
+    if (isExchange && replaced !== undefined && targetSlash && !replaced.isDirectory) return -ENOTDIR;
+    if (!node.isDirectory && (sourceSlash || !isExchange && targetSlash)) return -ENOTDIR;
+    if (this.contains(node, target)) return -EINVAL;
+    if (replaced !== undefined && this.contains(replaced, source)) return isExchange ? -EINVAL : -ENOTEMPTY;
+    if (source.mounts?.has(name) || target.mounts?.has(newName)) return -EBUSY;
+    if (node === replaced) return 0;
+    if (replaced !== undefined && !isExchange && node.isDirectory !== replaced.isDirectory) {
+      return node.isDirectory ? -ENOTDIR : -EISDIR;
+    }
+    status = this.writable(target);
+    if (status < 0) return status;
+    status = source.rename(name, target, newName, isExchange);
+    if (status < 0) return status;
+    onMoved(node, target, newName);
+    if (isExchange && replaced !== undefined) onMoved(replaced, source, name);
+    return status;
+  }
+
+  /** Is `inner` the directory `outer` or below it? */
+  private contains(outer: Node, inner: Node): boolean {
+    if (!outer.isDirectory) return false;
+    for (let node: Node | undefined = inner; node !== undefined; node = node.parent) {
+      if (node === outer) return true;
+      if (node === this.root || node.parent === node) return false;
+    }
+    return false;
+  }
+}

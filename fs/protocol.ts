@@ -1,0 +1,71 @@
+/**
+ * Messages between `FsClient` and the file service. A request is UTCB words: word 0 = operation, words 1..5 = arguments, words 6 and 7 =
+ * byte lengths of up to two strings, which follow from word 8 on without padding (STAGED: the string was sent in pieces before).
+ * Reply: word 0 = result (>= 0, or a negative Linux errno), further words as stated.
+ */
+export const FS_OP = {
+  OPEN: 0,
+  CLOSE: 1,
+  DUP: 2,
+  STAT: 3,
+  FSTAT: 4,
+  READ: 5,
+  WRITE: 6,
+  SIZE: 7,
+  TRUNCATE: 8,
+  SYNC: 9,
+  LIST: 10,
+  MKDIR: 11,
+  MKNOD: 12,
+  UNLINK: 13,
+  SYMLINK: 14,
+  READLINK: 15,
+  LINK: 16,
+  RENAME: 17,
+  CHMOD: 18,
+  CHOWN: 19,
+  UTIME: 20,
+  PATH_OF: 21,
+  STATFS: 22,
+  /** (index 0 or 1, 1 = first piece): appends the bytes of the string to a staged string. */
+  STAGE: 23,
+} as const;
+
+export const FIRST_LENGTH = 6;
+export const SECOND_LENGTH = 7;
+export const TEXT_WORD = 8;
+export const STAGED = -1;
+/** Bytes of strings that fit into one message: 508 words less the fixed ones. */
+export const MAX_TEXT = (508 - TEXT_WORD) * 8;
+/** utime: this time is left alone. */
+export const TIME_OMIT = -1;
+
+/** Words of a stat reply after the result. */
+export const STAT_WORDS = 16;
+/** List reply: word 0 = entries; from word 1 on, for each: u64 inode, u8 type, u8 name length, name. */
+export const LIST_BYTE = 8;
+
+/**
+ * Administration, for roottask only (portal FS_ADMIN of the service). Word 0 = operation.
+ */
+export const FS_ADMIN_OP = {
+  /** (pool address, pool bytes): contents of files live there. Must come first. */
+  START: 0,
+  /** (source kind, a, b, 1 = overlay; string = guest path). -> 0 or -errno. */
+  MOUNT: 1,
+  /** (window address, window bytes) -> session number n; its portal stands at HOST_PD.FS + n of the service's PD. */
+  ATTACH: 2,
+  /** (session): closes what it has open. */
+  DETACH: 3,
+} as const;
+
+export const MOUNT_KIND = {
+  MEMORY: 0,
+  /** a, b = address and bytes of the image. */
+  TAR: 1,
+  /** a = index in the service's list of granted directories. */
+  HOST: 2,
+} as const;
+
+/** Selectors in the file service's PD: sessions 0..62 from HOST_PD.FS on, then this one. */
+export const MAX_SESSIONS = 63;

@@ -1,0 +1,286 @@
+/** One client's session with the file service: unpacks requests, calls the namespace, packs replies. */
+import { EBADF, EFAULT, EINVAL, ENOENT, ENOSYS, ENOTDIR } from "../host/errno.ts";
+import type { HostEc, Utcb } from "../hedron/api.ts";
+import type { FsStat, FsStatfs } from "./api.ts";
+import { directoryType, S_IFDIR, S_IFREG } from "./flags.ts";
+import { Handles } from "./handles.ts";
+import { Last, type Namespace } from "./namespace.ts";
+import type { Node } from "./node.ts";
+import { FIRST_LENGTH, FS_OP, LIST_BYTE, MAX_TEXT, SECOND_LENGTH, STAGED, STAT_WORDS, TEXT_WORD, TIME_OMIT } from "./protocol.ts";
+import { decodeText, encodeText, textBytes } from "./text.ts";
+
+const newStat = (): FsStat => ({
+  dev: 0,
+  ino: 0,
+  mode: 0,
+  nlink: 0,
+  uid: 0,
+  gid: 0,
+  rdev: 0,
+  size: 0,
+  blksize: 0,
+  blocks: 0,
+  atime: [0, 0],
+  mtime: [0, 0],
+  ctime: [0, 0],
+});
+const newStatfs = (): FsStatfs => ({ type: 0, bsize: 0, blocks: 0, bfree: 0, files: 0, ffree: 0, namelen: 0, readOnly: false });
+const ENTRY_HEADER = 10;
+const DATA_BYTES = 4064;
+
+/** Returns word 0 of the reply. */
+type Operation = (session: Session, utcb: Utcb) => number;
+
+export class Session {
+  readonly handles: Handles;
+  readonly stat = newStat();
+  readonly statfs = newStatfs();
+  private readonly staged = [new Uint8Array(0), new Uint8Array(0)];
+
+  /** The client may name memory in [window, window + bytes) only. */
+  constructor(
+    readonly names: Namespace,
+    readonly window: number,
+    readonly bytes: number,
+    readonly sessions: () => Iterable<Session>,
+  ) {
+    this.handles = new Handles(names);
+  }
+
+  serve(ec: HostEc): void {
+    const utcb = ec.utcb, operation: Operation | undefined = OPERATIONS[utcb.get(0)];
+    utcb.untyped = 1;
+    const result = operation === undefined ? -ENOSYS : operation(this, utcb);
+    utcb.set(0, result);
+  }
+
+  mayUse(address: number, length: number): boolean {
+    return length >= 0 && address >= this.window && address + length <= this.window + this.bytes;
+  }
+
+  first(utcb: Utcb): string {
+    const length = utcb.get(FIRST_LENGTH);
+    return length === STAGED ? this.takeStaged(0) : decodeText(utcb.bytes, TEXT_WORD * 8, Math.min(length, MAX_TEXT));
+  }
+
+  second(utcb: Utcb): string {
+    const length = utcb.get(SECOND_LENGTH);
+    if (length === STAGED) return this.takeStaged(1);
+    const before = Math.max(0, utcb.get(FIRST_LENGTH));
+    return decodeText(utcb.bytes, TEXT_WORD * 8 + before, Math.min(length, MAX_TEXT - before));
+  }
+
+  stage(utcb: Utcb): number {
+    const index = utcb.get(1) === 0 ? 0 : 1, length = Math.min(utcb.get(FIRST_LENGTH), MAX_TEXT);
+    const old = utcb.get(2) === 1 ? new Uint8Array(0) : this.staged[index];
+    // A path is at most 4096 bytes; what is longer fails whatever it says.
+    const joined = new Uint8Array(Math.min(old.length + length, 2 * MAX_TEXT));
+    joined.set(old);
+    joined.set(utcb.bytes.subarray(TEXT_WORD * 8, TEXT_WORD * 8 + joined.length - old.length), old.length);
+    this.staged[index] = joined;
+    return 0;
+  }
+
+  private takeStaged(index: 0 | 1): string {
+    const bytes = this.staged[index];
+    return decodeText(bytes, 0, bytes.length);
+  }
+
+  /** The node that (dir, path) names; an empty path names `dir` itself. */
+  find(dir: number, path: string, follow: boolean): Node | number {
+    const start = this.handles.node(dir);
+    if (start === undefined) return -EBADF;
+    if (path === "") return start;
+    const status = this.names.walk(start, path, follow ? Last.Follow : Last.NoFollow);
+    return this.names.node ?? status;
+  }
+}
+
+/** Runs `work` on the directory of argument 1. */
+const at = (session: Session, utcb: Utcb, work: (start: Node) => number): number => {
+  const start = session.handles.node(utcb.get(1));
+  return start === undefined ? -EBADF : work(start);
+};
+
+const onNode = (session: Session, utcb: Utcb, follow: boolean, work: (node: Node) => number): number => {
+  const node = session.find(utcb.get(1), session.first(utcb), follow);
+  return typeof node === "number" ? node : work(node);
+};
+
+function packStat(session: Session, utcb: Utcb, node: Node): number {
+  const stat = session.stat, status = node.stat(stat);
+  if (status < 0) return status;
+  utcb.set(1, stat.dev);
+  utcb.set(2, stat.ino);
+  utcb.set(3, stat.mode);
+  utcb.set(4, stat.nlink);
+  utcb.set(5, stat.uid);
+  utcb.set(6, stat.gid);
+  utcb.set(7, stat.rdev);
+  utcb.set(8, stat.size);
+  utcb.set(9, stat.blksize);
+  utcb.set(10, stat.blocks);
+  utcb.set(11, stat.atime[0]);
+  utcb.set(12, stat.atime[1]);
+  utcb.set(13, stat.mtime[0]);
+  utcb.set(14, stat.mtime[1]);
+  utcb.set(15, stat.ctime[0]);
+  utcb.set(16, stat.ctime[1]);
+  utcb.untyped = 1 + STAT_WORDS;
+  return 0;
+}
+
+/** Text as a reply: its bytes from word 1 on; the result is their number. */
+function packText(utcb: Utcb, text: string | number): number {
+  if (typeof text === "number") return text;
+  const length = encodeText(text, utcb.bytes, 8);
+  if (length < 0) return -EINVAL;
+  utcb.untyped = 1 + Math.ceil(length / 8);
+  return length;
+}
+
+function list(session: Session, utcb: Utcb): number {
+  const handle = session.handles.get(utcb.get(1));
+  if (handle === undefined) return -EBADF;
+  const directory = handle.node, cookie = utcb.get(2), max = utcb.get(3);
+  if (!directory.isDirectory) return -ENOTDIR;
+  if (directory.parent === undefined) return -ENOENT;
+  if (cookie === 0 || handle.listing === undefined) {
+    const entries = directory.entries();
+    if (typeof entries === "number") return entries;
+    const shown = directory.mounts === undefined ? entries : entries.filter((entry) => !directory.mounts!.has(entry.name));
+    const up = directory === session.names.root ? directory : directory.parent;
+    const special: [string, Node][] = [[".", directory], ["..", up], ...(directory.mounts ?? [])];
+    const head = special.map(([name, node]) => {
+      node.stat(session.stat);
+      return { name, ino: session.stat.ino, type: directoryType(S_IFDIR) };
+    });
+    handle.listing = [...head, ...shown];
+  }
+  let to = LIST_BYTE, count = 0;
+  for (; count < max && cookie + count < handle.listing.length; count++) {
+    const entry = handle.listing[cookie + count];
+    if (to + ENTRY_HEADER + textBytes(entry.name) > DATA_BYTES) break;
+    const low = entry.ino % 2 ** 32, high = Math.floor(entry.ino / 2 ** 32);
+    for (let i = 0; i < 4; i++) {
+      utcb.bytes[to + i] = low >>> 8 * i;
+      utcb.bytes[to + 4 + i] = high >>> 8 * i;
+    }
+    utcb.bytes[to + 8] = entry.type;
+    const length = encodeText(entry.name, utcb.bytes, to + ENTRY_HEADER);
+    utcb.bytes[to + 9] = length;
+    to += ENTRY_HEADER + length;
+  }
+  utcb.untyped = Math.ceil(to / 8);
+  return count;
+}
+
+function link(session: Session, utcb: Utcb): number {
+  const follow = utcb.get(3) === 1, to = session.handles.node(utcb.get(2)), toPath = session.second(utcb);
+  if (to === undefined) return -EBADF;
+  return onNode(session, utcb, follow, (node) => session.names.link(node, to, toPath));
+}
+
+function rename(session: Session, utcb: Utcb): number {
+  const to = session.handles.node(utcb.get(2));
+  if (to === undefined) return -EBADF;
+  const from = session.first(utcb), toPath = session.second(utcb), flags = utcb.get(3);
+  return at(session, utcb, (start) =>
+    session.names.rename(start, from, to, toPath, flags, (node, parent, name) => {
+      for (const other of session.sessions()) other.handles.moved(node, parent, name);
+    }));
+}
+
+const time = (utcb: Utcb, word: number): [number, number] | undefined =>
+  utcb.get(word + 1) === TIME_OMIT ? undefined : [utcb.get(word), utcb.get(word + 1)];
+
+function utime(session: Session, utcb: Utcb): number {
+  // The flag travels with the directory: words 2..5 are the times.
+  const atime = time(utcb, 2), mtime = time(utcb, 4), dir = utcb.get(1), follow = dir % 2 === 1;
+  const node = session.find(Math.floor(dir / 2), session.first(utcb), follow);
+  if (typeof node === "number") return node;
+  return node.utime(atime, mtime);
+}
+
+function read(session: Session, utcb: Utcb): number {
+  const handle = session.handles.get(utcb.get(1));
+  if (handle === undefined || !handle.readable) return -EBADF;
+  const offset = utcb.get(2), address = utcb.get(3), length = utcb.get(4);
+  if (!session.mayUse(address, length)) return -EFAULT;
+  return offset < 0 ? -EINVAL : handle.node.read(offset, address, length);
+}
+
+function write(session: Session, utcb: Utcb): number {
+  const handle = session.handles.get(utcb.get(1));
+  if (handle === undefined || !handle.writable) return -EBADF;
+  const offset = utcb.get(2), address = utcb.get(3), length = utcb.get(4);
+  if (!session.mayUse(address, length)) return -EFAULT;
+  return offset < -1 ? -EINVAL : handle.node.write(offset, address, length);
+}
+
+function truncate(session: Session, utcb: Utcb): number {
+  const handle = session.handles.get(utcb.get(1)), size = utcb.get(2);
+  if (handle === undefined) return -EBADF;
+  if (!handle.writable || handle.node.type !== S_IFREG || size < 0) return -EINVAL;
+  return handle.node.truncate(size);
+}
+
+function statfs(session: Session, utcb: Utcb): number {
+  const handle = session.handles.get(utcb.get(1)), out = session.statfs;
+  if (handle === undefined) return -EBADF;
+  const status = handle.node.fs.statfs(out);
+  const words = [out.type, out.bsize, out.blocks, out.bfree, out.files, out.ffree, out.namelen, out.readOnly ? 1 : 0];
+  words.forEach((word, i) => utcb.set(1 + i, word));
+  utcb.untyped = 1 + words.length;
+  return status;
+}
+
+/** Indexed by FS_OP. */
+const OPERATIONS: Operation[] = [];
+OPERATIONS[FS_OP.OPEN] = (session, utcb) => {
+  const start = session.handles.node(utcb.get(1));
+  return start === undefined ? -EBADF : session.handles.open(start, session.first(utcb), utcb.get(2), utcb.get(3));
+};
+OPERATIONS[FS_OP.CLOSE] = (session, utcb) => session.handles.close(utcb.get(1));
+OPERATIONS[FS_OP.DUP] = (session, utcb) => {
+  session.handles.dup(utcb.get(1));
+  return 0;
+};
+OPERATIONS[FS_OP.STAT] = (session, utcb) => {
+  const node = session.find(utcb.get(1), session.first(utcb), utcb.get(2) === 1);
+  return typeof node === "number" ? node : packStat(session, utcb, node);
+};
+OPERATIONS[FS_OP.FSTAT] = (session, utcb) => {
+  const node = session.handles.node(utcb.get(1));
+  return node === undefined ? -EBADF : packStat(session, utcb, node);
+};
+OPERATIONS[FS_OP.READ] = read;
+OPERATIONS[FS_OP.WRITE] = write;
+OPERATIONS[FS_OP.SIZE] = (session, utcb) => session.handles.node(utcb.get(1))?.size() ?? -EBADF;
+OPERATIONS[FS_OP.TRUNCATE] = truncate;
+OPERATIONS[FS_OP.SYNC] = (session, utcb) => session.handles.node(utcb.get(1))?.sync() ?? -EBADF;
+OPERATIONS[FS_OP.LIST] = list;
+OPERATIONS[FS_OP.MKDIR] = (session, utcb) =>
+  at(session, utcb, (start) => session.names.mkdir(start, session.first(utcb), utcb.get(2)));
+OPERATIONS[FS_OP.MKNOD] = (session, utcb) =>
+  at(session, utcb, (start) => session.names.mknod(start, session.first(utcb), utcb.get(2), utcb.get(3)));
+OPERATIONS[FS_OP.UNLINK] = (session, utcb) =>
+  at(session, utcb, (start) => session.names.unlink(start, session.first(utcb), utcb.get(2) === 1));
+OPERATIONS[FS_OP.SYMLINK] = (session, utcb) =>
+  at(session, utcb, (start) => session.names.symlink(session.second(utcb), start, session.first(utcb)));
+OPERATIONS[FS_OP.READLINK] = (session, utcb) => {
+  const node = session.find(utcb.get(1), session.first(utcb), false);
+  return typeof node === "number" ? node : packText(utcb, node.readlink());
+};
+OPERATIONS[FS_OP.LINK] = link;
+OPERATIONS[FS_OP.RENAME] = rename;
+OPERATIONS[FS_OP.CHMOD] = (session, utcb) => onNode(session, utcb, utcb.get(3) === 1, (node) => node.chmod(utcb.get(2)));
+OPERATIONS[FS_OP.CHOWN] = (session, utcb) =>
+  onNode(session, utcb, utcb.get(4) === 1, (node) => node.chown(utcb.get(2), utcb.get(3)));
+OPERATIONS[FS_OP.UTIME] = utime;
+OPERATIONS[FS_OP.PATH_OF] = (session, utcb) => {
+  const handle = session.handles.get(utcb.get(1));
+  return handle === undefined ? -EBADF : packText(utcb, session.handles.pathOf(handle));
+};
+OPERATIONS[FS_OP.STATFS] = statfs;
+OPERATIONS[FS_OP.STAGE] = (session, utcb) => session.stage(utcb);

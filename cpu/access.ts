@@ -1,0 +1,207 @@
+/** Guest memory access beside the fast paths of generated code: TLB fills, page crossings, faults, watched code pages. */
+import type { Ram } from "./api.ts";
+import type { CodeMap } from "./code_map.ts";
+import { CTL_ERROR, CTL_SPACE, CTL_VECTOR, JUMP_CACHE, PAGE, PAGE_SHIFT, SCRATCH, TLB, VEC } from "./layout.ts";
+import type { Space } from "./mmu.ts";
+import { JUMP_ENTRIES, JUMP_ENTRY, TLB_ENTRIES, TLB_ENTRY } from "./runtime.ts";
+import { RIGHT_W } from "./space.ts";
+
+/** Page-fault error code bits, Intel SDM vol. 3, 4.7. */
+export const PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16;
+
+/** Thrown by `translate` (never crosses WebAssembly frames that hold state); the fault is in CTL_VECTOR, CTL_ERROR, `faultAddress`. */
+export class GuestFault {}
+
+const MAX_ASID = 4095;
+const USER_LIMIT_HI = 0x8000;
+const SPLIT = SCRATCH;
+
+export class Access {
+  space!: Space;
+  /** CR2 of the pending page fault. */
+  faultAddress = 0;
+  /** Set when a write has killed translated code; whoever runs translated code must leave it and clear this. */
+  codeKilled = false;
+
+  readonly #asids = new Map<Space, number>();
+  #nextAsid = 1;
+  #splitVa = 0;
+  #splitBytes = 0;
+  readonly #fault = new GuestFault();
+
+  constructor(private readonly ram: Ram, private readonly code: CodeMap) {}
+
+  /** Makes `space` the one that generated code works in. */
+  select(space: Space): void {
+    let asid = this.#asids.get(space);
+    if (asid === undefined) {
+      if (this.#nextAsid > MAX_ASID) {
+        this.flush();
+        this.#asids.clear();
+        this.#nextAsid = 1;
+      }
+      asid = this.#nextAsid++;
+      this.#asids.set(space, asid);
+    }
+    this.space = space;
+    this.ram.i32[CTL_SPACE >> 2] = asid;
+  }
+  /** The id that tags TLB and jump-cache entries of a space, if it has one now. */
+  asidOf(space: Space): number | undefined {
+    return this.#asids.get(space);
+  }
+  release(space: Space): void {
+    this.#asids.delete(space);
+  }
+
+  /** Empties TLB and jump cache. */
+  flush(): void {
+    this.ram.u8.fill(0, TLB, TLB + TLB_ENTRIES * TLB_ENTRY);
+    this.ram.u8.fill(0, JUMP_CACHE, JUMP_CACHE + JUMP_ENTRIES * JUMP_ENTRY);
+  }
+  /** Drops TLB entries of pages in [from, to), of all spaces. */
+  flushRange(from: number, to: number): void {
+    const first = Math.floor(from / PAGE), count = Math.ceil(to / PAGE) - first;
+    if (count >= TLB_ENTRIES) {
+      this.ram.u8.fill(0, TLB, TLB + TLB_ENTRIES * TLB_ENTRY);
+      return;
+    }
+    for (let n = 0; n < count; n++) {
+      const at = (TLB + ((first + n) % TLB_ENTRIES) * TLB_ENTRY) >> 2;
+      this.ram.i32.fill(0, at, at + 4);
+    }
+  }
+  /** A physical page holds code from now on: later writes to it must come here. */
+  watch(page: number): void {
+    const { i32 } = this.ram;
+    for (let at = TLB >> 2, n = 0; n < TLB_ENTRIES; n++, at += TLB_ENTRY >> 2) {
+      if (i32[at + 2] === 0 && i32[at + 3] === 0) continue;
+      const va = i32[at + 2] & ~0xfff;
+      if (((va + i32[at + 4]) >>> PAGE_SHIFT) === page) i32[at + 2] = i32[at + 3] = 0;
+    }
+  }
+
+  // ---- slow paths of generated code: a linear address, or -1 with a pending fault
+
+  readonly slowRead = (lo: number, hi: number, bytes: number): number => {
+    const pa = this.#resolve(lo, hi, bytes, false);
+    if (pa !== SPLIT) return pa;
+    this.#gather();
+    return pa;
+  };
+  readonly slowWrite = (lo: number, hi: number, bytes: number): number => {
+    const pa = this.#resolve(lo, hi, bytes, true);
+    if (pa !== SPLIT) return pa;
+    this.#gather();
+    return pa;
+  };
+  readonly splitDone = (): void => {
+    this.storeBytes(this.#splitVa, this.ram.u8.subarray(SPLIT, SPLIT + this.#splitBytes));
+  };
+
+  #gather(): void {
+    this.loadBytes(this.#splitVa, this.ram.u8.subarray(SPLIT, SPLIT + this.#splitBytes));
+  }
+
+  #resolve(lo: number, hi: number, bytes: number, write: boolean): number {
+    const va = (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
+    if ((hi >>> 0) >= USER_LIMIT_HI) {
+      this.#refuse(va, write);
+      return -1;
+    }
+    const pa = this.#page(va, bytes, write);
+    if (pa < 0) return -1;
+    const inPage = PAGE - (va % PAGE);
+    if (bytes <= inPage) return pa;
+    const second = this.#page(va + inPage, bytes - inPage, write);
+    if (second < 0) return -1;
+    if (second === pa + inPage) return pa;
+    this.#splitVa = va;
+    this.#splitBytes = bytes;
+    return SPLIT;
+  }
+
+  /** Physical address of `va` if its page allows the access; fills the TLB; -1 with a pending fault. */
+  #page(va: number, bytes: number, write: boolean): number {
+    const e = va < 2 ** 47 ? this.space.find(va) : undefined;
+    if (!e) return this.#pageFault(va, write, false);
+    if (write && !(e.rights & RIGHT_W)) return this.#pageFault(va, write, true);
+    const pa = e.pa + (va - e.start);
+    const page = pa >>> PAGE_SHIFT, isCode = this.code.isCodePage(page);
+    if (write && isCode) this.#codeWrite(pa, bytes);
+    const { i32 } = this.ram;
+    const at = (TLB + (Math.floor(va / PAGE) % TLB_ENTRIES) * TLB_ENTRY) >> 2;
+    const tagLo = (va & ~0xfff) | i32[CTL_SPACE >> 2], tagHi = Math.floor(va / 0x1_0000_0000);
+    i32[at] = tagLo;
+    i32[at + 1] = tagHi;
+    const writable = e.rights & RIGHT_W && !isCode;
+    i32[at + 2] = writable ? tagLo : 0;
+    i32[at + 3] = writable ? tagHi : 0;
+    i32[at + 4] = pa - va | 0;
+    return pa;
+  }
+  #codeWrite(pa: number, bytes: number): void {
+    if (this.code.written(pa, Math.min(bytes, PAGE - pa % PAGE))) this.codeKilled = true;
+  }
+
+  #pageFault(va: number, write: boolean, present: boolean): -1 {
+    this.ram.i32[CTL_VECTOR >> 2] = VEC.PF;
+    this.ram.i32[CTL_ERROR >> 2] = PF_USER | (write ? PF_WRITE : 0) | (present ? PF_PRESENT : 0);
+    this.faultAddress = va;
+    return -1;
+  }
+  /** Addresses outside the user half: #PF in the kernel half, #GP when not canonical. */
+  #refuse(va: number, write: boolean): void {
+    if (va >= 0xffff_8000_0000_0000) {
+      this.#pageFault(va, write, true);
+      return;
+    }
+    this.ram.i32[CTL_VECTOR >> 2] = VEC.GP;
+    this.ram.i32[CTL_ERROR >> 2] = 0;
+  }
+
+  // ---- access by JavaScript (helpers, instruction fetch)
+
+  /** Physical address for an access within one page; throws GuestFault. */
+  translate(va: number, bytes: number, write: boolean): number {
+    const pa = this.#resolve(va % 0x1_0000_0000, Math.floor(va / 0x1_0000_0000) % 0x1_0000_0000, bytes, write);
+    if (pa === -1) throw this.#fault;
+    return pa;
+  }
+  /** Linear address at which `bytes` bytes of `va` can be read, across pages too; throws GuestFault. */
+  readAt(va: number, bytes: number): number {
+    const at = this.slowRead(va % 0x1_0000_0000, Math.floor(va / 0x1_0000_0000), bytes);
+    if (at === -1) throw this.#fault;
+    return at;
+  }
+  /** Bytes from `va` that are physically contiguous and allow the access, at most `limit`; 0 when none (no fault is raised). */
+  run(va: number, limit: number, write: boolean): number {
+    const e = va < 2 ** 47 && va >= 0 ? this.space.find(va) : undefined;
+    if (!e || (write && !(e.rights & RIGHT_W))) return 0;
+    return Math.min(limit, e.end - va);
+  }
+  loadBytes(va: number, into: Uint8Array): void {
+    this.#pieces(va, into.length, false, (pa, at, n) => into.set(this.ram.u8.subarray(pa, pa + n), at));
+  }
+  storeBytes(va: number, from: Uint8Array): void {
+    this.#pieces(va, from.length, true, (pa, at, n) => this.ram.u8.set(from.subarray(at, at + n), pa));
+  }
+  #pieces(va: number, length: number, write: boolean, use: (pa: number, at: number, n: number) => void): void {
+    const found: [number, number, number][] = [];
+    for (let at = 0; at < length;) {
+      const n = Math.min(length - at, PAGE - ((va + at) % PAGE));
+      found.push([this.translate(va + at, n, write), at, n]);
+      at += n;
+    }
+    for (const [pa, at, n] of found) use(pa, at, n);
+  }
+  codeWritten(pa: number, length: number): void {
+    if (this.code.written(pa, length)) this.codeKilled = true;
+  }
+  raise(vector: number, errorCode: number, address = 0): never {
+    this.ram.i32[CTL_VECTOR >> 2] = vector;
+    this.ram.i32[CTL_ERROR >> 2] = errorCode;
+    this.faultAddress = address;
+    throw this.#fault;
+  }
+}

@@ -1,0 +1,92 @@
+/** Which physical memory holds bytes that have been decoded or translated, so that writes to it drop what was made from them. */
+import { PAGE_SHIFT } from "./layout.ts";
+
+/** Something made from guest code: a decoded block or a region. */
+export interface Translation {
+  /** Physical ranges [start, end) of the bytes it was made from; at most a few. */
+  readonly source: readonly (readonly [number, number])[];
+  /** Makes sure that it is never executed again. Called once; must not call back into the CodeMap. */
+  kill(): void;
+}
+
+/** Writes are watched in units of 64 bytes, so that data beside code does not drop it. */
+const LINE_SHIFT = 6;
+
+interface CodePage {
+  /** Bit n: line n of the page holds code (lines 0..31, 32..63). */
+  low: number;
+  high: number;
+  readonly users: Set<Translation>;
+}
+
+export class CodeMap {
+  readonly #pages = new Map<number, CodePage>();
+
+  /** @param onNewCodePage called with a physical page number that holds code from now on: writes to it must be watched. */
+  constructor(private readonly onNewCodePage: (page: number) => void) {}
+
+  isCodePage(page: number): boolean {
+    return this.#pages.has(page);
+  }
+
+  add(t: Translation): void {
+    for (const [start, end] of t.source) {
+      for (let page = start >>> PAGE_SHIFT; page <= (end - 1) >>> PAGE_SHIFT; page++) {
+        let p = this.#pages.get(page);
+        if (!p) {
+          p = { low: 0, high: 0, users: new Set() };
+          this.#pages.set(page, p);
+          this.onNewCodePage(page);
+        }
+        p.users.add(t);
+        mark(p, page, start, end);
+      }
+    }
+  }
+
+  remove(t: Translation): void {
+    for (const [start, end] of t.source) {
+      for (let page = start >>> PAGE_SHIFT; page <= (end - 1) >>> PAGE_SHIFT; page++) {
+        const p = this.#pages.get(page);
+        if (!p?.users.delete(t)) continue;
+        if (p.users.size === 0) this.#pages.delete(page);
+      }
+    }
+  }
+
+  /** Bytes [pa, pa+length) change: kills what was made from them. True when anything was killed. */
+  written(pa: number, length: number): boolean {
+    let killed = false;
+    const end = pa + length;
+    for (let page = pa >>> PAGE_SHIFT; page <= (end - 1) >>> PAGE_SHIFT; page++) {
+      const p = this.#pages.get(page);
+      if (!p || !touches(p, page, pa, end)) continue;
+      for (const t of [...p.users]) {
+        if (!t.source.some(([s, e]) => s < end && e > pa)) continue;
+        this.remove(t);
+        t.kill();
+        killed = true;
+      }
+      p.low = p.high = 0;
+      for (const t of p.users) for (const [s, e] of t.source) mark(p, page, s, e);
+    }
+    return killed;
+  }
+}
+
+function lines(page: number, start: number, end: number): [number, number] {
+  const base = page << PAGE_SHIFT >>> 0;
+  return [Math.max(0, start - base) >> LINE_SHIFT, Math.min(4095, end - 1 - base) >> LINE_SHIFT];
+}
+function mark(p: CodePage, page: number, start: number, end: number): void {
+  const [first, last] = lines(page, start, end);
+  for (let l = first; l <= last; l++) {
+    if (l < 32) p.low |= 1 << l;
+    else p.high |= 1 << (l - 32);
+  }
+}
+function touches(p: CodePage, page: number, start: number, end: number): boolean {
+  const [first, last] = lines(page, start, end);
+  for (let l = first; l <= last; l++) if ((l < 32 ? p.low >> l : p.high >> (l - 32)) & 1) return true;
+  return false;
+}

@@ -1,0 +1,218 @@
+/** The processor: owns RAM, interpreter and translator, and runs one state block at a time. */
+import { Access } from "./access.ts";
+import { type Cpu, type CpuHooks, type Ram, Trap } from "./api.ts";
+import { CodeMap } from "./code_map.ts";
+import { readFlags, resetBlock, writeFlags } from "./cpu_state.ts";
+import { Exit } from "./exit.ts";
+import { Helpers } from "./helper_context.ts";
+import { fxrstorState, fxsaveState } from "./helpers/x87_state.ts";
+import { Block, Blocks } from "./interp/blocks.ts";
+import { CTL_LINK } from "./interp/generate.ts";
+import { Handlers } from "./interp/handlers.ts";
+import { CTL_BUDGET, CTL_ERROR, CTL_VECTOR, GPR, RIP, STATE, STATE_BYTES, VEC } from "./layout.ts";
+import { Space } from "./mmu.ts";
+import { HOST_IMPORTS, type Runtime, runtimeModule } from "./runtime.ts";
+import type { AddressSpace } from "./space.ts";
+
+const WASM_PAGE = 65536;
+const TWO32 = 0x1_0000_0000;
+
+export interface CpuOptions {
+  /** Bytes of the whole memory, CPU and kernel part included; a multiple of 64 KiB, below 4 GiB. */
+  ramBytes: number;
+  hooks: CpuHooks;
+  /** Executions after which a block is translated; Infinity = interpret only, 1 = translate everything at once. */
+  heat?: number;
+}
+
+export class HedraCpu implements Cpu {
+  readonly ram: Ram;
+  vector = 0;
+  errorCode = 0;
+  faultAddress = 0;
+
+  readonly #access: Access;
+  readonly #code: CodeMap;
+  readonly #blocks: Blocks;
+  readonly #runtime: Runtime;
+  readonly #hooks: CpuHooks;
+  #loaded = 0;
+  #nextSpace = 1;
+  /** Polls that take about `POLL_NS`; adapted while running. */
+  #pollsPerCheck = 4096;
+
+  constructor(options: CpuOptions) {
+    const pages = options.ramBytes / WASM_PAGE;
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const buffer = memory.buffer as ArrayBuffer;
+    this.ram = {
+      memory,
+      size: options.ramBytes,
+      u8: new Uint8Array(buffer),
+      u16: new Uint16Array(buffer),
+      u32: new Uint32Array(buffer),
+      i32: new Int32Array(buffer),
+      view: new DataView(buffer),
+    };
+    this.#hooks = options.hooks;
+    this.#code = new CodeMap((page) => this.#access.watch(page));
+    this.#access = new Access(this.ram, this.#code);
+    const table = new WebAssembly.Table({ element: "anyfunc", initial: 1024 });
+    const slow: Record<typeof HOST_IMPORTS[number]["name"], CallableFunction> = {
+      slow_read: this.#access.slowRead,
+      slow_write: this.#access.slowWrite,
+    };
+    const runtime = new WebAssembly.Instance(new WebAssembly.Module(runtimeModule(pages)), { m: { memory, table, ...slow } });
+    this.#runtime = runtime.exports as unknown as Runtime;
+    const helpers = new Helpers(this.ram, options.hooks, this.#access);
+    let slots = 1;
+    const allocate = () => {
+      if (slots === table.length) table.grow(table.length);
+      return slots++;
+    };
+    const imports = {
+      memory,
+      table,
+      ...runtime.exports,
+      split_done: this.#access.splitDone,
+      helper: (record: number, n: number) => helpers.execute(n, this.#blocks.insnOf(record)),
+    };
+    const handlers = new Handlers(pages, table, imports, allocate);
+    this.#blocks = new Blocks(this.ram, this.#access, this.#code, handlers, options.heat ?? 500);
+    this.#access.select(new Space(0, () => {}, () => {}));
+  }
+
+  createSpace(): AddressSpace {
+    return new Space(
+      this.#nextSpace++,
+      (space, from, to) => {
+        this.#access.flushRange(from, to);
+        this.#blocks.spaceChanged(space, from, to);
+      },
+      (space) => this.#access.release(space),
+    );
+  }
+
+  // ---- state blocks
+
+  locate(state: number): number {
+    return state === this.#loaded ? STATE : state;
+  }
+  resetState(state: number): void {
+    resetBlock(this.ram, this.locate(state));
+  }
+  discard(state: number): void {
+    if (this.#loaded === state) this.#loaded = 0;
+  }
+  getFlags(at: number): number {
+    return readFlags(this.ram, at);
+  }
+  setFlags(at: number, rflags: number): void {
+    writeFlags(this.ram, at, rflags);
+  }
+  fxsave(at: number, pa: number): void {
+    fxsaveState(this.ram, at, pa);
+  }
+  fxrstor(at: number, pa: number): void {
+    fxrstorState(this.ram, at, pa);
+  }
+  codeChanged(pa: number, length: number): void {
+    this.#access.codeWritten(pa, length);
+    this.#access.codeKilled = false;
+  }
+  #load(state: number): void {
+    if (this.#loaded === state) return;
+    if (this.#loaded !== 0) this.#runtime.copy(this.#loaded, STATE, STATE_BYTES);
+    this.#runtime.copy(STATE, state, STATE_BYTES);
+    this.#loaded = state;
+  }
+
+  // ---- running
+
+  run(state: number, space: AddressSpace, sliceNs: number): Trap {
+    this.#load(state);
+    if (this.#access.space !== space) this.#access.select(space as Space);
+    const { i32 } = this.ram;
+    const end = this.#hooks.tsc() + sliceNs;
+    i32[CTL_BUDGET >> 2] = sliceNs > 0 ? this.#pollsPerCheck : 0;
+    let last = this.#hooks.tsc();
+    for (;;) {
+      switch (this.#step()) {
+        case Exit.Continue:
+        case Exit.Hot:
+          continue;
+        case Exit.Syscall: {
+          const rip = (STATE + RIP) >> 2, rcx = (STATE + GPR + 8) >> 2, r11 = (STATE + GPR + 88) >> 2;
+          i32[rcx] = i32[rip];
+          i32[rcx + 1] = i32[rip + 1];
+          i32[r11] = this.#runtime.get_flags(STATE);
+          i32[r11 + 1] = 0;
+          return Trap.Syscall;
+        }
+        case Exit.Poll: {
+          const now = this.#hooks.tsc();
+          if (now >= end) return Trap.Timer;
+          this.#adapt(now - last);
+          last = now;
+          i32[CTL_BUDGET >> 2] = this.#pollsPerCheck;
+          continue;
+        }
+        default:
+          this.vector = i32[CTL_VECTOR >> 2];
+          this.errorCode = this.ram.u32[CTL_ERROR >> 2];
+          this.faultAddress = this.vector === VEC.PF ? this.#access.faultAddress : 0;
+          return Trap.Exception;
+      }
+    }
+  }
+
+  #adapt(elapsed: number): void {
+    if (elapsed < 100_000 && this.#pollsPerCheck < 1 << 24) this.#pollsPerCheck *= 2;
+    else if (elapsed > 1_000_000 && this.#pollsPerCheck > 64) this.#pollsPerCheck >>= 1;
+  }
+
+  /** Runs something at RIP until it leaves generated code. */
+  #step(): Exit {
+    const { u32, i32 } = this.ram;
+    const hi = u32[(STATE + RIP + 4) >> 2], pc = u32[(STATE + RIP) >> 2] + hi * TWO32;
+    if (hi >= 0x8000) return this.#badTarget(pc);
+    const link = i32[CTL_LINK >> 2];
+    let block = this.#blocks.find(this.#access.space, pc);
+    if (!block) {
+      if (this.#blocks.full) {
+        this.#blocks.clear();
+        i32[CTL_LINK >> 2] = 0;
+      }
+      block = this.#blocks.decode(pc);
+      this.#blocks.publish(block, 0);
+    }
+    if (link !== 0 && i32[CTL_LINK >> 2] !== 0) {
+      i32[link >> 2] = block.record;
+    } else this.#blocks.publish(block, 0);
+    i32[CTL_LINK >> 2] = 0;
+    const exit = this.#runtime.interpret(block.record);
+    return exit === Exit.Side ? this.#fetchFault(block) : exit;
+  }
+
+  /** A jump to a non-canonical or kernel address: #GP, or #PF in the kernel half. */
+  #badTarget(pc: number): Exit {
+    const kernelHalf = pc >= 0xffff_8000_0000_0000;
+    this.ram.i32[CTL_VECTOR >> 2] = kernelHalf ? VEC.PF : VEC.GP;
+    this.ram.i32[CTL_ERROR >> 2] = kernelHalf ? 0x15 : 0;
+    this.#access.faultAddress = pc;
+    return Exit.Fault;
+  }
+  #fetchFault(fallback: Block): Exit {
+    const at = (STATE + RIP) >> 2;
+    const pc = this.ram.u32[at] + this.ram.u32[at + 1] * TWO32;
+    const block = this.#blocks.find(this.#access.space, pc) ?? fallback;
+    const va = this.#blocks.fetchFault(block);
+    this.ram.i32[CTL_VECTOR >> 2] = VEC.PF;
+    this.ram.i32[CTL_ERROR >> 2] = this.#blocks.fetchError(va);
+    this.#access.faultAddress = va;
+    // What cannot be fetched now may be mapped later.
+    this.#code.remove(block);
+    block.kill();
+    return Exit.Fault;
+  }
+}

@@ -1,0 +1,14 @@
+/** Why generated code (interpreter handlers or regions) returned to the dispatcher. */
+export const enum Exit {
+  /** Go on at RIP. */
+  Continue = 0,
+  /** An exception is described in CTL_VECTOR, CTL_ERROR, CTL_ADDRESS. */
+  Fault = 1,
+  Syscall = 2,
+  /** The block at RIP has become hot. */
+  Hot = 3,
+  /** The poll budget is used up. */
+  Poll = 4,
+  /** The instruction at RIP could not go on in a region (unmapped extent, cold code): interpret it. */
+  Side = 5,
+}

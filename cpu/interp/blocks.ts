@@ -1,0 +1,269 @@
+/** Decoded basic blocks: reading guest code, writing records, linking and dropping them. */
+import type { Access } from "../access.ts";
+import { PF_FETCH, PF_PRESENT, PF_USER } from "../access.ts";
+import type { Ram } from "../api.ts";
+import type { CodeMap, Translation } from "../code_map.ts";
+import { controlOf } from "../control.ts";
+import { decode, MAX_INSN_BYTES } from "../decode.ts";
+import type { Insn, InvalidInsn } from "../insn.ts";
+import { FS_BASE, GPR, GS_BASE, JUMP_CACHE, KERNEL_MEMORY, RECORDS, STATE } from "../layout.ts";
+import type { Space } from "../mmu.ts";
+import { JUMP_ENTRIES, JUMP_ENTRY } from "../runtime.ts";
+import { RIGHT_X } from "../space.ts";
+import { ZERO } from "./generate.ts";
+import type { Handlers } from "./handlers.ts";
+import {
+  memoryOperand,
+  REC_BASE,
+  REC_DISP,
+  REC_FALL,
+  REC_HANDLER,
+  REC_HEAT,
+  REC_INDEX,
+  REC_NEXT,
+  REC_OPERAND,
+  REC_PC,
+  REC_SCALE,
+  REC_SEGMENT,
+  REC_TAKEN,
+  REC_VA,
+  RECORD,
+  registerAddress,
+} from "./record.ts";
+
+/** A longer run of instructions is cut into several blocks. */
+const MAX_BLOCK = 64;
+
+export class Block implements Translation {
+  dead = false;
+  constructor(
+    readonly space: Space,
+    readonly pc: number,
+    /** Address after the last instruction. */
+    readonly end: number,
+    /** Linear address of the enter record; instruction n has the record at `record + (n + 1) * RECORD`. */
+    readonly record: number,
+    readonly insns: readonly Insn[],
+    readonly source: readonly (readonly [number, number])[],
+    private readonly onKill: (b: Block) => void,
+  ) {}
+  kill(): void {
+    this.dead = true;
+    this.onKill(this);
+  }
+}
+
+export class Blocks {
+  readonly #bySpace = new Map<Space, Map<number, Block>>();
+  /** Instruction of each record, by record number. */
+  readonly #insns: (Insn | undefined)[] = [];
+  #top = RECORDS;
+  readonly #scratch = new Uint8Array(MAX_INSN_BYTES + 1);
+
+  constructor(
+    private readonly ram: Ram,
+    private readonly access: Access,
+    private readonly code: CodeMap,
+    private readonly handlers: Handlers,
+    /** Executions after which a block is hot. */
+    private readonly heat: number,
+  ) {}
+
+  find(space: Space, pc: number): Block | undefined {
+    return this.#bySpace.get(space)?.get(pc);
+  }
+  insnOf(record: number): Insn {
+    return this.#insns[(record - RECORDS) / RECORD]!;
+  }
+  /** Is there room for another block? Otherwise call `clear` (with no handler running). */
+  get full(): boolean {
+    return this.#top + (MAX_BLOCK + 2) * RECORD > KERNEL_MEMORY;
+  }
+  clear(): void {
+    for (const blocks of this.#bySpace.values()) for (const b of blocks.values()) this.code.remove(b);
+    this.#bySpace.clear();
+    this.#insns.length = 0;
+    this.#top = RECORDS;
+    this.access.flush();
+  }
+
+  /** Decodes the block at `pc` of the current space. A block whose first bytes cannot be executed raises the fault when it runs. */
+  decode(pc: number): Block {
+    const space = this.access.space, record = this.#top;
+    const insns: Insn[] = [], source: [number, number][] = [];
+    let at = pc, stop: InvalidInsn | { fault: number } | undefined, ended = false;
+    while (insns.length < MAX_BLOCK && !ended) {
+      const i = this.#fetch(space, at, source);
+      if ("fault" in i || "invalid" in i) {
+        stop = i;
+        break;
+      }
+      insns.push(i);
+      at += i.length;
+      ended = controlOf(i.name) !== "next" || i.row.fault !== undefined;
+    }
+    // A stop after good instructions becomes a block of its own.
+    if (insns.length > 0) stop = undefined;
+    const enter = this.#record(pc, pc);
+    this.#set(enter, REC_HANDLER, this.handlers.special("enter"));
+    this.#set(enter, REC_HEAT, this.heat);
+    for (const i of insns) this.#write(i);
+    if (stop) this.#writeStop(pc, stop);
+    else if (!ended) {
+      const end = this.#record(at, at);
+      this.#set(end, REC_HANDLER, this.handlers.special("end"));
+      this.#setAddress(end + REC_OPERAND, at);
+    }
+    this.handlers.finish();
+    const block = new Block(space, pc, at, record, insns, source, (b) => this.#killed(b));
+    let map = this.#bySpace.get(space);
+    if (!map) this.#bySpace.set(space, map = new Map());
+    map.set(pc, block);
+    this.code.add(block);
+    return block;
+  }
+
+  /** Lets the indirect-jump cache find the block's record, and its region's table slot (0 = none). */
+  publish(block: Block, slot: number): void {
+    const asid = this.access.asidOf(block.space);
+    if (asid === undefined) return;
+    const at = jumpEntryOf(block.pc);
+    this.#setAddress(at, block.pc);
+    this.#set(at, 8, asid);
+    this.#set(at, 12, slot);
+    this.#set(at, 16, block.record);
+  }
+  unpublish(pc: number): void {
+    const at = jumpEntryOf(pc);
+    this.ram.i32.fill(0, at >> 2, (at + JUMP_ENTRY) >> 2);
+  }
+  /** Sends whoever jumps to the block back to the dispatcher (it has a region now), or lets it run interpreted again. */
+  divert(block: Block, toRegion: boolean): void {
+    this.#set(block.record, REC_HANDLER, this.handlers.special(toRegion ? "leave" : "enter"));
+    this.handlers.finish();
+    if (!toRegion) this.#set(block.record, REC_HEAT, this.heat);
+  }
+
+  /** Mappings of a space have changed in [from, to). */
+  spaceChanged(space: Space, from: number, to: number): void {
+    const map = this.#bySpace.get(space);
+    if (!map) return;
+    for (const b of map.values()) {
+      if (b.pc >= to || Math.max(b.end, b.pc + 1) <= from) continue;
+      this.code.remove(b);
+      b.kill();
+    }
+    if (map.size === 0) this.#bySpace.delete(space);
+  }
+
+  #killed(b: Block): void {
+    const map = this.#bySpace.get(b.space);
+    if (map?.get(b.pc) === b) map.delete(b.pc);
+    const leave = this.handlers.special("leave");
+    this.handlers.finish();
+    for (let n = 0; n <= b.insns.length; n++) this.#set(b.record + n * RECORD, REC_HANDLER, leave);
+    this.unpublish(b.pc);
+  }
+
+  /** The instruction at `pc`, or what prevents it. Adds the physical bytes it was read from to `source`. */
+  #fetch(space: Space, pc: number, source: [number, number][]): Insn | InvalidInsn | { fault: number } {
+    const e = pc < 2 ** 47 ? space.find(pc) : undefined;
+    if (!e || !(e.rights & RIGHT_X)) return { fault: pc };
+    const pa = e.pa + (pc - e.start), available = Math.min(e.end - pc, MAX_INSN_BYTES + 1);
+    const i = decode(this.ram.u8, pa, available, pc);
+    if (!("invalid" in i && i.invalid === "more")) {
+      note(source, pa, pa + Math.max(1, i.length));
+      return i;
+    }
+    // The instruction goes on in the next extent.
+    const next = space.find(e.end);
+    if (!next || !(next.rights & RIGHT_X)) return { fault: e.end };
+    const rest = Math.min(MAX_INSN_BYTES + 1 - available, next.end - next.start);
+    this.#scratch.set(this.ram.u8.subarray(pa, pa + available));
+    this.#scratch.set(this.ram.u8.subarray(next.pa, next.pa + rest), available);
+    note(source, pa, pa + available);
+    note(source, next.pa, next.pa + rest);
+    return decode(this.#scratch, 0, available + rest, pc);
+  }
+
+  #writeStop(pc: number, stop: InvalidInsn | { fault: number }): void {
+    const r = this.#record(pc, pc);
+    if ("fault" in stop) {
+      this.#set(r, REC_HANDLER, this.handlers.special("fetch_fault"));
+      this.#setAddress(r + REC_OPERAND, stop.fault);
+    } else this.#set(r, REC_HANDLER, this.handlers.special(stop.invalid === "gp" ? "invalid_gp" : "invalid_ud"));
+  }
+  /** Error code of an instruction fetch fault at `va`. */
+  fetchError(va: number): number {
+    return PF_USER | PF_FETCH | (va < 2 ** 47 && this.access.space.find(va) ? PF_PRESENT : 0);
+  }
+  /** Address of the fetch fault of the block whose first instruction could not be read. */
+  fetchFault(block: Block): number {
+    return this.ram.view.getUint32(block.record + RECORD + REC_OPERAND, true) +
+      this.ram.view.getUint32(block.record + RECORD + REC_OPERAND + 4, true) * 0x1_0000_0000;
+  }
+
+  #write(i: Insn): void {
+    const r = this.#record(i.pc, i.pc + i.length);
+    this.#insns[(r - RECORDS) / RECORD] = i;
+    this.#set(r, REC_HANDLER, this.handlers.of(i));
+    i.ops.forEach((op, k) => {
+      const at = r + REC_OPERAND + 8 * k;
+      if (op.kind === "imm") this.ram.view.setBigInt64(at, op.value, true);
+      else if (op.kind === "rel") this.#setAddress(at, op.target);
+      else this.#set(at, 0, registerAddress(op));
+    });
+    const m = memoryOperand(i);
+    if (!m) return;
+    this.#set(r, REC_BASE, m.base >= 0 ? STATE + GPR + 8 * m.base : ZERO);
+    this.#set(r, REC_INDEX, m.index >= 0 ? STATE + GPR + 8 * m.index : ZERO);
+    this.#set(r, REC_SEGMENT, m.seg ? STATE + (m.seg === "fs" ? FS_BASE : GS_BASE) : ZERO);
+    this.#set(r, REC_SCALE, m.scale);
+    this.ram.view.setBigInt64(r + REC_DISP, BigInt.asIntN(64, m.disp), true);
+  }
+  #record(pc: number, next: number): number {
+    const r = this.#top;
+    this.#top += RECORD;
+    this.ram.u8.fill(0, r, r + RECORD);
+    this.#setAddress(r + REC_PC, pc);
+    this.#setAddress(r + REC_NEXT, next);
+    return r;
+  }
+  #set(at: number, field: number, value: number): void {
+    this.ram.i32[(at + field) >> 2] = value;
+  }
+  #setAddress(at: number, address: number): void {
+    this.ram.i32[at >> 2] = address | 0;
+    this.ram.i32[(at >> 2) + 1] = Math.floor(address / 0x1_0000_0000);
+  }
+
+  // ---- profile, for the translator
+
+  /** Virtual address that slot `n` of an instruction accessed last; 0 = never. */
+  lastAddress(record: number, n: number): number {
+    const at = record + REC_VA + 8 * n;
+    return this.ram.u32[at >> 2] + this.ram.u32[(at >> 2) + 1] * 0x1_0000_0000;
+  }
+  executed(block: Block): boolean {
+    return this.ram.i32[(block.record + REC_HEAT) >> 2] < this.heat;
+  }
+  takenLink(record: number): number {
+    return this.ram.i32[(record + REC_TAKEN) >> 2];
+  }
+  fallLink(record: number): number {
+    return this.ram.i32[(record + REC_FALL) >> 2];
+  }
+}
+
+/** Appends [from, to), merging with the last range where it continues it. */
+function note(source: [number, number][], from: number, to: number): void {
+  const last = source.at(-1);
+  if (last && last[1] === from) last[1] = to;
+  else source.push([from, to]);
+}
+
+/** Byte address of the jump-cache entry of a PC; must agree with `jumpEntry` of runtime.ts. */
+export function jumpEntryOf(pc: number): number {
+  const mixed = (pc | 0) ^ (Math.floor(pc / 512) | 0);
+  return JUMP_CACHE + ((mixed << 5) & ((JUMP_ENTRIES - 1) * JUMP_ENTRY));
+}

@@ -1,0 +1,137 @@
+/** The interpreter's handlers: made on demand from the semantics, one per instruction form, several per module. */
+import type { Insn } from "../insn.ts";
+import { CTL_BUDGET, CTL_ERROR, CTL_VECTOR, RIP, STATE, VEC } from "../layout.ts";
+import { Exit } from "../exit.ts";
+import { ROWS } from "../opcodes/mod.ts";
+import { GENERATED_IMPORTS, HANDLER_TYPE } from "../runtime.ts";
+import { SEMANTICS } from "../semantics/mod.ts";
+import { type FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
+import { add, i32, load, sub } from "../wasm/expr.ts";
+import { addHandler, CTL_LINK } from "./generate.ts";
+import { formKey, REC_HANDLER, REC_HEAT, REC_OPERAND, REC_PC, REC_TAKEN, RECORD } from "./record.ts";
+
+/** Handlers that are no instructions. */
+export type SpecialHandler = "enter" | "end" | "leave" | "fetch_fault" | "invalid_ud" | "invalid_gp";
+
+const rowIndex = new Map(ROWS.map((r, n) => [r, n]));
+
+export class Handlers {
+  readonly #slots = new Map<string, number>();
+  #module: ModuleBuilder | undefined;
+  #pending: [string, number][] = [];
+
+  constructor(
+    private readonly pages: number,
+    private readonly table: WebAssembly.Table,
+    private readonly imports: WebAssembly.ModuleImports,
+    private readonly allocate: () => number,
+  ) {}
+
+  /** Table index of the handler of `i`; usable after `finish`. */
+  of(i: Insn): number {
+    const key = formKey(i, rowIndex.get(i.row)!);
+    const known = this.#slots.get(key);
+    if (known !== undefined) return known;
+    const semantic = SEMANTICS[i.name];
+    if (!semantic) return this.special("invalid_ud");
+    return this.#add(key, (m) => addHandler(m, key, i, semantic));
+  }
+  special(name: SpecialHandler): number {
+    return this.#slots.get(name) ??
+      this.#add(name, (m) => SPECIAL[name](m.func(HANDLER_TYPE, name, true), m.typeIndex(HANDLER_TYPE)));
+  }
+  /** Compiles what `of` and `special` have asked for. */
+  finish(): void {
+    if (!this.#module) return;
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(this.#module.finish()), { m: this.imports });
+    for (const [key, slot] of this.#pending) this.table.set(slot, instance.exports[key] as CallableFunction);
+    this.#module = undefined;
+    this.#pending = [];
+  }
+  get count(): number {
+    return this.#slots.size;
+  }
+
+  #add(key: string, generate: (m: ModuleBuilder) => void): number {
+    this.#module ??= new ModuleBuilder(this.pages, GENERATED_IMPORTS, true);
+    const slot = this.allocate();
+    this.#slots.set(key, slot);
+    this.#pending.push([key, slot]);
+    generate(this.#module);
+    return slot;
+  }
+}
+
+const ip = { kind: "local", type: "i32", index: 0 } as const;
+const setRip = (f: FuncBuilder, offset: number) => f.storeAt(STATE + RIP, "i64.store", load("i64.load", ip, offset));
+const leave = (f: FuncBuilder, code: Exit) => {
+  setRip(f, REC_PC);
+  f.i32(code);
+  f.return();
+};
+
+const SPECIAL: Record<SpecialHandler, (f: FuncBuilder, handlerType: number) => void> = {
+  /** Head of a block: counts polls and heat. */
+  enter(f, handlerType) {
+    const left = f.newLocal("i32");
+    const count = (address: typeof ip | ReturnType<typeof i32>, offset: number, code: Exit, at: "negative" | "zero") => {
+      f.assign(left, sub(load("i32.load", address, offset), i32(1)));
+      f.expr(address);
+      f.get(left);
+      f.store("i32.store", offset);
+      f.get(left);
+      if (at === "negative") {
+        f.i32(0);
+        f.op(0x48);
+      } else f.op(0x45);
+      f.if();
+      leave(f, code);
+      f.end();
+    };
+    count(i32(0), CTL_BUDGET, Exit.Poll, "negative");
+    count(ip, REC_HEAT, Exit.Hot, "zero");
+    f.expr(add(ip, i32(RECORD)));
+    f.get(0);
+    f.load("i32.load", RECORD + REC_HANDLER);
+    f.returnCallIndirect(handlerType);
+    f.unreachable();
+  },
+  /** After the last instruction of a block without control transfer; jumps to operand 0. */
+  end: linkJump,
+  /** Any record of a dead block, and enter records of blocks that have a region: back to the dispatcher. */
+  leave: (f) => {
+    leave(f, Exit.Continue);
+    f.unreachable();
+  },
+  /** The bytes at REC_PC could not be fetched: operand 0 has the fault address; the dispatcher raises it. */
+  fetch_fault: (f) => {
+    leave(f, Exit.Side);
+    f.unreachable();
+  },
+  invalid_ud: (f) => raise(f, VEC.UD),
+  invalid_gp: (f) => raise(f, VEC.GP),
+};
+
+function raise(f: FuncBuilder, vector: number): void {
+  f.storeAt(CTL_VECTOR, "i32.store", i32(vector));
+  f.storeAt(CTL_ERROR, "i32.store", i32(0));
+  leave(f, Exit.Fault);
+  f.unreachable();
+}
+
+function linkJump(f: FuncBuilder, handlerType: number): void {
+  const r = f.newLocal("i32");
+  f.assign(r, load("i32.load", ip, REC_TAKEN));
+  f.get(r);
+  f.if();
+  f.get(r);
+  f.get(r);
+  f.load("i32.load", REC_HANDLER);
+  f.returnCallIndirect(handlerType);
+  f.end();
+  setRip(f, REC_OPERAND);
+  f.storeAt(CTL_LINK, "i32.store", add(ip, i32(REC_TAKEN)));
+  f.i32(Exit.Continue);
+  f.return();
+  f.unreachable();
+}

@@ -1,0 +1,67 @@
+/**
+ * Decoded instructions as the interpreter's handlers see them: fixed-size records in linear memory (area RECORDS).
+ * A block is an *enter* record followed by one record per instruction and, when it does not end in a control transfer, an *end* record.
+ */
+import { GPR, STATE, XMM } from "../layout.ts";
+import type { Insn, MemOperand, Operand } from "../insn.ts";
+
+/** Bytes per record. */
+export const RECORD = 112;
+/** i32: table index of the handler. */
+export const REC_HANDLER = 0;
+/** i64: address of the instruction, and of the next one. */
+export const REC_PC = 8;
+export const REC_NEXT = 16;
+/** Operand k, 8 bytes each at REC_OPERAND + 8*k: linear address of the register, immediate value, or branch target. */
+export const REC_OPERAND = 24;
+/** Memory operand: linear addresses of base, index and segment base; index shift; displacement (i64). */
+export const REC_BASE = 56;
+export const REC_INDEX = 60;
+export const REC_SEGMENT = 64;
+export const REC_SCALE = 68;
+export const REC_DISP = 72;
+/** i32: records of the taken and the fall-through successor; 0 = not linked yet. */
+export const REC_TAKEN = 80;
+export const REC_FALL = 84;
+/** i64: virtual addresses of the last accesses (profile for the translator); 0 = never executed. Slot n at REC_VA + 8*n, two slots. */
+export const REC_VA = 88;
+/** Enter records: i32 executions left until the block is hot. */
+export const REC_HEAT = 104;
+
+/** Linear address of a register operand's storage. */
+export function registerAddress(op: Operand): number {
+  switch (op.kind) {
+    case "reg":
+      return STATE + GPR + 8 * op.n + (op.high ? 1 : 0);
+    case "xmm":
+      return STATE + XMM + 16 * op.n;
+    default:
+      return 0;
+  }
+}
+
+/** What a handler depends on; everything else about an instruction is in its record. */
+export function formKey(i: Insn, rowIndex: number): string {
+  let key = `${rowIndex}.${i.size}.${i.cc}.${i.rep ?? ""}.${i.addressSize}`;
+  for (const op of i.ops) key += "," + operandKey(op);
+  if (i.seg) key += "S" + i.seg;
+  if (i.row.staticImm) {
+    for (const op of i.ops) if (op.kind === "imm") key += "=" + (op.value & 0xffn);
+  }
+  return key;
+}
+
+function operandKey(op: Operand): string {
+  switch (op.kind) {
+    case "reg":
+      return `r${op.size}`;
+    case "mem":
+      return `m${op.size}${op.base >= 0 ? "b" : ""}${op.index >= 0 ? "i" : ""}${op.seg ?? ""}`;
+    case "imm":
+      return `i${op.size}`;
+    default:
+      return op.kind + ("size" in op ? op.size : "");
+  }
+}
+
+export const memoryOperand = (i: Insn): MemOperand | undefined => i.ops.find((o): o is MemOperand => o.kind === "mem");

@@ -1,0 +1,210 @@
+/**
+ * The CPU's own WebAssembly module: what handlers and regions call. Software TLB look-up, wide multiplication, RFLAGS, copies.
+ * One instance per machine.
+ */
+import {
+  CTL_SPACE,
+  FLAG_A,
+  FLAG_C,
+  FLAG_D,
+  FLAG_O,
+  FLAG_P,
+  FLAG_S,
+  FLAG_Z,
+  FLAGS_OTHER,
+  JUMP_CACHE,
+  STATE,
+  TLB,
+} from "./layout.ts";
+import { udiv128 } from "./semantics/divide128.ts";
+import { type FuncBuilder, type FuncImport, type FuncType, ModuleBuilder } from "./wasm/encoder.ts";
+import {
+  add,
+  and,
+  eq,
+  type Expr,
+  i32,
+  i64,
+  load,
+  mul,
+  or,
+  shl,
+  shr_s,
+  shr_u,
+  sub,
+  toI64u,
+  type ValType,
+  w,
+  xor,
+} from "./wasm/expr.ts";
+
+/**
+ * TLB entry (32 bytes), direct-mapped by page number: i64 read tag @0, i64 write tag @8, i32 physical minus virtual (mod 2^32) @16.
+ * Tag = page address | address-space id (1..4095): an access that crosses the page, or another space, never matches.
+ */
+export const TLB_ENTRIES = 2048;
+export const TLB_ENTRY = 32;
+/**
+ * Jump-cache entry (32 bytes), direct-mapped by target address: i64 PC @0, i32 space @8, i32 table index of the region @12 (0 = none),
+ * i32 record of the interpreter @16 (0 = none).
+ */
+export const JUMP_ENTRIES = 8192;
+export const JUMP_ENTRY = 32;
+
+const F = (params: ValType[], ...results: ValType[]): FuncType => ({ params, results });
+
+/** Functions that JavaScript provides. */
+export const HOST_IMPORTS = [
+  { name: "slow_read", type: F(["i32", "i32", "i32"], "i32") },
+  { name: "slow_write", type: F(["i32", "i32", "i32"], "i32") },
+] as const satisfies readonly FuncImport[];
+
+/** Functions of the runtime module that generated code imports, and JavaScript functions it may call; in import order. */
+export const GENERATED_IMPORTS = [
+  /** (va, bytes) -> linear address, or -1 with a pending fault. */
+  { name: "read_at", type: F(["i64", "i32"], "i32") },
+  { name: "write_at", type: F(["i64", "i32"], "i32") },
+  /** Completes a store to the split buffer (CTL/SCRATCH) that `write_at` handed out for an access across pages. */
+  { name: "split_done", type: F([]) },
+  /** (record, helper number) -> Exit. */
+  { name: "helper", type: F(["i32", "i32"], "i32") },
+  { name: "find_record", type: F(["i64"], "i32") },
+  { name: "find_region", type: F(["i64"], "i32") },
+  { name: "mulhi_u", type: F(["i64", "i64"], "i64") },
+  { name: "mulhi_s", type: F(["i64", "i64"], "i64") },
+  { name: "parity", type: F(["i32"], "i32") },
+  /** (high, low, divisor) -> quotient; precondition high < divisor. */
+  { name: "udiv128", type: F(["i64", "i64", "i64"], "i64") },
+] as const satisfies readonly FuncImport[];
+
+export const HANDLER_TYPE: FuncType = F(["i32"], "i32");
+/** Regions: (target PC) -> next PC. */
+export const REGION_TYPE: FuncType = F(["i64"], "i64");
+
+const local = (index: number, type: ValType): Expr => ({ kind: "local", type, index });
+
+function tlbLookup(f: FuncBuilder, tagOffset: number, slow: string): void {
+  const va = local(0, "i64"), bytes = local(1, "i32"), entry = f.newLocal("i32");
+  f.assign(entry, shl(and(w("i32.wrap_i64", shr_u(va, i64(12))), i32(TLB_ENTRIES - 1)), i32(5)));
+  const tag = or(and(add(va, toI64u(sub(bytes, i32(1)))), i64(-4096)), load("i64.load32_u", i32(0), CTL_SPACE));
+  f.expr(eq(load("i64.load", local(entry, "i32"), TLB + tagOffset), tag));
+  f.if();
+  f.expr(add(w("i32.wrap_i64", va), load("i32.load", local(entry, "i32"), TLB + 16)));
+  f.return();
+  f.end();
+  f.expr(w("i32.wrap_i64", va));
+  f.expr(w("i32.wrap_i64", shr_u(va, i64(32))));
+  f.expr(bytes);
+  f.call(slow);
+}
+
+function jumpLookup(f: FuncBuilder, offset: number): void {
+  const pc = local(0, "i64"), entry = f.newLocal("i32");
+  f.assign(entry, jumpEntry(pc));
+  f.expr(and(
+    eq(load("i64.load", local(entry, "i32"), JUMP_CACHE), pc),
+    eq(load("i32.load", local(entry, "i32"), JUMP_CACHE + 8), load("i32.load", i32(0), CTL_SPACE)),
+  ));
+  f.if();
+  f.expr(load("i32.load", local(entry, "i32"), JUMP_CACHE + offset));
+  f.return();
+  f.end();
+  f.i32(0);
+}
+/** Byte offset of the jump-cache entry of an i64 PC. */
+export const jumpEntry = (pc: Expr): Expr =>
+  and(shl(w("i32.wrap_i64", xor(pc, shr_u(pc, i64(9)))), i32(5)), i32((JUMP_ENTRIES - 1) * JUMP_ENTRY));
+
+/** High 64 bits of a 64x64 product, schoolbook on 32-bit halves. */
+function mulhi(f: FuncBuilder, signed: boolean): void {
+  const a = local(0, "i64"), b = local(1, "i64");
+  const bind = (e: Expr) => {
+    const l = f.newLocal("i64");
+    f.assign(l, e);
+    return local(l, "i64");
+  };
+  const mask = i64(0xffff_ffff), high = signed ? shr_s : shr_u;
+  const al = bind(and(a, mask)), ah = bind(high(a, i64(32))), bl = bind(and(b, mask)), bh = bind(high(b, i64(32)));
+  const low = bind(mul(al, bl));
+  const m1 = bind(add(mul(ah, bl), shr_u(low, i64(32))));
+  const m2 = bind(add(mul(al, bh), and(m1, mask)));
+  f.expr(add(add(mul(ah, bh), high(m1, i64(32))), high(m2, i64(32))));
+}
+
+const byteParity = (x: Expr): Expr => xor(and(w("i32.popcnt", and(x, i32(0xff))), i32(1)), i32(1));
+
+/** RFLAGS of the state block at linear address `at`. */
+function getFlags(f: FuncBuilder): void {
+  const at = local(0, "i32");
+  const put = (e: Expr, shift: number) => shl(e, i32(shift));
+  const parts = [
+    load("i32.load", at, FLAGS_OTHER),
+    load("i32.load", at, FLAG_C),
+    put(byteParity(load("i32.load", at, FLAG_P)), 2),
+    put(load("i32.load", at, FLAG_A), 4),
+    put(w("i64.eqz", load("i64.load", at, FLAG_Z)), 6),
+    put(w("i32.wrap_i64", shr_u(load("i64.load", at, FLAG_S), i64(63))), 7),
+    put(load("i32.load", at, FLAG_D), 10),
+    put(load("i32.load", at, FLAG_O), 11),
+  ];
+  f.expr(parts.reduce((a, b) => or(a, b)));
+}
+
+export interface Runtime {
+  readonly read_at: (va: bigint, bytes: number) => number;
+  readonly write_at: (va: bigint, bytes: number) => number;
+  /** RFLAGS of the block at a linear address (bit 1 is part of FLAGS_OTHER). */
+  readonly get_flags: (at: number) => number;
+  /** memory.copy within the machine's RAM. */
+  readonly copy: (to: number, from: number, length: number) => void;
+  readonly fill: (at: number, value: number, length: number) => void;
+  /** Runs handlers from a record until one returns an Exit. */
+  readonly interpret: (record: number) => number;
+  /** Calls the region in a table slot; RIP is stored from its result. */
+  readonly enter: (slot: number) => void;
+}
+
+/** Bytes of the runtime module for a memory of `pages` 64 KiB pages. */
+export function runtimeModule(pages: number): Uint8Array<ArrayBuffer> {
+  const m = new ModuleBuilder(pages, HOST_IMPORTS, true);
+  const define = (name: string, type: FuncType, body: (f: FuncBuilder) => void) => body(m.func(type, name, true));
+  define("read_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 0, "slow_read"));
+  define("write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 8, "slow_write"));
+  define("find_region", F(["i64"], "i32"), (f) => jumpLookup(f, 12));
+  define("find_record", F(["i64"], "i32"), (f) => jumpLookup(f, 16));
+  define("mulhi_u", F(["i64", "i64"], "i64"), (f) => mulhi(f, false));
+  define("mulhi_s", F(["i64", "i64"], "i64"), (f) => mulhi(f, true));
+  define("parity", F(["i32"], "i32"), (f) => f.expr(byteParity(local(0, "i32"))));
+  define("udiv128", F(["i64", "i64", "i64"], "i64"), (f) => {
+    const bind = (e: Expr): Expr => {
+      const l = f.newLocal(e.type);
+      f.assign(l, e);
+      return local(l, e.type);
+    };
+    f.expr(udiv128(bind, local(0, "i64"), local(1, "i64"), local(2, "i64")));
+  });
+  define("get_flags", F(["i32"], "i32"), getFlags);
+  define("copy", F(["i32", "i32", "i32"]), (f) => {
+    for (let i = 0; i < 3; i++) f.get(i);
+    f.op(0xfc0a);
+    f.code.bytes(new Uint8Array([0, 0]));
+  });
+  define("fill", F(["i32", "i32", "i32"]), (f) => {
+    for (let i = 0; i < 3; i++) f.get(i);
+    f.op(0xfc0b);
+    f.code.byte(0);
+  });
+  define("interpret", HANDLER_TYPE, (f) => {
+    f.get(0);
+    f.expr(load("i32.load", local(0, "i32"), 0));
+    f.callIndirect(m.typeIndex(HANDLER_TYPE));
+  });
+  define("enter", F(["i32"]), (f) => {
+    f.i32(0);
+    f.expr(load("i64.load", i32(0), STATE + 0x80));
+    f.get(0);
+    f.callIndirect(m.typeIndex(REGION_TYPE));
+    f.store("i64.store", STATE + 0x80);
+  });
+  return m.finish();
+}

@@ -1,0 +1,385 @@
+/** Writes WebAssembly binaries: function bodies and whole modules (WebAssembly core specification, section 5). */
+import { type Expr, type LoadOp, LOADS, OPS, type StoreOp, STORES, type ValType } from "./expr.ts";
+
+export const TYPE_CODE: Record<ValType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+export const BLOCK_VOID = 0x40;
+
+/** Growing byte buffer with LEB128 writers. */
+export class Bytes {
+  buf = new Uint8Array(1024);
+  length = 0;
+
+  byte(b: number): void {
+    if (this.length === this.buf.length) this.#grow(1);
+    this.buf[this.length++] = b;
+  }
+  bytes(b: Uint8Array): void {
+    if (this.length + b.length > this.buf.length) this.#grow(b.length);
+    this.buf.set(b, this.length);
+    this.length += b.length;
+  }
+  /** Unsigned, up to 2^32 - 1. */
+  u32(n: number): void {
+    while (n >= 0x80) {
+      this.byte((n & 0x7f) | 0x80);
+      n = n >>> 7;
+    }
+    this.byte(n);
+  }
+  s32(n: number): void {
+    for (;;) {
+      const b = n & 0x7f;
+      n >>= 7;
+      if ((n === 0 && (b & 0x40) === 0) || (n === -1 && (b & 0x40) !== 0)) return this.byte(b);
+      this.byte(b | 0x80);
+    }
+  }
+  s64(n: bigint): void {
+    if (n >= -0x4000_0000n && n <= 0x3fff_ffffn) return this.s32(Number(n));
+    for (;;) {
+      const b = Number(n & 0x7fn);
+      n >>= 7n;
+      if ((n === 0n && (b & 0x40) === 0) || (n === -1n && (b & 0x40) !== 0)) return this.byte(b);
+      this.byte(b | 0x80);
+    }
+  }
+  name(s: string): void {
+    const b = new TextEncoder().encode(s);
+    this.u32(b.length);
+    this.bytes(b);
+  }
+  /** Wasm opcode number in the notation of the tables: one byte, or 0xfcNN, or 0xfdNNN. */
+  opcode(op: number): void {
+    if (op < 0x100) return this.byte(op);
+    const prefixed = op >= 0xfd000;
+    this.byte(prefixed ? 0xfd : 0xfc);
+    this.u32(prefixed ? op - 0xfd000 : op - 0xfc00);
+  }
+  view(): Uint8Array<ArrayBuffer> {
+    return this.buf.subarray(0, this.length);
+  }
+  #grow(need: number): void {
+    const next = new Uint8Array(Math.max(this.buf.length * 2, this.length + need));
+    next.set(this.view());
+    this.buf = next;
+  }
+}
+
+/** One function of a module under construction. */
+export class FuncBuilder {
+  readonly code = new Bytes();
+  readonly #locals: ValType[] = [];
+  readonly #free: Record<ValType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
+  readonly #fnIndex: (name: string) => number;
+  readonly #params: number;
+  /** Nesting depth of block/loop/if, for branch targets: `depthAt` of a label subtracted from it is the br operand. */
+  depth = 0;
+
+  /** @param fnIndex resolves the names of `call` expressions to function indices. */
+  constructor(params: ValType[], fnIndex: (name: string) => number) {
+    this.#params = params.length;
+    this.#fnIndex = fnIndex;
+  }
+
+  newLocal(type: ValType): number {
+    const reused = this.#free[type].pop();
+    if (reused !== undefined) return reused;
+    this.#locals.push(type);
+    return this.#params + this.#locals.length - 1;
+  }
+  freeLocal(type: ValType, index: number): void {
+    this.#free[type].push(index);
+  }
+
+  // ---- instructions
+  op(code: number): void {
+    this.code.opcode(code);
+  }
+  get(local: number): void {
+    this.code.byte(0x20);
+    this.code.u32(local);
+  }
+  set(local: number): void {
+    this.code.byte(0x21);
+    this.code.u32(local);
+  }
+  tee(local: number): void {
+    this.code.byte(0x22);
+    this.code.u32(local);
+  }
+  i32(n: number): void {
+    this.code.byte(0x41);
+    this.code.s32(n | 0);
+  }
+  i64(n: bigint): void {
+    this.code.byte(0x42);
+    this.code.s64(BigInt.asIntN(64, n));
+  }
+  block(): number {
+    this.code.byte(0x02);
+    this.code.byte(BLOCK_VOID);
+    return ++this.depth;
+  }
+  loop(): number {
+    this.code.byte(0x03);
+    this.code.byte(BLOCK_VOID);
+    return ++this.depth;
+  }
+  /** Consumes an i32 condition from the stack. */
+  if(): number {
+    this.code.byte(0x04);
+    this.code.byte(BLOCK_VOID);
+    return ++this.depth;
+  }
+  else(): void {
+    this.code.byte(0x05);
+  }
+  end(): void {
+    this.code.byte(0x0b);
+    this.depth--;
+  }
+  /** Branch to a label given by the depth that block()/loop()/if() returned. */
+  br(label: number): void {
+    this.code.byte(0x0c);
+    this.code.u32(this.depth - label);
+  }
+  brIf(label: number): void {
+    this.code.byte(0x0d);
+    this.code.u32(this.depth - label);
+  }
+  brTable(labels: number[], otherwise: number): void {
+    this.code.byte(0x0e);
+    this.code.u32(labels.length);
+    for (const l of labels) this.code.u32(this.depth - l);
+    this.code.u32(this.depth - otherwise);
+  }
+  return(): void {
+    this.code.byte(0x0f);
+  }
+  call(fn: string): void {
+    this.code.byte(0x10);
+    this.code.u32(this.#fnIndex(fn));
+  }
+  callIndex(index: number): void {
+    this.code.byte(0x10);
+    this.code.u32(index);
+  }
+  callIndirect(type: number): void {
+    this.code.byte(0x11);
+    this.code.u32(type);
+    this.code.u32(0);
+  }
+  returnCallIndirect(type: number): void {
+    this.code.byte(0x13);
+    this.code.u32(type);
+    this.code.u32(0);
+  }
+  drop(): void {
+    this.code.byte(0x1a);
+  }
+  unreachable(): void {
+    this.code.byte(0x00);
+  }
+  /** Address is on the stack. Alignment hints are 0: guest accesses may be unaligned. */
+  load(op: LoadOp, offset: number): void {
+    this.code.opcode(LOADS[op][0]);
+    this.code.byte(0);
+    this.code.u32(offset);
+  }
+  /** Address and value are on the stack. */
+  store(op: StoreOp, offset: number): void {
+    this.code.opcode(STORES[op][0]);
+    this.code.byte(0);
+    this.code.u32(offset);
+  }
+
+  /** Emits code that leaves the value of `e` on the stack. */
+  expr(e: Expr): void {
+    switch (e.kind) {
+      case "local":
+        return this.get(e.index);
+      case "const":
+        return this.#const(e.type, e.value);
+      case "op":
+        for (const a of e.args) this.expr(a);
+        this.code.opcode(OPS[e.op][0]);
+        for (const b of e.imm) this.code.byte(b);
+        return;
+      case "select":
+        if (e.lazy) {
+          this.expr(e.cond);
+          this.code.byte(0x04);
+          this.code.byte(TYPE_CODE[e.type]);
+          this.expr(e.then);
+          this.code.byte(0x05);
+          this.expr(e.else);
+          this.code.byte(0x0b);
+          return;
+        }
+        this.expr(e.then);
+        this.expr(e.else);
+        this.expr(e.cond);
+        if (e.type === "v128") {
+          this.code.byte(0x1c);
+          this.code.byte(1);
+          this.code.byte(TYPE_CODE.v128);
+        } else this.code.byte(0x1b);
+        return;
+      case "load":
+        this.expr(e.address);
+        return this.load(e.mem, e.offset);
+      case "call":
+        for (const a of e.args) this.expr(a);
+        return this.call(e.fn);
+    }
+  }
+  /** `local = e`. */
+  assign(local: number, e: Expr): void {
+    if (e.kind === "local" && e.index === local) return;
+    this.expr(e);
+    this.set(local);
+  }
+  /** Stores `e` at a constant linear address. */
+  storeAt(address: number, op: StoreOp, e: Expr): void {
+    this.i32(0);
+    this.expr(e);
+    this.store(op, address);
+  }
+
+  #const(type: ValType, value: bigint): void {
+    if (type === "i32") return this.i32(Number(value));
+    if (type === "i64") return this.i64(value);
+    this.code.opcode(type === "f32" ? 0x43 : type === "f64" ? 0x44 : 0xfd00c);
+    for (let i = 0, n = type === "f32" ? 4 : type === "f64" ? 8 : 16; i < n; i++) {
+      this.code.byte(Number((value >> BigInt(8 * i)) & 0xffn));
+    }
+  }
+
+  /** The body with its local declarations, as the code section wants it (without its size). */
+  body(): Uint8Array<ArrayBuffer> {
+    const out = new Bytes();
+    const runs: [number, ValType][] = [];
+    for (const t of this.#locals) runs.at(-1)?.[1] === t ? runs[runs.length - 1][0]++ : runs.push([1, t]);
+    out.u32(runs.length);
+    for (const [n, t] of runs) {
+      out.u32(n);
+      out.byte(TYPE_CODE[t]);
+    }
+    out.bytes(this.code.view());
+    out.byte(0x0b);
+    return out.view();
+  }
+}
+
+export interface FuncType {
+  params: readonly ValType[];
+  results: readonly ValType[];
+}
+export interface FuncImport {
+  name: string;
+  type: FuncType;
+}
+
+/**
+ * A module that imports memory "m"."memory", optionally table "m"."table", and functions "m".NAME.
+ * Function indices: imports first, in the order given.
+ */
+export class ModuleBuilder {
+  readonly #types: FuncType[] = [];
+  readonly #funcs: { type: number; body: FuncBuilder; exportName: string | undefined }[] = [];
+  readonly #importIndex: Map<string, number>;
+
+  constructor(
+    private readonly pages: number,
+    private readonly imports: readonly FuncImport[],
+    private readonly withTable: boolean,
+  ) {
+    this.#importIndex = new Map(imports.map((f, i) => [f.name, i]));
+    for (const f of imports) this.typeIndex(f.type);
+  }
+
+  typeIndex(t: FuncType): number {
+    const same = (a: readonly ValType[], b: readonly ValType[]) => a.length === b.length && a.every((x, i) => x === b[i]);
+    const at = this.#types.findIndex((u) => same(u.params, t.params) && same(u.results, t.results));
+    return at >= 0 ? at : this.#types.push(t) - 1;
+  }
+  readonly functionIndex = (name: string): number => {
+    const i = this.#importIndex.get(name) ?? this.#named.get(name);
+    if (i === undefined) throw new Error(`No function "${name}" in this module`);
+    return i;
+  };
+  readonly #named = new Map<string, number>();
+
+  /** Starts a function; it can be called by name (also before its body is complete) and is exported when `exported`. */
+  func(type: FuncType, name: string, exported: boolean): FuncBuilder {
+    const body = new FuncBuilder([...type.params], this.functionIndex);
+    this.#named.set(name, this.imports.length + this.#funcs.length);
+    this.#funcs.push({ type: this.typeIndex(type), body, exportName: exported ? name : undefined });
+    return body;
+  }
+
+  finish(): Uint8Array<ArrayBuffer> {
+    const out = new Bytes();
+    out.bytes(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
+    const section = (id: number, write: (b: Bytes) => void) => {
+      const b = new Bytes();
+      write(b);
+      out.byte(id);
+      out.u32(b.length);
+      out.bytes(b.view());
+    };
+    section(1, (b) => {
+      b.u32(this.#types.length);
+      for (const t of this.#types) {
+        b.byte(0x60);
+        for (const list of [t.params, t.results]) {
+          b.u32(list.length);
+          for (const v of list) b.byte(TYPE_CODE[v]);
+        }
+      }
+    });
+    section(2, (b) => {
+      b.u32(this.imports.length + 1 + (this.withTable ? 1 : 0));
+      for (const f of this.imports) {
+        b.name("m");
+        b.name(f.name);
+        b.byte(0);
+        b.u32(this.typeIndex(f.type));
+      }
+      b.name("m");
+      b.name("memory");
+      b.bytes(new Uint8Array([2, 1]));
+      b.u32(this.pages);
+      b.u32(this.pages);
+      if (this.withTable) {
+        b.name("m");
+        b.name("table");
+        b.bytes(new Uint8Array([1, 0x70, 0, 0]));
+      }
+    });
+    section(3, (b) => {
+      b.u32(this.#funcs.length);
+      for (const f of this.#funcs) b.u32(f.type);
+    });
+    section(7, (b) => {
+      const exported = this.#funcs.map((f, i) => ({ name: f.exportName, index: this.imports.length + i })).filter((f) =>
+        f.name !== undefined
+      );
+      b.u32(exported.length);
+      for (const f of exported) {
+        b.name(f.name!);
+        b.byte(0);
+        b.u32(f.index);
+      }
+    });
+    section(10, (b) => {
+      b.u32(this.#funcs.length);
+      for (const f of this.#funcs) {
+        const body = f.body.body();
+        b.u32(body.length);
+        b.bytes(body);
+      }
+    });
+    return out.view();
+  }
+}

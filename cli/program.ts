@@ -34,13 +34,13 @@ Examples:
 Exit codes: the guest's own; 128+n when signal n ended it; 126 not executable, 127 not found; 2 usage error; 125 bug of Hedra.`;
 
 /** The whole command line, as commander sees it. Usage errors are thrown as UserError. */
-export function buildProgram(actions: Actions, output: Output, version: string, done: (exitCode: number) => void): Command {
+export function buildProgram(actions: Actions, output: Output, done: (exitCode: number) => void): Command {
   const program = new Command("hedra");
   program
     .description(
       "Boots an emulated x86-64 machine with the Hedron microhypervisor and runs hyperapps, hybrids and Linux programs on it.",
     )
-    .version(version, "-V, --version", "print the version")
+    .version(VERSION, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .enablePositionalOptions()
     .exitOverride()
@@ -109,7 +109,7 @@ export async function commandLine(actions: Actions, args: readonly string[]): Pr
     color: mayColor("stdout"),
     columns: columns(),
   };
-  const program = buildProgram(actions, output, VERSION, (code) => exitCode = code);
+  const program = buildProgram(actions, output, (code) => exitCode = code);
   try {
     await program.parseAsync([...args], { from: "user" });
     return exitCode;

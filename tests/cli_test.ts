@@ -1,0 +1,273 @@
+import assert from "node:assert/strict";
+import { committedGuests } from "../guests/build.ts";
+import {
+  compile,
+  execute,
+  expectSameAsNative,
+  type Outcome,
+  runHedra,
+  type RunOptions,
+  testWith,
+  text,
+  workDirectory,
+} from "./tools.ts";
+
+/** A file with these bytes; executable unless told otherwise. */
+function file(name: string, bytes: Uint8Array | string, mode = 0o755): string {
+  const path = `${workDirectory()}/${name}`;
+  Deno.writeFileSync(path, typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
+  Deno.chmodSync(path, mode);
+  return path;
+}
+
+/** One of our own guests as a file. */
+function guest(name: string): string {
+  const member = committedGuests().get(`bin/${name}`);
+  assert.ok(member, `boot.tar has no ${name}`);
+  return file(name, member.bytes);
+}
+
+/** A good ELF file with one change. */
+function spoiled(name: string, change: (bytes: Uint8Array, view: DataView) => Uint8Array | void): string {
+  const bytes = new Uint8Array(Deno.readFileSync(guest("matrix")));
+  return file(name, change(bytes, new DataView(bytes.buffer)) ?? bytes);
+}
+
+const expectExit = (outcome: Outcome, code: number, stderr: RegExp) => {
+  assert.match(text(outcome.stderr), stderr);
+  assert.equal(outcome.code, code);
+};
+
+/** Refused: this exit code and exactly one line on stderr that says so, nothing on stdout. */
+async function expectRefusal(args: string[], code: number, line: RegExp, options: RunOptions = {}): Promise<void> {
+  const outcome = await runHedra(args, options);
+  expectExit(outcome, code, line);
+  assert.match(text(outcome.stderr), /^hedra: [^\n]+\n$/);
+  assert.equal(text(outcome.stdout), "");
+}
+
+// ---- usage ----
+
+const USAGE_ERRORS: readonly (readonly [args: string[], line: RegExp])[] = [
+  [["frobnicate"], /unknown command 'frobnicate'/],
+  [["run"], /missing required argument 'program'/],
+  [["run", "--frob", "x"], /unknown option '--frob'/],
+  [["run", "--memory"], /argument missing/],
+  [["run", "--memory", "12", "x"], /Cannot use "12" as --memory/],
+  [["run", "--memory", "many", "x"], /Cannot use "many" as --memory/],
+  [["run", "--memory", "99999999", "x"], /Cannot use "99999999" as --memory/],
+  [["run", "--env", "novalue", "x"], /Cannot use "novalue" as --env: expected K=V/],
+  [["run", "--mount", "/tmp", "x"], /Cannot use "\/tmp" as --mount: expected HOST:GUEST/],
+  [["run", "--mount", "/tmp:tmp", "x"], /the guest path must be absolute/],
+  [["run", "--root", ":rw", "x"], /Cannot use ":rw" as --root/],
+  [["run", "--cwd", "here", "x"], /Cannot use "here" as --cwd/],
+  [["run", "--kind", "windows", "x"], /Cannot use "windows" as --kind/],
+  [["demo", "extra"], /too many arguments/],
+];
+for (const [args, line] of USAGE_ERRORS) {
+  Deno.test(`hedra ${args.join(" ")} is a usage error`, () => expectRefusal(args, 2, line));
+}
+
+Deno.test("hedra without a command prints the help and fails", async () => {
+  const outcome = await runHedra([]);
+  expectExit(outcome, 2, /Usage: hedra/);
+});
+
+for (const args of [["--help"], ["run", "--help"], ["help", "run"], ["ps", "--help"], ["demo", "--help"]]) {
+  Deno.test(`hedra ${args.join(" ")} prints help on stdout`, async () => {
+    const outcome = await runHedra(args);
+    expectExit(outcome, 0, /^$/);
+    assert.match(text(outcome.stdout), /Usage: hedra/);
+  });
+}
+
+Deno.test("the help shows examples and the exit codes", async () => {
+  const help = text((await runHedra(["--help"])).stdout);
+  assert.match(help, /Examples:\n {2}hedra demo/);
+  assert.match(help, /126 not executable, 127 not found/);
+});
+
+Deno.test("hedra --version prints the version of deno.json", async () => {
+  const { version } = JSON.parse(Deno.readTextFileSync(new URL("../deno.json", import.meta.url)));
+  assert.equal(text((await runHedra(["--version"])).stdout), `${version}\n`);
+});
+
+// ---- programs that cannot be started ----
+
+const BAD_FILES: readonly (readonly [what: string, make: () => string, code: number, line: RegExp])[] = [
+  ["a missing file", () => "./no-such-program", 127, /Cannot run "\.\/no-such-program": no such file/],
+  ["an unknown bare name", () => "no-such-program-anywhere", 127, /no such file/],
+  ["an empty name", () => "", 127, /Cannot run "": no such file/],
+  ["a directory", () => workDirectory(), 126, /is a directory/],
+  ["a device", () => "/dev/null", 126, /not a regular file/],
+  ["a file below a file", () => `${guest("hello")}/x`, 126, /not a directory on the way/],
+  ["a file without execute bit", () => file("plain", Deno.readFileSync(guest("matrix")), 0o644), 126, /permission denied/],
+  ["an empty file", () => file("empty", ""), 126, /the file is empty/],
+  ["text", () => file("text", "hello there\n"), 126, /not an ELF file/],
+  ["a short ELF header", () => spoiled("short", (bytes) => bytes.slice(0, 40)), 126, /truncated ELF header/],
+  [
+    "a 32-bit program",
+    () => spoiled("bits32", (bytes, view) => (bytes[4] = 1, view.setUint16(18, 3, true), undefined)),
+    126,
+    /32-bit/,
+  ],
+  ["an AArch64 program", () => spoiled("arm", (_, view) => view.setUint16(18, 183, true)), 126, /made for AArch64, not x86-64/],
+  ["a big-endian file", () => spoiled("big", (bytes) => (bytes[5] = 2, undefined)), 126, /big-endian/],
+  ["an object file", () => spoiled("object", (_, view) => view.setUint16(16, 1, true)), 126, /not an executable/],
+  ["no program headers", () => spoiled("none", (_, view) => view.setUint16(56, 0, true)), 126, /no program headers/],
+  [
+    "many program headers",
+    () => spoiled("many", (_, view) => view.setUint16(56, 65535, true)),
+    126,
+    /absurd number of program headers/,
+  ],
+  [
+    "headers beyond the end",
+    () => spoiled("beyond", (_, view) => view.setUint32(32, 0x7fff_0000, true)),
+    126,
+    /truncated: program headers/,
+  ],
+  ["a cut-off file", () => spoiled("cut", (bytes) => bytes.slice(0, 8192)), 126, /truncated: a segment/],
+  [
+    "a segment in the kernel's half",
+    () => spoiled("high", (_, view) => view.setUint32(64 + 20, 0xffff_0000, true)),
+    126,
+    /absurd segment address/,
+  ],
+  [
+    "more bytes in the file than in memory",
+    () => spoiled("memsz", (_, view) => view.setUint32(64 + 40, 0, true)),
+    126,
+    /absurd segment/,
+  ],
+  [
+    "an entry outside all segments",
+    () => spoiled("entry", (_, view) => view.setUint32(24, 0x1234_5678, true)),
+    126,
+    /absurd entry point/,
+  ],
+  ["a script", () => file("script", "#!/bin/sh\necho hello\n"), 127, /its interpreter \/bin\/sh is not visible/],
+];
+for (const [what, make, code, line] of BAD_FILES) {
+  Deno.test(`run refuses ${what} in one line`, () => expectRefusal(["run", make()], code, line));
+}
+
+testWith(["gcc"], "run refuses a dynamically linked program without a root and names the interpreter", async () => {
+  const source = file("dynamic.c", "int main(void) { return 0; }\n");
+  const program = `${workDirectory()}/dynamic`;
+  assert.equal((await execute("gcc", [source, "-o", program])).code, 0);
+  await expectRefusal(["run", program], 127, /its interpreter \/lib64\/ld-linux-x86-64\.so\.2 is not visible in the guest/);
+});
+
+Deno.test("run refuses a root that does not exist", () =>
+  expectRefusal(["run", "--root", "/no/such/root", "/bin/x"], 1, /Cannot open root "\/no\/such\/root": no such/));
+Deno.test("run refuses a root that is neither a directory nor a tar archive", () =>
+  expectRefusal(["run", "--root", file("notar", "x".repeat(2000)), "/bin/x"], 1, /neither a directory nor a tar archive/));
+Deno.test("run refuses a writable tar archive", () =>
+  expectRefusal(
+    ["run", "--root", `${new URL("../guests/boot.tar", import.meta.url).pathname}:rw`, "/bin/x"],
+    2,
+    /a tar archive cannot be written/,
+  ));
+Deno.test("run refuses a mount that does not exist", () =>
+  expectRefusal(["run", "--mount", "/no/such:/mnt", guest("matrix")], 1, /Cannot mount "\/no\/such": no such/));
+Deno.test("a program missing in the root gives 127", () =>
+  expectRefusal(["run", "--root", workDirectory(), "/bin/missing"], 127, /Cannot run "\/bin\/missing": no such file/));
+Deno.test("a directory in the root gives 126", () =>
+  expectRefusal(
+    ["run", "--root", new URL("../guests/boot.tar", import.meta.url).pathname, "/bin"],
+    126,
+    /Cannot run "\/bin": is a directory/,
+  ));
+
+// ---- streams, arguments, exit codes ----
+
+const BOOT_TAR = new URL("../guests/boot.tar", import.meta.url).pathname;
+
+Deno.test("options after PROGRAM belong to the guest", async () => {
+  const outcome = await runHedra(["run", guest("auxv"), "--help", "--memory", "3", "--", "-x"]);
+  expectExit(outcome, 0, /^$/);
+  assert.match(text(outcome.stdout), /argv\[1\] --help\nargv\[2\] --memory\nargv\[3\] 3\nargv\[4\] --\nargv\[5\] -x\n/);
+});
+
+Deno.test("-- ends Hedra's options", async () => {
+  const outcome = await runHedra(["run", "--env", "A=1", "--", guest("auxv"), "-V"]);
+  assert.match(text(outcome.stdout), /argv\[1\] -V\n[^]*envp\[\d+\] A=1\n/);
+});
+
+Deno.test("the guest sees LINUX_UNDER_HEDRON and what --env gives, nothing else of the host", async () => {
+  const outcome = await runHedra(["run", "--env", "ONE=1", "--env=TWO=a=b", guest("auxv")], {
+    env: { ...Deno.env.toObject(), HEDRA_SECRET: "x" },
+  });
+  const names = [...text(outcome.stdout).matchAll(/envp\[\d+\] (\w+)=/g)].map((match) => match[1]);
+  assert.deepEqual(names.sort(), ["HOME", "LINUX_UNDER_HEDRON", "ONE", "PATH", "TWO"]);
+});
+
+Deno.test("--root takes a tar archive", async () => {
+  const outcome = await runHedra(["run", "--root", BOOT_TAR, "/bin/matrix", "3"]);
+  expectExit(outcome, 0, /^$/);
+  assert.match(text(outcome.stdout), /^n 3 check [0-9a-f]{16}/m);
+});
+
+Deno.test("--kind overrules how the program is started", async () => {
+  const outcome = await runHedra(["run", "--kind", "linux", guest("hello")]);
+  assert.notEqual(outcome.code, 0, "a hyperapp started as a Linux program cannot work");
+});
+
+testWith(
+  ["busybox"],
+  "1 MiB of random bytes passes through cat unchanged",
+  () => expectSameAsNative("busybox", ["cat"], { stdin: crypto.getRandomValues(new Uint8Array(65536)) }),
+);
+
+testWith(["busybox"], "16 pieces of 64 KiB pass through a pipe of two guests unchanged", async () => {
+  const data = new Uint8Array(1 << 20);
+  for (let at = 0; at < data.length; at += 65536) crypto.getRandomValues(data.subarray(at, at + 65536));
+  const once = await runHedra(["run", "busybox", "cat"], { stdin: data });
+  const twice = await runHedra(["run", "busybox", "cat"], { stdin: once.stdout });
+  assert.deepEqual(twice.stdout, data);
+});
+
+testWith(["busybox"], "a guest whose reader has gone ends by SIGPIPE", async () => {
+  const main = new URL("../main.ts", import.meta.url).pathname;
+  const pipeline = `"${Deno.execPath()}" run -A "${main}" run busybox yes | head -n 1; echo "\${PIPESTATUS[0]}"`;
+  assert.equal(text((await execute("bash", ["-c", pipeline])).stdout), "y\n141\n");
+});
+
+for (const code of [0, 1, 42, 255]) {
+  testWith(["busybox"], `exit code ${code} passes through`, async () => {
+    assert.equal((await runHedra(["run", "busybox", "sh", "-c", `exit ${code}`])).code, code);
+  });
+}
+
+testWith(["musl-gcc"], "a guest killed by a signal gives 128 + n and one line with PC and address", async () => {
+  const outcome = await runHedra(["run", await compile("signals.c", "musl-gcc"), "segv"]);
+  expectExit(outcome, 139, /^hedra: [^\n]*SIGSEGV[^\n]*0x[0-9a-f]+[^\n]*\n$/);
+});
+
+for (const busy of [true, false]) {
+  testWith(["busybox"], `Ctrl-C ends a guest that ${busy ? "computes" : "sleeps"} with exit code 130`, async () => {
+    const args = busy ? ["sh", "-c", "while :; do :; done"] : ["sleep", "100"];
+    const outcome = await runHedra(["run", "busybox", ...args], { signal: { name: "SIGINT", afterMs: 1500 } });
+    assert.equal(outcome.code, 130);
+  });
+}
+
+Deno.test("--strace writes the system calls to stderr and leaves stdout alone", async () => {
+  const outcome = await runHedra(["run", "--strace", guest("matrix"), "2"]);
+  assert.match(text(outcome.stderr), /write\(1, .*exit_group\(0\)/s);
+  assert.match(text(outcome.stdout), /^n 2 check/m);
+});
+
+Deno.test("hedra ps --json prints the objects of a program as JSON", async () => {
+  const tree = JSON.parse(text((await runHedra(["ps", "--json", guest("hello")])).stdout));
+  assert.equal(typeof tree, "object");
+  assert.match(JSON.stringify(tree), /hello/);
+});
+
+Deno.test("hedra caps shows the roottask's delegations to the program", async () => {
+  const outcome = await runHedra(["caps", guest("hello")]);
+  expectExit(outcome, 0, /^/);
+  assert.match(text(outcome.stdout), /roottask/);
+  assert.match(text(outcome.stdout), /hello/);
+});

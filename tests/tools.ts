@@ -1,0 +1,177 @@
+/**
+ * Helpers of the whole-system tests: getting Debian's tools, running a program natively and under Hedra, comparing the two.
+ */
+import assert from "node:assert/strict";
+
+const REPOSITORY = new URL("..", import.meta.url).pathname;
+const decoder = new TextDecoder();
+
+/** What a finished program leaves behind. `code` is the shell's: 128 + n after signal n. */
+export interface Outcome {
+  code: number;
+  stdout: Uint8Array;
+  stderr: Uint8Array;
+}
+
+export interface RunOptions {
+  stdin?: Uint8Array | string;
+  cwd?: string;
+  /** Signal to send so many milliseconds after the start. */
+  signal?: { name: Deno.Signal; afterMs: number };
+  env?: Record<string, string>;
+}
+
+/** Guests get this environment unless told otherwise; native runs for comparison get the same. */
+export const GUEST_ENV = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/" };
+
+/** Linux signal(7) numbers on x86-64. */
+const SIGNALS: Partial<Record<Deno.Signal, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGILL: 4,
+  SIGTRAP: 5,
+  SIGABRT: 6,
+  SIGBUS: 7,
+  SIGFPE: 8,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGSEGV: 11,
+  SIGUSR2: 12,
+  SIGPIPE: 13,
+  SIGALRM: 14,
+  SIGTERM: 15,
+};
+
+/** Nothing of the machine under test should take longer; a hang is a failure, not an endless test. */
+const TIME_LIMIT_MS = 120_000;
+
+export const text = (bytes: Uint8Array): string => decoder.decode(bytes);
+const bytesOf = (data: Uint8Array | string): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(typeof data === "string" ? new TextEncoder().encode(data) : data);
+
+/** Runs one program of the host to its end. */
+export async function execute(command: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const child = new Deno.Command(command, {
+    args: [...args],
+    cwd: options.cwd,
+    env: options.env,
+    clearEnv: options.env !== undefined,
+    stdin: options.stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let late = false;
+  const timers = [setTimeout(() => (late = true, child.kill("SIGKILL")), TIME_LIMIT_MS)];
+  if (options.signal) timers.push(setTimeout((name) => child.kill(name), options.signal.afterMs, options.signal.name));
+  const feeding = options.stdin === undefined ? undefined : feed(child.stdin, bytesOf(options.stdin));
+  const { code, signal, stdout, stderr } = await child.output();
+  await feeding;
+  for (const timer of timers) clearTimeout(timer);
+  assert.ok(!late, `${command} ${args.join(" ")}: still running after ${TIME_LIMIT_MS} ms; stderr: ${text(stderr)}`);
+  return { code: signal === null ? code : 128 + (SIGNALS[signal] ?? 0), stdout, stderr };
+}
+
+/** A program may end without having read its input. */
+async function feed(stream: WritableStream<Uint8Array>, data: Uint8Array): Promise<void> {
+  const writer = stream.getWriter();
+  try {
+    await writer.write(data);
+    await writer.close();
+  } catch {
+    await writer.abort().catch(() => undefined);
+  }
+}
+
+/** `hedra ARGS` as a process of its own. */
+export const runHedra = (args: readonly string[], options: RunOptions = {}): Promise<Outcome> =>
+  execute(Deno.execPath(), ["run", "-A", `${REPOSITORY}main.ts`, ...args], options);
+
+const show = (outcome: Outcome) => ({ code: outcome.code, stderr: text(outcome.stderr), stdout: text(outcome.stdout) });
+
+/** Hedra adds one line on stderr when a signal ends the guest; what the guest itself wrote is the rest. */
+function withoutReport(outcome: Outcome): Outcome {
+  if (outcome.code <= 128) return outcome;
+  return { ...outcome, stderr: new TextEncoder().encode(text(outcome.stderr).replace(/^hedra: .*\n/m, "")) };
+}
+
+/** Runs the same program with the same input natively and under Hedra; exit code, stdout and stderr must be equal. */
+export async function expectSameAsNative(program: string, args: readonly string[] = [], options: RunOptions = {}): Promise<void> {
+  const native = await execute(program, args, { ...options, env: GUEST_ENV });
+  const guest = await runHedra(["run", program, ...args], options);
+  assert.deepEqual(show(withoutReport(guest)), show(native));
+  assert.deepEqual(guest.stdout, native.stdout);
+}
+
+/** Debian packages of the tools that tests use. */
+const PACKAGES = {
+  "gcc": "gcc libc6-dev",
+  "musl-gcc": "musl-tools gcc libc6-dev",
+  "busybox": "busybox-static",
+  "rustc": "rustc",
+} as const;
+export type Tool = keyof typeof PACKAGES;
+
+/**
+ * Is the tool there? On Debian as root it is installed when it is not; one installation runs at a time. When it cannot be had the caller
+ * skips, and says so; on CI that is an error, because CI runs everything.
+ */
+export async function have(tool: Tool): Promise<boolean> {
+  const present = () => execute("sh", ["-c", `command -v ${tool}`]).then((result) => result.code === 0);
+  if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") return false;
+  if (await present()) return true;
+  const install = `command -v ${tool} || { apt-get -qq update; apt-get -qq install -y --no-install-recommends ${
+    PACKAGES[tool]
+  }; }`;
+  await execute("flock", ["/tmp/hedra-tests-apt.lock", "sh", "-c", install], {
+    env: { ...Deno.env.toObject(), DEBIAN_FRONTEND: "noninteractive" },
+  })
+    .catch(() => undefined);
+  if (await present()) return true;
+  assert.ok(!Deno.env.get("CI"), `CI must have ${tool}: cannot install ${PACKAGES[tool]}`);
+  return false;
+}
+
+/** A test that needs tools: without them it is skipped with a line that says why. */
+export function testWith(tools: readonly Tool[], name: string, body: () => Promise<void>): void {
+  Deno.test(name, async () => {
+    for (const tool of tools) if (!(await have(tool))) return console.log(`skipped: "${name}" needs ${tool} on x86-64 Linux`);
+    await body();
+  });
+}
+
+let made: string | undefined;
+/** A directory for this test file's build products, removed at the end of the process. */
+export function workDirectory(): string {
+  if (made === undefined) {
+    const path = made = Deno.makeTempDirSync({ prefix: "hedra-test-" });
+    globalThis.addEventListener("unload", () => Deno.removeSync(path, { recursive: true }));
+  }
+  return made;
+}
+
+const compilers: Record<"gcc" | "musl-gcc" | "rustc", readonly string[]> = {
+  "gcc": ["-O2", "-static", "-w"],
+  "musl-gcc": ["-O2", "-static", "-w"],
+  "rustc": ["-O", "-C", "target-feature=+crt-static", "-C", "relocation-model=static"],
+};
+
+/** Compiles one file of tests/programs to a static program; gives its path. */
+export async function compile(
+  source: string,
+  tool: "gcc" | "musl-gcc" | "rustc",
+  flags: readonly string[] = [],
+): Promise<string> {
+  const output = `${workDirectory()}/${source.replace(/\.\w+$/, "")}-${tool}`;
+  const libraries = tool === "rustc" ? [] : ["-lm"];
+  const result = await execute(tool, [
+    ...compilers[tool],
+    ...flags,
+    `${REPOSITORY}tests/programs/${source}`,
+    "-o",
+    output,
+    ...libraries,
+  ]);
+  assert.equal(result.code, 0, text(result.stderr));
+  return output;
+}

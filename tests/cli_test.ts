@@ -1,16 +1,6 @@
 import assert from "node:assert/strict";
 import { committedGuests } from "../guests/build.ts";
-import {
-  compile,
-  execute,
-  expectSameAsNative,
-  type Outcome,
-  runHedra,
-  type RunOptions,
-  testWith,
-  text,
-  workDirectory,
-} from "./tools.ts";
+import { compile, execute, type Outcome, runHedra, type RunOptions, testWith, text, workDirectory } from "./tools.ts";
 
 /** A file with these bytes; executable unless told otherwise. */
 function file(name: string, bytes: Uint8Array | string, mode = 0o755): string {
@@ -214,18 +204,16 @@ Deno.test("--kind overrules how the program is started", async () => {
   assert.notEqual(outcome.code, 0, "a hyperapp started as a Linux program cannot work");
 });
 
-testWith(
-  ["busybox"],
-  "1 MiB of random bytes passes through cat unchanged",
-  () => expectSameAsNative("busybox", ["cat"], { stdin: crypto.getRandomValues(new Uint8Array(65536)) }),
-);
+function randomBytes(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  // The most that one call gives.
+  for (let at = 0; at < length; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+  return bytes;
+}
 
-testWith(["busybox"], "16 pieces of 64 KiB pass through a pipe of two guests unchanged", async () => {
-  const data = new Uint8Array(1 << 20);
-  for (let at = 0; at < data.length; at += 65536) crypto.getRandomValues(data.subarray(at, at + 65536));
-  const once = await runHedra(["run", "busybox", "cat"], { stdin: data });
-  const twice = await runHedra(["run", "busybox", "cat"], { stdin: once.stdout });
-  assert.deepEqual(twice.stdout, data);
+testWith(["busybox"], "1 MiB of random bytes passes through cat unchanged", async () => {
+  const data = randomBytes(1 << 20);
+  assert.deepEqual((await runHedra(["run", "busybox", "cat"], { stdin: data })).stdout, data);
 });
 
 testWith(["busybox"], "a guest whose reader has gone ends by SIGPIPE", async () => {

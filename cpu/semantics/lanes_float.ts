@@ -1,0 +1,227 @@
+/**
+ * Floating-point arithmetic with Intel's results for NaNs (SDM vol. 1, table 4-7): the first operand that is a NaN, made quiet; the negative
+ * default NaN when there is none. WebAssembly leaves those bits open, so every operation checks its result and corrects it, rarely.
+ * Rounding is to nearest even, denormals are exact.
+ */
+import { and, choose, eq, eqz, type Expr, f32bits, i32, i64, or, select, v128, w } from "../wasm/expr.ts";
+import { type Binary, type BinaryImm, type Bind, deinterleave, mergeLow, repeat, shuffle, type Unary, ZERO } from "./lanes.ts";
+
+/** The two formats: shape of the vector, name of the scalar. */
+export interface Format {
+  shape: "f32x4" | "f64x2";
+  scalar: "f32" | "f64";
+  bytes: 4 | 8;
+  /** Exponent, quiet bit and sign of the default NaN, which also makes a NaN quiet (its sign aside). */
+  defaultNaN: bigint;
+  quietBit: bigint;
+}
+export const SINGLE: Format = { shape: "f32x4", scalar: "f32", bytes: 4, defaultNaN: 0xffc0_0000n, quietBit: 0x0040_0000n };
+export const DOUBLE: Format = {
+  shape: "f64x2",
+  scalar: "f64",
+  bytes: 8,
+  defaultNaN: 0xfff8_0000_0000_0000n,
+  quietBit: 0x0008_0000_0000_0000n,
+};
+
+// ---- scalars ---------------------------------------------------------------------------------------------------------------------
+
+export const bitsOf = (x: Expr): Expr => w(x.type === "f32" ? "i32.reinterpret_f32" : "i64.reinterpret_f64", x);
+export const fromBits = (x: Expr): Expr => w(x.type === "i32" ? "f32.reinterpret_i32" : "f64.reinterpret_i64", x);
+const bitsConst = (f: Format, value: bigint): Expr => f.bytes === 4 ? i32(Number(value)) : i64(value);
+const isNaN = (f: Format, x: Expr): Expr => w(`${f.scalar}.ne`, x, x);
+const isNumber = (f: Format, x: Expr): Expr => w(`${f.scalar}.eq`, x, x);
+
+/** `result` (bound), or the NaN that Intel gives for these operands, in order of precedence. */
+export function fixScalar(f: Format, result: Expr, ...operands: Expr[]): Expr {
+  const nan = operands.reduceRight<Expr>((rest, x) => select(isNaN(f, x), bitsOf(x), rest), bitsConst(f, f.defaultNaN));
+  return choose(isNumber(f, result), result, fromBits(or(nan, bitsConst(f, f.quietBit))));
+}
+type ArithmeticOp = "add" | "sub" | "mul" | "div";
+/** dst[0] = f(dst[0], src[0]) on f32 or f64 expressions. */
+const scalarArithmetic = (f: Format, op: ArithmeticOp): Binary => (a, b, bind) =>
+  fixScalar(f, bind(w(`${f.scalar}.${op}`, a, b)), a, b);
+const scalarSqrt = (f: Format): Unary => (a, bind) => fixScalar(f, bind(w(`${f.scalar}.sqrt`, a)), a);
+
+// ---- vectors ---------------------------------------------------------------------------------------------------------------------
+
+/** The same for every lane. */
+export function fixPacked(f: Format, result: Expr, bind: Bind, ...operands: Expr[]): Expr {
+  const lanes = (value: bigint) => repeat(value, 8 * f.bytes);
+  const bad = bind(w(`${f.shape}.ne`, result, result));
+  const nan = operands.reduceRight<Expr>(
+    (rest, x) => w("v128.bitselect", x, rest, w(`${f.shape}.ne`, x, x)),
+    lanes(f.defaultNaN),
+  );
+  const corrected = w("v128.bitselect", w("v128.or", nan, lanes(f.quietBit)), result, bad);
+  return choose(eqz(w("v128.any_true", bad)), result, corrected);
+}
+export const packedArithmetic = (f: Format, op: ArithmeticOp): Binary => (a, b, bind) =>
+  fixPacked(f, bind(w(`${f.shape}.${op}`, a, b)), bind, a, b);
+const packedSqrt = (f: Format): Unary => (a, bind) => fixPacked(f, bind(w(`${f.shape}.sqrt`, a)), bind, a);
+
+/** a < b ? a : b, so b when either is a NaN or both are zero. */
+const minimum = (f: Format): Binary => (a, b) => w(`${f.shape}.pmin`, b, a);
+const maximum = (f: Format): Binary => (a, b) => w(`${f.shape}.pmax`, b, a);
+
+/** Adds or subtracts neighbours of the concatenation b:a; the lower lane is the first operand. */
+const horizontal = (f: Format, op: "add" | "sub"): Binary => (a, b, bind) =>
+  packedArithmetic(f, op)(bind(deinterleave(f.bytes, "even")(a, b)), bind(deinterleave(f.bytes, "odd")(a, b)), bind);
+/** Subtracts in the even lanes, adds in the odd ones. */
+const addSub = (f: Format): Binary => (a, b, bind) => {
+  const lanes = f.bytes === 4 ? [0, 5, 2, 7] : [0, 3];
+  return fixPacked(f, bind(shuffle(f.bytes, w(`${f.shape}.sub`, a, b), w(`${f.shape}.add`, a, b), lanes)), bind, a, b);
+};
+
+/** dst = f(dst, src). */
+export const FLOAT_BINARY = {
+  addps: packedArithmetic(SINGLE, "add"),
+  addpd: packedArithmetic(DOUBLE, "add"),
+  subps: packedArithmetic(SINGLE, "sub"),
+  subpd: packedArithmetic(DOUBLE, "sub"),
+  mulps: packedArithmetic(SINGLE, "mul"),
+  mulpd: packedArithmetic(DOUBLE, "mul"),
+  divps: packedArithmetic(SINGLE, "div"),
+  divpd: packedArithmetic(DOUBLE, "div"),
+  minps: minimum(SINGLE),
+  minpd: minimum(DOUBLE),
+  maxps: maximum(SINGLE),
+  maxpd: maximum(DOUBLE),
+  andps: (a, b) => w("v128.and", a, b),
+  andpd: (a, b) => w("v128.and", a, b),
+  andnps: (a, b) => w("v128.andnot", b, a),
+  andnpd: (a, b) => w("v128.andnot", b, a),
+  orps: (a, b) => w("v128.or", a, b),
+  orpd: (a, b) => w("v128.or", a, b),
+  xorps: (a, b) => w("v128.xor", a, b),
+  xorpd: (a, b) => w("v128.xor", a, b),
+  haddps: horizontal(SINGLE, "add"),
+  haddpd: horizontal(DOUBLE, "add"),
+  hsubps: horizontal(SINGLE, "sub"),
+  hsubpd: horizontal(DOUBLE, "sub"),
+  addsubps: addSub(SINGLE),
+  addsubpd: addSub(DOUBLE),
+} satisfies Record<string, Binary>;
+
+/** dst = f(src). */
+export const FLOAT_UNARY = {
+  sqrtps: packedSqrt(SINGLE),
+  sqrtpd: packedSqrt(DOUBLE),
+  // Documented as approximations; exact quotients are within the bound. NaNs and infinities come out as with division.
+  rcpps: (a, bind) => fixPacked(SINGLE, bind(w("f32x4.div", repeat(0x3f80_0000n, 32), a)), bind, a),
+  rsqrtps: (a, bind) => fixPacked(SINGLE, bind(w("f32x4.div", repeat(0x3f80_0000n, 32), w("f32x4.sqrt", a))), bind, a),
+} satisfies Record<string, Unary>;
+
+/** dst[0] = f(dst[0], src[0]), on scalars; the rest of dst stays. */
+export const SCALAR_BINARY = {
+  addss: scalarArithmetic(SINGLE, "add"),
+  addsd: scalarArithmetic(DOUBLE, "add"),
+  subss: scalarArithmetic(SINGLE, "sub"),
+  subsd: scalarArithmetic(DOUBLE, "sub"),
+  mulss: scalarArithmetic(SINGLE, "mul"),
+  mulsd: scalarArithmetic(DOUBLE, "mul"),
+  divss: scalarArithmetic(SINGLE, "div"),
+  divsd: scalarArithmetic(DOUBLE, "div"),
+} satisfies Record<string, Binary>;
+
+/** dst[0] = f(src[0]), on scalars; the rest of dst stays. */
+export const SCALAR_UNARY = {
+  sqrtss: scalarSqrt(SINGLE),
+  sqrtsd: scalarSqrt(DOUBLE),
+  rcpss: (a, bind) => fixScalar(SINGLE, bind(w("f32.div", f32bits(0x3f80_0000), a)), a),
+  rsqrtss: (a, bind) => fixScalar(SINGLE, bind(w("f32.div", f32bits(0x3f80_0000), w("f32.sqrt", a))), a),
+} satisfies Record<string, Unary>;
+
+// ---- comparison ------------------------------------------------------------------------------------------------------------------
+
+/**
+ * CMPxx predicates 0..7 of the legacy forms (SDM vol. 2, CMPPD); the others (VEX, 8..31) are made of the same comparisons.
+ * Whether quiet NaNs signal does not matter while exceptions are masked.
+ */
+export function compare(f: Format, predicate: number): Binary {
+  const c = (op: "eq" | "ne" | "lt" | "le" | "gt" | "ge"): Binary => (a, b) => w(`${f.shape}.${op}`, a, b);
+  const not = (inner: Binary): Binary => (a, b, bind) => w("v128.not", inner(a, b, bind));
+  const unordered: Binary = (a, b) => w("v128.or", w(`${f.shape}.ne`, a, a), w(`${f.shape}.ne`, b, b));
+  const table: readonly Binary[] = [
+    c("eq"),
+    c("lt"),
+    c("le"),
+    unordered,
+    c("ne"),
+    not(c("lt")),
+    not(c("le")),
+    not(unordered),
+    (a, b) => w("v128.or", w(`${f.shape}.eq`, a, b), w("v128.or", w(`${f.shape}.ne`, a, a), w(`${f.shape}.ne`, b, b))),
+    not(c("ge")),
+    not(c("gt")),
+    () => ZERO,
+    (a, b) => w("v128.or", w(`${f.shape}.lt`, a, b), w(`${f.shape}.gt`, a, b)),
+    c("ge"),
+    c("gt"),
+    () => v128(-1n),
+  ];
+  return table[predicate & 15];
+}
+const comparison = (f: Format, limit: number): BinaryImm => (a, b, imm, bind) => compare(f, imm & limit)(a, b, bind);
+export const FLOAT_BINARY_IMM = {
+  cmpps: comparison(SINGLE, 7),
+  cmppd: comparison(DOUBLE, 7),
+} satisfies Record<string, BinaryImm>;
+
+/** Only the lowest lane of a vector operation, merged into `a`: branch-free where a scalar operation would need one. */
+const lowest = (f: Format, op: BinaryImm): BinaryImm => (a, b, imm, bind) => mergeLow(f.bytes, a, op(a, b, imm, bind));
+const lowestOf = (f: Format, op: Binary): Binary => (a, b, bind) => mergeLow(f.bytes, a, op(a, b, bind));
+/** Source and destination as whole vectors, of which only the lowest lane is changed. */
+export const LOW_BINARY = {
+  minss: lowestOf(SINGLE, minimum(SINGLE)),
+  minsd: lowestOf(DOUBLE, minimum(DOUBLE)),
+  maxss: lowestOf(SINGLE, maximum(SINGLE)),
+  maxsd: lowestOf(DOUBLE, maximum(DOUBLE)),
+} satisfies Record<string, Binary>;
+export const LOW_BINARY_IMM = {
+  cmpss: lowest(SINGLE, FLOAT_BINARY_IMM.cmpps),
+  cmpsd: lowest(DOUBLE, FLOAT_BINARY_IMM.cmppd),
+} satisfies Record<string, BinaryImm>;
+
+// ---- dot products ----------------------------------------------------------------------------------------------------------------
+
+/** Products chosen by bits 7..4 of the immediate, summed pairwise, stored where bits 3..0 say. */
+const dot = (f: Format): BinaryImm => (a, b, imm, bind) => {
+  const n = 16 / f.bytes, lane = (1n << BigInt(8 * f.bytes)) - 1n;
+  const mask = (bits: number) =>
+    v128([...Array(n).keys()].reduce((m, k) => (bits >> k) & 1 ? m | (lane << BigInt(8 * f.bytes * k)) : m, 0n));
+  const add = packedArithmetic(f, "add");
+  let sum = bind(w("v128.and", bind(packedArithmetic(f, "mul")(a, b, bind)), mask(imm >> 4)));
+  if (n === 4) {
+    // (p0 + p1) + (p2 + p3) in every lane.
+    sum = bind(add(bind(shuffle(4, sum, sum, [0, 0, 2, 2])), bind(shuffle(4, sum, sum, [1, 1, 3, 3])), bind));
+    sum = bind(add(bind(shuffle(4, sum, sum, [0, 0, 0, 0])), bind(shuffle(4, sum, sum, [2, 2, 2, 2])), bind));
+  } else sum = bind(add(bind(shuffle(8, sum, sum, [0, 0])), bind(shuffle(8, sum, sum, [1, 1])), bind));
+  return w("v128.and", sum, mask(imm));
+};
+export const DOT_BINARY_IMM = { dpps: dot(SINGLE), dppd: dot(DOUBLE) } satisfies Record<string, BinaryImm>;
+
+// ---- rounding to integers --------------------------------------------------------------------------------------------------------
+
+/** MXCSR.RC (bits 14..13), or the low two bits of ROUNDxx's immediate: nearest even, down, up, towards zero. */
+const ROUND = ["nearest", "floor", "ceil", "trunc"] as const;
+export type Rounding = Expr | 0 | 1 | 2 | 3;
+export const NEAREST = 0, TRUNCATE = 3;
+
+/** Rounds to an integral value in the format. `how` is a number, or an i32 expression of MXCSR (bound). NaNs are not corrected. */
+export function roundValue(f: Format, x: Expr, how: Rounding): Expr {
+  const prefix = x.type === "v128" ? f.shape : f.scalar;
+  if (typeof how === "number") return w(`${prefix}.${ROUND[how]}`, x);
+  const rc = and(how, i32(0x6000));
+  const mode = (k: 1 | 2 | 3) => w(`${prefix}.${ROUND[k]}`, x);
+  return choose(
+    eqz(rc),
+    w(`${prefix}.nearest`, x),
+    choose(eq(rc, i32(0x6000)), mode(3), choose(eq(rc, i32(0x2000)), mode(1), mode(2))),
+  );
+}
+/** ROUNDPS/PD: whole vector. */
+export const roundPacked = (f: Format, x: Expr, how: Rounding, bind: Bind): Expr =>
+  fixPacked(f, bind(roundValue(f, x, how)), bind, x);
+/** ROUNDSS/SD: an f32 or f64. */
+export const roundScalar = (f: Format, x: Expr, how: Rounding, bind: Bind): Expr => fixScalar(f, bind(roundValue(f, x, how)), x);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { committedGuests } from "../guests/build.ts";
-import { compile, execute, type Outcome, runHedra, type RunOptions, testWith, text, workDirectory } from "./tools.ts";
+import { execute, type Outcome, runHedra, type RunOptions, text } from "./process.ts";
+import { compile, testWith, workDirectory } from "./tools.ts";
 
 /** A file with these bytes; executable unless told otherwise. */
 function file(name: string, bytes: Uint8Array | string, mode = 0o755): string {

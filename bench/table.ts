@@ -1,0 +1,80 @@
+/** Results of `deno task bench`: collecting, comparing with native, printing. */
+
+/** One measured quantity. */
+export interface Row {
+  group: string;
+  name: string;
+  /** Nanoseconds; undefined where native Linux has no such thing. */
+  native: number | undefined;
+  /** Nanoseconds under Hedra. */
+  hedra: number;
+  /** hedra / native: the median of the rounds, each round with its own native run. */
+  ratio: number | undefined;
+  /** What the project wants to reach. */
+  goal?: Goal;
+}
+
+export interface Goal {
+  /** "ratio" bounds hedra/native, "ns" the time itself. */
+  of: "ratio" | "ns";
+  atMost: number;
+}
+
+/** Version of the JSON that `--json` prints. */
+export const JSON_VERSION = 1;
+
+export const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
+
+export const geometricMean = (values: readonly number[]): number =>
+  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+
+/** "NAME key=value key=value" lines, as the guests print them. */
+export function parseLines(output: string): Map<string, Map<string, string>> {
+  const lines = output.split("\n").filter((line) => line.includes("="));
+  return new Map(lines.map((line) => {
+    const [name, ...fields] = line.trim().split(/\s+/);
+    return [name, new Map(fields.map((field): [string, string] => [field.split("=")[0], field.split("=")[1]]))];
+  }));
+}
+
+/** Nanoseconds in a unit that reads well. */
+export function duration(ns: number | undefined): string {
+  if (ns === undefined) return "-";
+  if (ns < 1000) return `${ns.toFixed(ns < 100 ? 1 : 0)} ns`;
+  if (ns < 1e6) return `${(ns / 1e3).toFixed(ns < 1e5 ? 2 : 1)} us`;
+  return `${(ns / 1e6).toFixed(ns < 1e8 ? 2 : 0)} ms`;
+}
+
+function verdict({ goal, ratio, hedra }: Row): string {
+  if (goal === undefined) return "";
+  const value = goal.of === "ratio" ? ratio : hedra;
+  const bound = goal.of === "ratio" ? `${goal.atMost}x` : duration(goal.atMost);
+  return `${value !== undefined && value <= goal.atMost ? "met" : "MISSED"}: at most ${bound}`;
+}
+
+/** One group as a Markdown table with the geometric mean of its ratios. */
+export function markdown(group: string, rows: readonly Row[]): string {
+  const cells = rows.map((
+    row,
+  ) => [
+    row.name,
+    duration(row.native),
+    duration(row.hedra),
+    row.ratio === undefined ? "-" : `${row.ratio.toFixed(2)}x`,
+    verdict(row),
+  ]);
+  const ratios = rows.flatMap((row) => row.ratio ?? []);
+  if (ratios.length > 1) cells.push(["geometric mean", "", "", `${geometricMean(ratios).toFixed(2)}x`, ""]);
+  const table = [["", "native", "Hedra", "ratio", "goal"], ...cells];
+  const widths = table[0].map((_, column) => Math.max(...table.map((line) => line[column].length), 3));
+  const line = (texts: string[]) =>
+    `| ${texts.map((text, i) => i === 0 || i === 4 ? text.padEnd(widths[i]) : text.padStart(widths[i])).join(" | ")} |`;
+  const rule = `| ${
+    widths.map((width, i) => i === 0 || i === 4 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`).join(" | ")
+  } |`;
+  return [`${group}\n`, line(table[0]), rule, ...table.slice(1).map(line), ""].join("\n");
+}

@@ -23,6 +23,8 @@ export interface HostInput {
   take(into: Uint8Array): number | undefined;
   /** Called when `take` would no longer return undefined. Set by the driver of the console. */
   onReady: (() => void) | undefined;
+  /** Terminals: true = every key at once, no echo, no line editing by the host. Absent when there is no terminal to switch. */
+  setRaw?(raw: boolean): void;
   readonly isTerminal: boolean;
 }
 

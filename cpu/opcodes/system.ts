@@ -51,7 +51,6 @@ export const SYSTEM_ROWS: readonly OpRow[] = [
   { enc: "F3 0F C7 /7", name: "rdpid", args: "Rq", size: "f64", feature: "rdpid" },
   { enc: "0F C7 /6", name: "rdrand", args: "Rv", feature: "rdrand" },
   { enc: "0F C7 /7", name: "rdseed", args: "Rv", feature: "rdseed" },
-  { enc: "NP 0F 01 D0", name: "xgetbv", args: "" },
 
   // ---- segments
   { enc: "F3 0F AE /0", name: "rdfsbase", args: "Ry", feature: "fsgsbase" },

@@ -1,0 +1,204 @@
+/**
+ * String instructions with a REP prefix, in whole runs of physically contiguous memory. RSI, RDI and RCX are written back after every run, so a
+ * fault leaves them at the faulting element (Intel SDM vol. 2, REP); flags change only when CMPS and SCAS end regularly.
+ */
+import { FLAG_D, FS_BASE, GS_BASE, PAGE, STATE } from "../layout.ts";
+import type { Insn } from "../insn.ts";
+import type { Helper, HelperContext } from "./api.ts";
+import { addToRegister, field64, high, low, RAX, RCX, RDI, RSI, setCompareFlags, setRegister } from "./registers.ts";
+
+const TWO32 = 0x1_0000_0000;
+/** Bytes moved before interrupts are polled. */
+const SLICE = 512 * 1024;
+
+/** Elements left to do, at most `most`. */
+function remaining(c: HelperContext, i: Insn, most: number): number {
+  if (i.addressSize === 8 && high(c.ram, RCX) !== 0) return most;
+  return Math.min(low(c.ram, RCX), most);
+}
+
+/** Linear address of RSI (with segment base) or RDI. The pointer is taken as signed, so that small negative offsets stay exact. */
+function pointer(c: HelperContext, i: Insn, n: number): number {
+  const lo = low(c.ram, n), hi = i.addressSize === 8 ? high(c.ram, n) : 0;
+  if (n === RDI || i.seg === undefined) return hi * TWO32 + lo;
+  const at = (hi | 0) * TWO32 + lo + field64(c.ram, i.seg === "fs" ? FS_BASE : GS_BASE);
+  return at < 0 ? at + TWO32 * TWO32 : at;
+}
+
+const backwards = (c: HelperContext): boolean => c.ram.i32[(STATE + FLAG_D) >> 2] !== 0;
+
+/**
+ * How many of `n` elements from pointer register `r` on lie in one physically contiguous accessible run; 0 = not even one (the caller then
+ * does a single element with full checks). Backwards, a run is what is left of the page.
+ */
+function elements(c: HelperContext, i: Insn, r: number, n: number, write: boolean, down: boolean): number {
+  const va = pointer(c, i, r), size = i.size;
+  if (down) {
+    const inPage = va % PAGE;
+    if (inPage + size > PAGE || c.run(va, 1, write) === 0) return 0;
+    return Math.min(n, 1 + Math.floor(inPage / size));
+  }
+  // With 32-bit addresses the pointer wraps; stop there.
+  const limit = i.addressSize === 4 ? Math.min(n * size, TWO32 - low(c.ram, r)) : n * size;
+  return Math.floor(c.run(va, limit, write) / size);
+}
+
+function advance(c: HelperContext, i: Insn, n: number, down: boolean, ...registers: number[]): void {
+  const delta = down ? -n * i.size : n * i.size;
+  for (const r of registers) addToRegister(c.ram, r, delta, i.addressSize);
+  addToRegister(c.ram, RCX, -n, i.addressSize);
+}
+
+/** Runs `step` (which does at least one and at most n elements and says how many) until RCX is zero, `step` says stop (0), or the slice is over. */
+function repeatSteps(c: HelperContext, i: Insn, step: (n: number) => number): void {
+  for (let budget = Math.ceil(SLICE / i.size); budget > 0;) {
+    const n = remaining(c, i, budget);
+    if (n === 0) return;
+    const done = step(n);
+    if (done === 0) return;
+    budget -= done;
+  }
+  if (remaining(c, i, 1) !== 0) c.repeat();
+}
+
+/** Copies `bytes` upwards, element by element as MOVS does: when the destination overlaps the source's end, the pattern repeats. */
+export function copyUp(u8: Uint8Array, to: number, from: number, bytes: number, size: number): void {
+  const distance = to - from;
+  if (distance <= 0 || distance >= bytes) {
+    u8.copyWithin(to, from, from + bytes);
+  } else if (distance < size) {
+    for (let at = 0; at < bytes; at += size) u8.copyWithin(to + at, from + at, from + at + size);
+  } else {
+    // The result is periodic with `distance`: everything from `from` to `to + done` repeats, so ever longer pieces can be copied.
+    for (let done = 0; done < bytes;) {
+      const piece = Math.min(distance + done - done % distance, bytes - done);
+      u8.copyWithin(to + done, from + done % distance, from + done % distance + piece);
+      done += piece;
+    }
+  }
+}
+
+/** Copies downwards, highest element first; `to` and `from` are the lowest addresses. */
+export function copyDown(u8: Uint8Array, to: number, from: number, bytes: number, size: number): void {
+  const distance = from - to;
+  if (distance <= 0 || distance >= bytes) {
+    u8.copyWithin(to, from, from + bytes);
+  } else {
+    for (let at = bytes - size; at >= 0; at -= size) u8.copyWithin(to + at, from + at, from + at + size);
+  }
+}
+
+const repMovs: Helper = (c, i) => {
+  const { u8 } = c.ram, size = i.size, down = backwards(c);
+  repeatSteps(c, i, (n) => {
+    const k = Math.min(elements(c, i, RSI, n, false, down), elements(c, i, RDI, n, true, down));
+    const from = pointer(c, i, RSI), to = pointer(c, i, RDI);
+    if (k === 0) {
+      const element = new Uint8Array(size);
+      c.loadBytes(from, element);
+      c.storeBytes(to, element);
+      advance(c, i, 1, down, RSI, RDI);
+      return 1;
+    }
+    const bytes = k * size, below = down ? bytes - size : 0;
+    const source = c.translate(from, size, false) - below, target = c.translate(to, size, true) - below;
+    (down ? copyDown : copyUp)(u8, target, source, bytes, size);
+    c.codeWritten(target, bytes);
+    advance(c, i, k, down, RSI, RDI);
+    return k;
+  });
+};
+
+const repStos: Helper = (c, i) => {
+  const { u8 } = c.ram, size = i.size, down = backwards(c);
+  const element = u8.slice(STATE + 8 * RAX, STATE + 8 * RAX + size);
+  repeatSteps(c, i, (n) => {
+    const k = elements(c, i, RDI, n, true, down), to = pointer(c, i, RDI);
+    if (k === 0) {
+      c.storeBytes(to, element);
+      advance(c, i, 1, down, RDI);
+      return 1;
+    }
+    const bytes = k * size, target = c.translate(to, size, true) - (down ? bytes - size : 0);
+    if (element.every((b) => b === element[0])) u8.fill(element[0], target, target + bytes);
+    else {
+      u8.set(element, target);
+      copyUp(u8, target + size, target, bytes - size, size);
+    }
+    c.codeWritten(target, bytes);
+    advance(c, i, k, down, RDI);
+    return k;
+  });
+};
+
+/** Only the last element loaded counts, but all must be readable. */
+const repLods: Helper = (c, i) => {
+  const size = i.size, down = backwards(c), element = new Uint8Array(size);
+  repeatSteps(c, i, (n) => {
+    const k = Math.max(1, elements(c, i, RSI, n, false, down));
+    const from = pointer(c, i, RSI);
+    c.loadBytes(down ? from - (k - 1) * size : from + (k - 1) * size, element);
+    advance(c, i, k, down, RSI);
+    setRegister(c.ram, RAX, size, part(element, 0, size), part(element, 4, size));
+    return k;
+  });
+};
+
+/** Up to four bytes of an element of `size` bytes at `at`, from byte `first` on, as an unsigned number; 0 beyond its end. */
+function part(bytes: Uint8Array, first: number, size: number, at = 0): number {
+  if (first >= size) return 0;
+  if (size === 1) return bytes[at];
+  const low16 = bytes[at + first] | bytes[at + first + 1] << 8;
+  return size === 2 ? low16 : (low16 | bytes[at + first + 2] << 16 | bytes[at + first + 3] << 24) >>> 0;
+}
+
+/** Compares elements until the REP condition fails; ends the instruction (returns 0) when it does. */
+function compare(c: HelperContext, i: Insn, other: number): void {
+  const { ram } = c, { u8 } = ram, size = i.size, down = backwards(c), whileEqual = i.rep === "rep";
+  const registers = other === RSI ? [RSI, RDI] : [RDI];
+  const first = new Uint8Array(size), second = new Uint8Array(size), accumulator = u8.slice(STATE, STATE + size);
+  repeatSteps(c, i, (n) => {
+    let k = elements(c, i, RDI, n, false, down);
+    if (other === RSI) k = Math.min(k, elements(c, i, RSI, n, false, down));
+    let a = accumulator, aAt = 0, aStep = 0, b = u8, bAt = 0;
+    const step = down ? -size : size;
+    if (k === 0) {
+      // Across pages: one element, read in the architectural order so that the right byte faults.
+      if (other === RSI) {
+        c.loadBytes(pointer(c, i, RSI), first);
+        a = first;
+      }
+      c.loadBytes(pointer(c, i, RDI), second);
+      b = second;
+      k = 1;
+    } else {
+      if (other === RSI) {
+        a = u8;
+        aAt = c.translate(pointer(c, i, RSI), size, false);
+        aStep = step;
+      }
+      bAt = c.translate(pointer(c, i, RDI), size, false);
+    }
+    for (let e = 0;; e++, aAt += aStep, bAt += step) {
+      let equal = true;
+      for (let byte = 0; byte < size && equal; byte++) equal = a[aAt + byte] === b[bAt + byte];
+      const stop = equal !== whileEqual;
+      if (!stop && e + 1 < k) continue;
+      const aLo = part(a, 0, size, aAt), aHi = part(a, 4, size, aAt), bLo = part(b, 0, size, bAt), bHi = part(b, 4, size, bAt);
+      advance(c, i, e + 1, down, ...registers);
+      if (stop || remaining(c, i, 1) === 0) {
+        setCompareFlags(ram, size, aLo, aHi, bLo, bHi);
+        return 0;
+      }
+      return e + 1;
+    }
+  });
+}
+
+export const STRING_HELPERS: Readonly<Record<string, Helper>> = {
+  rep_movs: repMovs,
+  rep_stos: repStos,
+  rep_lods: repLods,
+  rep_cmps: (c, i) => compare(c, i, RSI),
+  rep_scas: (c, i) => compare(c, i, RAX),
+};

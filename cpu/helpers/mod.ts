@@ -1,7 +1,8 @@
 /** JavaScript helpers, by the name that `Sem.helper` uses. */
 import type { Helper } from "./api.ts";
+import { SSE_HELPERS } from "./sse.ts";
 import { CPUID_HELPERS } from "./cpuid.ts";
 import { STRING_HELPERS } from "./strings.ts";
 import { SYSTEM_HELPERS } from "./system.ts";
 
-export const HELPERS: Readonly<Record<string, Helper>> = { ...STRING_HELPERS, ...SYSTEM_HELPERS, ...CPUID_HELPERS };
+export const HELPERS: Readonly<Record<string, Helper>> = { ...SSE_HELPERS, ...STRING_HELPERS, ...SYSTEM_HELPERS, ...CPUID_HELPERS };

@@ -3,6 +3,7 @@ import type { Semantic } from "../sem.ts";
 import { toI32, w } from "../wasm/expr.ts";
 import type { Binary, BinaryImm, Unary, UnaryImm } from "./lanes.ts";
 import { CONVERT_UNARY } from "./lanes_convert.ts";
+import { CRYPTO_BINARY, CRYPTO_BINARY_IMM, CRYPTO_UNARY, CRYPTO_UNARY_IMM, sha256rnds2 } from "./lanes_crypto.ts";
 import {
   DOT_BINARY_IMM,
   FLOAT_BINARY,
@@ -66,4 +67,12 @@ export const SSE: Readonly<Record<string, Semantic>> = {
   ...mapped<BinaryImm>(DOT_BINARY_IMM, (f) => twoOperandsImm(f)),
   ...mapped<UnaryImm>(SHUFFLE_UNARY_IMM, oneSourceImm),
   ...mapped<Shift>(SHIFTS, shift),
+  ...mapped<Binary>(CRYPTO_BINARY, (f) => twoOperands(f)),
+  ...mapped<Unary>(CRYPTO_UNARY, oneSource),
+  ...mapped<UnaryImm>(CRYPTO_UNARY_IMM, oneSourceImm),
+  ...mapped<BinaryImm>(CRYPTO_BINARY_IMM, (f) => twoOperandsImm(f)),
+  sha256rnds2: (s, { ops: [dst, src] }) => {
+    const b = source(s, src);
+    s.setXmm(dst, sha256rnds2(s.xmm(dst), b, s.xmmReg(0), bindOf(s)));
+  },
 };

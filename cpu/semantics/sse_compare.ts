@@ -54,4 +54,8 @@ export const COMPARES: Readonly<Record<string, Semantic>> = {
   blendvps: blend("i32x4"),
   blendvpd: blend("i64x2"),
   crc32,
+  pcmpestri: (s) => s.helper("string_index"),
+  pcmpistri: (s) => s.helper("string_index"),
+  pcmpestrm: (s) => s.helper("string_mask"),
+  pcmpistrm: (s) => s.helper("string_mask"),
 };

@@ -1,0 +1,106 @@
+/** PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM (Intel SDM vol. 2, 4.1). */
+import { AF, CF, GPR, OF, PF, SF, STATE, XMM, ZF } from "../layout.ts";
+import type { Insn, Operand } from "../insn.ts";
+import type { Helper, HelperContext } from "./api.ts";
+
+const RAX = 0, RCX = 1, RDX = 2;
+
+/** Immediate byte. */
+const WORDS = 0x01; // elements are words, else bytes
+const SIGNED = 0x02;
+const AGGREGATION_SHIFT = 2; // bits 3..2: equal any, ranges, equal each, equal ordered
+const NEGATIVE = 0x10;
+const MASKED = 0x20; // negation only where the second string has elements
+const MOST_SIGNIFICANT = 0x40; // index of the last set bit; or a mask of whole elements
+
+function operandBytes(c: HelperContext, op: Operand): Uint8Array {
+  const bytes = new Uint8Array(16);
+  if (op.kind === "mem") c.loadBytes(c.address(op), bytes);
+  else if (op.kind === "xmm") bytes.set(c.ram.u8.subarray(STATE + XMM + 16 * op.n, STATE + XMM + 16 * op.n + 16));
+  return bytes;
+}
+
+/** Absolute value of RAX or RDX (EAX, EDX without REX.W), at most `limit`. */
+function explicitLength(c: HelperContext, register: number, wide: boolean, limit: number): number {
+  const at = (STATE + GPR + 8 * register) >> 2, lo = c.ram.i32[at], hi = wide ? c.ram.i32[at + 1] : lo >> 31;
+  return Math.min(Math.abs(hi * 0x1_0000_0000 + (lo >>> 0)), limit);
+}
+
+interface Text {
+  elements: ArrayLike<number>;
+  length: number;
+}
+
+function elementsOf(bytes: Uint8Array, control: number): ArrayLike<number> {
+  if (control & WORDS) return control & SIGNED ? new Int16Array(bytes.buffer) : new Uint16Array(bytes.buffer);
+  return control & SIGNED ? new Int8Array(bytes.buffer) : bytes;
+}
+function implicitLength(elements: ArrayLike<number>): number {
+  let n = 0;
+  while (n < elements.length && elements[n] !== 0) n++;
+  return n;
+}
+
+/** IntRes1, before polarity: is bit j of the result set? `a` is the first operand (set, ranges or needle), `b` the text. */
+type Aggregation = (a: Text, b: Text, j: number) => boolean;
+const AGGREGATIONS: readonly Aggregation[] = [
+  function equalAny(a, b, j) {
+    if (j >= b.length) return false;
+    for (let i = 0; i < a.length; i++) if (a.elements[i] === b.elements[j]) return true;
+    return false;
+  },
+  function ranges(a, b, j) {
+    if (j >= b.length) return false;
+    for (let i = 0; i + 1 < a.length; i += 2) {
+      if (a.elements[i] <= b.elements[j] && b.elements[j] <= a.elements[i + 1]) return true;
+    }
+    return false;
+  },
+  function equalEach(a, b, j) {
+    return j < a.length && j < b.length ? a.elements[j] === b.elements[j] : j >= a.length && j >= b.length;
+  },
+  function equalOrdered(a, b, j) {
+    for (let i = 0; i < a.length && i + j < b.elements.length; i++) {
+      if (i + j >= b.length || a.elements[i] !== b.elements[i + j]) return false;
+    }
+    return true;
+  },
+];
+
+function compare(c: HelperContext, i: Insn): { bits: number; count: number; control: number } {
+  const [first, second, immediate] = i.ops;
+  const control = immediate.kind === "imm" ? Number(immediate.value & 0xffn) : 0;
+  const count = control & WORDS ? 8 : 16, explicit = i.name.startsWith("pcmpestr"), wide = (i.rex & 8) !== 0;
+  const text = (op: Operand, register: number): Text => {
+    const elements = elementsOf(operandBytes(c, op), control);
+    return { elements, length: explicit ? explicitLength(c, register, wide, count) : implicitLength(elements) };
+  };
+  const a = text(first, RAX), b = text(second, RDX), matches = AGGREGATIONS[(control >> AGGREGATION_SHIFT) & 3];
+  let bits = 0;
+  for (let j = 0; j < count; j++) if (matches(a, b, j)) bits |= 1 << j;
+  if (control & NEGATIVE) bits ^= control & MASKED ? (1 << b.length) - 1 : (1 << count) - 1;
+  const flags = c.getFlags() & ~(CF | PF | AF | ZF | SF | OF);
+  c.setFlags(
+    flags | (bits ? CF : 0) | (b.length < count ? ZF : 0) | (a.length < count ? SF : 0) | (bits & 1 ? OF : 0),
+  );
+  return { bits, count, control };
+}
+
+/** Index of the first (or last) set bit to ECX, the number of elements when there is none. */
+function index(c: HelperContext, i: Insn): void {
+  const { bits, count, control } = compare(c, i), at = (STATE + GPR + 8 * RCX) >> 2;
+  const found = control & MOST_SIGNIFICANT ? 31 - Math.clz32(bits) : 31 - Math.clz32(bits & -bits);
+  c.ram.i32[at] = bits ? found : count;
+  c.ram.i32[at + 1] = 0;
+}
+
+/** The result as bits, or as whole elements, to XMM0. */
+function mask(c: HelperContext, i: Insn): void {
+  const { bits, count, control } = compare(c, i), at = STATE + XMM, size = 16 / count;
+  for (let k = 0; k < 16; k++) {
+    const byte = control & MOST_SIGNIFICANT ? ((bits >> Math.floor(k / size)) & 1 ? 0xff : 0) : k < 2 ? bits >> (8 * k) : 0;
+    c.ram.u8[at + k] = byte;
+  }
+}
+
+export const SSE_HELPERS: Readonly<Record<string, Helper>> = { string_index: index, string_mask: mask };

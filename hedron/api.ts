@@ -4,7 +4,15 @@
  * never kernel objects.
  */
 export const enum Status {
-  Success = 0, ComTim = 1, ComAbt = 2, BadHyp = 3, BadCap = 4, BadPar = 5, BadFtr = 6, BadCpu = 7, BadDev = 8,
+  Success = 0,
+  ComTim = 1,
+  ComAbt = 2,
+  BadHyp = 3,
+  BadCap = 4,
+  BadPar = 5,
+  BadFtr = 6,
+  BadCpu = 7,
+  BadDev = 8,
 }
 
 /** What a coroutine handler yields to the kernel to be blocked; made by `HostEc.smDown` and friends only. */
@@ -37,29 +45,21 @@ export interface HostEc {
   /** RAX[0] foreign, RAX[63:1] portal base. */
   createPd(sel: number, parent: number, crd: Crd, foreign?: { portalBase: number }): Status;
   /** `utcb`: virtual address, 0 = not mapped. `stack` is RSP of a guest EC. A host PD's own local ECs pass stack 0. */
-  createEc(
-    sel: number,
-    pd: number,
-    opts: {
-      global: boolean;
-      cpu?: number;
-      utcb: number;
-      stack?: number;
-      eventBase?: number;
-      /**
-       * Makes `pd` (fresh, no EC yet) a host PD whose first global EC runs this program: instead of a startup message, its first SC
-       * runs `main`. Capabilities and memory can be delegated to the PD before the SC is created.
-       */
-      program?: HostProgram;
-    },
-  ): Status;
+  createEc(sel: number, pd: number, opts: EcOptions): Status;
   createSc(sel: number, pd: number, ec: number, priority: number, quantumUs: number): Status;
   /** `entry`: RIP in the EC's PD, or a function when the EC belongs to a host PD. */
   createPt(sel: number, pd: number, ec: number, mtd: number, entry: number | PortalHandler): Status;
-  createSm(sel: number, pd: number, count: number): Status;
+  /** `signal`: selector of a semaphore to be signalled too (chained; ABI 6.3), then `count` is the signal value. */
+  createSm(sel: number, pd: number, count: number, signal?: number): Status;
   revoke(crd: Crd, self: boolean, remotePd?: number): Status;
   /** pd_ctrl delegate: source and destination are PD selectors; `receive` is the destination window. */
-  delegate(source: number, crd: Crd, destination: number, receive: Crd, opts?: { hypervisor?: boolean; hotspot?: number }): Status;
+  delegate(
+    source: number,
+    crd: Crd,
+    destination: number,
+    receive: Crd,
+    opts?: { hypervisor?: boolean; hotspot?: number },
+  ): Status;
   lookup(crd: Crd): Crd;
   recall(ec: number): Status;
   /** Consumed time of an SC in microseconds, or a negative status. */
@@ -68,8 +68,32 @@ export interface HostEc {
   smUp(sm: number): Status;
   /** To be yielded: `const status = yield ec.smDown(sel)`. `deadline` in TSC ticks (ns), 0 = none. */
   smDown(sm: number, deadline?: number, zeroCounter?: boolean): Wait;
+  /** To be yielded: `const status = yield ec.callWait(pt)`, a call that blocks only this EC however long the callee takes. */
+  callWait(pt: number): Wait;
   /** TSC, ns. */
   tsc(): number;
+  /** Debugging: names the object behind a selector, for the inspector and the kernel's messages. No effect on semantics. */
+  label(sel: number, text: string): void;
+}
+
+/** Arguments of create_ec (ABI 6.3, 7.5). */
+export interface EcOptions {
+  /** Global ECs run on SCs of their own, local ones serve portals. */
+  global: boolean;
+  cpu?: number;
+  /** Virtual address of the UTCB page, 0 = not mapped. Ignored for host ECs, which reach theirs through `HostEc.utcb`. */
+  utcb: number;
+  /** Initial RSP of a guest EC. */
+  stack?: number;
+  eventBase?: number;
+  /** Maps the UTCB in the caller's PD instead of the target PD. */
+  utcbInCaller?: boolean;
+  /**
+   * Makes `pd` (fresh, no EC yet) a host PD whose first global EC runs this program: instead of a startup message, its first SC
+   * runs `main`. Capabilities and memory can be delegated to the PD before the SC is created. ECs that are created in the PD from
+   * then on are host ECs.
+   */
+  program?: HostProgram;
 }
 
 /** Capability range descriptor (ABI 5.2) in its parts. `base` in units of the kind: pages, ports or selectors. */
@@ -79,7 +103,12 @@ export interface Crd {
   order: number;
   rights: number;
 }
-export const enum CrdKind { Null = 0, Memory = 1, Port = 2, Object = 3 }
+export const enum CrdKind {
+  Null = 0,
+  Memory = 1,
+  Port = 2,
+  Object = 3,
+}
 
 /** The 4 KiB page of ABI section 4. */
 export interface Utcb {
@@ -100,7 +129,14 @@ export interface Utcb {
 
 /** Message Transfer Descriptor bits for ordinary ECs (ABI 7.3). */
 export const MTD = {
-  ACDB: 1 << 0, BSD: 1 << 1, RSP: 1 << 2, RIP: 1 << 3, RFLAGS: 1 << 4, FS_GS: 1 << 6, QUAL: 1 << 15, R8_R15: 1 << 22,
+  ACDB: 1 << 0,
+  BSD: 1 << 1,
+  RSP: 1 << 2,
+  RIP: 1 << 3,
+  RFLAGS: 1 << 4,
+  FS_GS: 1 << 6,
+  QUAL: 1 << 15,
+  R8_R15: 1 << 22,
   /** No UTCB data; for a host handler it opens `ArchState.fxsave/fxrstor`. */
   FPU: 1 << 31,
   /** Thesis default: bits 0..23. */

@@ -1,0 +1,188 @@
+import type { Cpu } from "../cpu/api.ts";
+import { FS_BASE, GPR, GS_BASE, RIP } from "../cpu/layout.ts";
+import { type ArchState, MTD } from "./api.ts";
+import { getNumber, sanitizeFlags, setNumber } from "./frame.ts";
+import type { Ec } from "./objects.ts";
+
+/** MTD bit that moves GPR n, Intel numbering. */
+const GPR_BIT: readonly number[] = [
+  MTD.ACDB,
+  MTD.ACDB,
+  MTD.ACDB,
+  MTD.ACDB,
+  MTD.RSP,
+  MTD.BSD,
+  MTD.BSD,
+  MTD.BSD,
+  ...new Array<number>(8).fill(MTD.R8_R15),
+];
+const RSP = GPR + 8 * 4;
+/** Words of the state block in each group, for putting back what a reply does not select. */
+const GROUPS: readonly (readonly [bit: number, offset: number, words: number])[] = [
+  [MTD.ACDB, GPR, 8],
+  [MTD.RSP, RSP, 2],
+  [MTD.BSD, GPR + 8 * 5, 6],
+  [MTD.R8_R15, GPR + 8 * 8, 16],
+  [MTD.RIP, RIP, 2],
+  [MTD.FS_GS, FS_BASE, 4],
+];
+const SHADOW_WORDS = 40;
+/** Where writes go when there is no caller: the null guard page, which nobody reads. */
+const NOWHERE = 0;
+
+/** Resolves an address of the host PD to RAM; throws when it is not accessible. */
+type Resolve = (va: number, length: number, write: boolean) => number;
+
+/**
+ * The caller's registers in place: a reusable window on the caller's state block, so that a state message to a host handler
+ * copies nothing. Writing a group before its bit is set in `mtd` first keeps the old values, and the reply puts them back when the
+ * bit is still clear then.
+ */
+export class HostArchState implements ArchState {
+  mtd = 0;
+  /** The portal's MTD: what may be read. */
+  #readable = 0;
+  /** Address of the caller's located block. */
+  #at = 0;
+  #caller: Ec | undefined = undefined;
+  #shadowed = 0;
+  #oldFlags = 0;
+  readonly #shadow = new Uint32Array(SHADOW_WORDS);
+  readonly #u32: Uint32Array<ArrayBuffer>;
+
+  constructor(private readonly cpu: Cpu, private readonly resolve: Resolve) {
+    this.#u32 = cpu.ram.u32;
+  }
+
+  /** Points the view at a caller; called by the kernel when it delivers a state message. */
+  bind(caller: Ec, mtd: number): void {
+    this.mtd = 0;
+    this.#shadowed = 0;
+    this.#readable = mtd;
+    this.#caller = caller;
+    this.#at = this.cpu.locate(caller.state);
+  }
+
+  /** After other code has run meanwhile the block may have moved. */
+  relocate(): void {
+    if (this.#caller) this.#at = this.cpu.locate(this.#caller.state);
+  }
+
+  unbind(): void {
+    this.#caller = undefined;
+    this.#readable = 0;
+    this.mtd = 0;
+    this.#shadowed = 0;
+    this.#at = NOWHERE;
+  }
+
+  /** The reply: groups that were written but are not selected get their old values back. Returns the reply's MTD. */
+  commit(): number {
+    const lost = this.#shadowed & ~this.mtd;
+    if (lost !== 0) this.#putBack(lost);
+    this.#caller = undefined;
+    return this.mtd;
+  }
+
+  num(gpr: number): number {
+    return (this.#readable & GPR_BIT[gpr]) === 0 ? 0 : getNumber(this.#u32, this.#at + GPR + 8 * gpr);
+  }
+  int(gpr: number): number {
+    if ((this.#readable & GPR_BIT[gpr]) === 0) return 0;
+    const i = (this.#at + GPR + 8 * gpr) >> 2;
+    return (this.#u32[i + 1] | 0) * 0x1_0000_0000 + this.#u32[i];
+  }
+  lo(gpr: number): number {
+    return (this.#readable & GPR_BIT[gpr]) === 0 ? 0 : this.#u32[(this.#at + GPR + 8 * gpr) >> 2];
+  }
+  hi(gpr: number): number {
+    return (this.#readable & GPR_BIT[gpr]) === 0 ? 0 : this.#u32[(this.#at + GPR + 8 * gpr + 4) >> 2];
+  }
+  set(gpr: number, value: number): void {
+    this.#prepare(GPR_BIT[gpr]);
+    setNumber(this.#u32, this.#at + GPR + 8 * gpr, value);
+  }
+  setHalves(gpr: number, lo: number, hi: number): void {
+    this.#prepare(GPR_BIT[gpr]);
+    const i = (this.#at + GPR + 8 * gpr) >> 2;
+    this.#u32[i] = lo;
+    this.#u32[i + 1] = hi;
+  }
+  get rip(): number {
+    return this.#read(MTD.RIP, RIP);
+  }
+  set rip(value: number) {
+    this.#write(MTD.RIP, RIP, value);
+  }
+  get rsp(): number {
+    return this.#read(MTD.RSP, RSP);
+  }
+  set rsp(value: number) {
+    this.#write(MTD.RSP, RSP, value);
+  }
+  get rflags(): number {
+    return (this.#readable & MTD.RFLAGS) === 0 ? 0 : this.cpu.getFlags(this.#at);
+  }
+  set rflags(value: number) {
+    if ((this.mtd & MTD.RFLAGS) === 0 && (this.#shadowed & MTD.RFLAGS) === 0) {
+      this.#oldFlags = this.cpu.getFlags(this.#at);
+      this.#shadowed |= MTD.RFLAGS;
+    }
+    this.cpu.setFlags(this.#at, sanitizeFlags(value));
+  }
+  get fsBase(): number {
+    return this.#read(MTD.FS_GS, FS_BASE);
+  }
+  set fsBase(value: number) {
+    this.#write(MTD.FS_GS, FS_BASE, value);
+  }
+  get gsBase(): number {
+    return this.#read(MTD.FS_GS, GS_BASE);
+  }
+  set gsBase(value: number) {
+    this.#write(MTD.FS_GS, GS_BASE, value);
+  }
+  get errorCode(): number {
+    return (this.#readable & MTD.QUAL) === 0 ? 0 : this.#caller?.errorCode ?? 0;
+  }
+  get faultAddress(): number {
+    return (this.#readable & MTD.QUAL) === 0 ? 0 : this.#caller?.faultAddress ?? 0;
+  }
+  fxsave(va: number): void {
+    if ((this.#readable & MTD.FPU) !== 0) this.cpu.fxsave(this.#at, this.resolve(va, 512, true));
+  }
+  fxrstor(va: number): void {
+    if ((this.#readable & MTD.FPU) !== 0) this.cpu.fxrstor(this.#at, this.resolve(va, 512, false));
+  }
+
+  #read(bit: number, offset: number): number {
+    return (this.#readable & bit) === 0 ? 0 : getNumber(this.#u32, this.#at + offset);
+  }
+
+  #write(bit: number, offset: number, value: number): void {
+    this.#prepare(bit);
+    setNumber(this.#u32, this.#at + offset, value);
+  }
+
+  #prepare(bit: number): void {
+    if (((this.mtd | this.#shadowed) & bit) === 0) this.#keep(bit);
+  }
+
+  #keep(bit: number): void {
+    let to = 0;
+    for (const [group, offset, words] of GROUPS) {
+      if (group === bit) { for (let i = 0; i < words; i++) this.#shadow[to + i] = this.#u32[((this.#at + offset) >> 2) + i]; }
+      to += words;
+    }
+    this.#shadowed |= bit;
+  }
+
+  #putBack(lost: number): void {
+    let from = 0;
+    for (const [group, offset, words] of GROUPS) {
+      if (group & lost) { for (let i = 0; i < words; i++) this.#u32[((this.#at + offset) >> 2) + i] = this.#shadow[from + i]; }
+      from += words;
+    }
+    if (lost & MTD.RFLAGS) this.cpu.setFlags(this.#at, this.#oldFlags);
+  }
+}

@@ -1,0 +1,54 @@
+import { VEC } from "../cpu/layout.ts";
+import { frameFromSysret, loadFrame } from "./frame.ts";
+import { message } from "./ipc.ts";
+import type { Kernel } from "./kernel.ts";
+import { Cont, type Ec } from "./objects.ts";
+
+/** Event offsets of startup and recall (ABI 7.5, 7.6). */
+const EVENT_STARTUP = 30, EVENT_RECALL = 31;
+
+/** Vectors that become messages (ABI 7.4); all others are fatal. */
+const DELIVERED: ReadonlySet<number> = new Set([
+  VEC.DE,
+  VEC.DB,
+  VEC.BP,
+  VEC.OF,
+  VEC.BR,
+  VEC.UD,
+  VEC.NM,
+  VEC.TS,
+  VEC.NP,
+  VEC.SS,
+  VEC.GP,
+  VEC.PF,
+  VEC.MF,
+  VEC.AC,
+  VEC.MC,
+  VEC.XM,
+]);
+
+/** An exception of user code; its interrupt frame has been saved. */
+export function deliverException(k: Kernel, ec: Ec): void {
+  const vector = k.cpu.vector;
+  ec.errorCode = k.cpu.errorCode;
+  if (vector === VEC.PF) ec.faultAddress = k.cpu.faultAddress;
+  if (!DELIVERED.has(vector)) return k.kill(ec, `Exception ${vector}`);
+  message(k, ec, ec.eventBase + vector);
+}
+
+/** First run of a global EC (ABI 7.5): the reply must set at least RIP. */
+export function deliverStartup(k: Kernel, ec: Ec): void {
+  loadFrame(k.cpu, k.cpu.locate(ec.state), ec.frame);
+  message(k, ec, ec.eventBase + EVENT_STARTUP);
+}
+
+/** The EC was recalled and is about to return to user code (ABI 7.6). */
+export function deliverRecall(k: Kernel, ec: Ec): void {
+  const at = k.cpu.locate(ec.state);
+  ec.recall = false;
+  if (ec.viaSysret) frameFromSysret(k.cpu, at, ec.frame);
+  ec.viaSysret = false;
+  loadFrame(k.cpu, at, ec.frame);
+  ec.cont = Cont.User;
+  message(k, ec, ec.eventBase + EVENT_RECALL);
+}

@@ -1,0 +1,89 @@
+import { Trap } from "../cpu/api.ts";
+import { Status } from "./api.ts";
+import { deliverException, deliverRecall, deliverStartup } from "./exceptions.ts";
+import { foreignCall } from "./foreign.ts";
+import { saveFrame } from "./frame.ts";
+import { startProgram, stepCoroutine } from "./host_run.ts";
+import { hypercall } from "./hypercalls.ts";
+import { call, finishCall, message, portalAt } from "./ipc.ts";
+import { After, chainEnd, type Kernel } from "./kernel.ts";
+import { Cont, type Ec, type Sc } from "./objects.ts";
+import { UTCB_NSCT } from "./utcb.ts";
+
+/** Fruitless retries after which a caller is killed (ABI 7.1, step 4). */
+const MAX_LOOPS = 100;
+
+/** One step of the EC that the running SC has reached. */
+export function execute(k: Kernel, sc: Sc, ec: Ec): After {
+  if (ec.sm) {
+    k.waitFor(sc, ec);
+    return After.Leave;
+  }
+  switch (ec.cont) {
+    case Cont.User:
+      return runGuest(k, sc, ec);
+    case Cont.HostResume:
+      stepCoroutine(k, ec);
+      return After.Again;
+    case Cont.RetryCall:
+    case Cont.RetryMessage:
+      return retry(k, sc, ec);
+    case Cont.Startup:
+      deliverStartup(k, ec);
+      return After.Again;
+    case Cont.HostMain:
+      startProgram(k, ec);
+      return After.Again;
+    default:
+      // Dead, or a global EC that has stopped: its SC is dropped.
+      return After.Leave;
+  }
+}
+
+/** The handler was busy: tries again; while it still is, this SC helps it along (ABI 7.1, step 4). */
+function retry(k: Kernel, sc: Sc, ec: Ec): After {
+  const native = ec.cont === Cont.RetryCall;
+  const handler = portalAt(ec, ec.retrySelector)?.ec;
+  if (handler === undefined || handler.cont === Cont.Idle || handler.cont === Cont.Dead) {
+    if (!native) message(k, ec, ec.retrySelector);
+    else {
+      const status = call(k, ec, ec.retrySelector, false);
+      if (status !== Status.Success) finishCall(k, ec, status);
+    }
+    return After.Again;
+  }
+  if (++k.loops >= MAX_LOOPS) {
+    k.kill(ec, "Livelock");
+    return After.Again;
+  }
+  const helped = chainEnd(handler);
+  return helped.cont === Cont.HostRun ? k.park(sc) : execute(k, sc, helped);
+}
+
+/** Runs user code of a guest EC until it waits for somebody, blocks, dies or loses the CPU. */
+function runGuest(k: Kernel, sc: Sc, ec: Ec): After {
+  const cpu = k.cpu, u32 = cpu.ram.u32, pd = ec.pd;
+  for (;;) {
+    if (ec.recall) {
+      deliverRecall(k, ec);
+      if (ec.cont !== Cont.User) return After.Again;
+    }
+    k.runningPd = pd;
+    const trap = cpu.run(ec.state, pd.space, k.sliceNs);
+    if (trap === Trap.Syscall) {
+      if (pd.foreign && (u32[ec.utcb >> 2] & UTCB_NSCT) === 0) foreignCall(k, ec);
+      else hypercall(k, ec);
+      if (--k.untilClock <= 0) k.tick();
+    } else {
+      saveFrame(cpu, cpu.locate(ec.state), ec.frame);
+      ec.viaSysret = false;
+      if (trap === Trap.Exception) deliverException(k, ec);
+      k.tick();
+    }
+    if (ec.cont !== Cont.User || ec.sm) return After.Again;
+    if (k.resched) {
+      k.preempt(sc);
+      return After.Leave;
+    }
+  }
+}

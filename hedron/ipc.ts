@@ -1,0 +1,149 @@
+import { MTD, Status } from "./api.ts";
+import { transferItems } from "./delegation.ts";
+import { FRAME_RFLAGS, FRAME_RIP, FRAME_RSP, RCX, RDI, RSP, setNumber, setReg, sysret } from "./frame.ts";
+import { enterHostHandler, returnToHost } from "./host_run.ts";
+import type { Kernel } from "./kernel.ts";
+import { stateToUtcb, utcbToState } from "./mtd.ts";
+import { Cont, type Ec, Pt, Sm, SM_DOWN } from "./objects.ts";
+import { down } from "./semaphore.ts";
+import { copyMessage, STATE_ITEMS, typedCount, UTCB_ITEMS } from "./utcb.ts";
+import { RIP } from "../cpu/layout.ts";
+
+/** The portal behind a selector, whatever the rights: `call` does not check them (ABI 5.1). */
+export function portalAt(ec: Ec, selector: number): Pt | undefined {
+  const object = ec.pd.objects.find(selector)?.object;
+  return object instanceof Pt ? object : undefined;
+}
+
+/** Starts a guest handler at its portal (ABI 7.1, step 2). RSP is the one of its last `reply`, the other GPRs likewise. */
+function enterGuestHandler(k: Kernel, handler: Ec, pt: Pt): void {
+  const at = k.cpu.locate(handler.state), u32 = k.cpu.ram.u32;
+  setReg(u32, at + RDI, pt.idLow, pt.idHigh);
+  setNumber(u32, at + RIP, pt.entry);
+  setNumber(u32, at + RCX, pt.entry);
+  sysret(k.cpu, at);
+  handler.viaSysret = true;
+  handler.cont = Cont.User;
+}
+
+function connect(caller: Ec, handler: Ec, wait: Cont.CallWait | Cont.MessageWait): void {
+  caller.cont = wait;
+  caller.partner = handler;
+  handler.caller = caller;
+}
+
+/**
+ * Native call (hypercall 0; ABI 7.1). The caller waits, or its call has already been answered when this returns (host handlers
+ * that do not block). Success is not a status that a caller sees: it gets its RDI back unchanged.
+ * Status: BAD_CAP not a portal, COM_TIM handler busy and `nonBlocking`, or handler dead.
+ */
+export function call(k: Kernel, caller: Ec, selector: number, nonBlocking: boolean): Status {
+  const pt = portalAt(caller, selector);
+  if (pt === undefined) return Status.BadCap;
+  const handler = pt.ec;
+  caller.retrySelector = selector;
+  if (handler.cont !== Cont.Idle) {
+    if (handler.cont === Cont.Dead || nonBlocking) return Status.ComTim;
+    caller.cont = Cont.RetryCall;
+    return Status.Success;
+  }
+  connect(caller, handler, Cont.CallWait);
+  const u32 = k.cpu.ram.u32;
+  copyMessage(u32, caller.utcb, handler.utcb);
+  if (typedCount(u32[(caller.utcb + UTCB_ITEMS) >> 2]) !== 0) transferItems(k, caller, handler, undefined);
+  if (handler.host) enterHostHandler(k, handler, pt, undefined);
+  else enterGuestHandler(k, handler, pt);
+  return Status.Success;
+}
+
+/**
+ * State message to the portal at `selector` in the EC's own PD: exceptions, startup, recall, foreign system calls (ABI 7.4, 8.2).
+ * The located state block holds what the message shows and the reply changes. Kills the EC when there is no portal.
+ */
+export function message(k: Kernel, ec: Ec, selector: number): void {
+  const pt = portalAt(ec, selector);
+  if (pt === undefined) return k.kill(ec, "PT not found");
+  const handler = pt.ec;
+  ec.retrySelector = selector;
+  if (handler.cont !== Cont.Idle) {
+    if (handler.cont === Cont.Dead) return k.kill(ec, "IPC Timeout");
+    ec.cont = Cont.RetryMessage;
+    return;
+  }
+  connect(ec, handler, Cont.MessageWait);
+  if (handler.host) {
+    k.cpu.ram.u32[(handler.utcb + UTCB_ITEMS) >> 2] = STATE_ITEMS;
+    enterHostHandler(k, handler, pt, ec);
+    return;
+  }
+  stateToUtcb(k.cpu, ec, handler.utcb, pt.mtd);
+  enterGuestHandler(k, handler, pt);
+}
+
+/** Parts of the interrupt frame that a reply with `mtd` has changed. */
+function updateFrame(k: Kernel, ec: Ec, mtd: number): void {
+  const at = k.cpu.locate(ec.state), u32 = k.cpu.ram.u32, frame = ec.frame;
+  if (mtd & MTD.RIP) setReg(u32, frame + FRAME_RIP, u32[(at + RIP) >> 2], u32[(at + RIP + 4) >> 2]);
+  if (mtd & MTD.RSP) setReg(u32, frame + FRAME_RSP, u32[(at + RSP) >> 2], u32[(at + RSP + 4) >> 2]);
+  if (mtd & MTD.RFLAGS) u32[(frame + FRAME_RFLAGS) >> 2] = k.cpu.getFlags(at);
+}
+
+/** The caller's native call is over: a guest returns by sysret, host code goes on with `status`. */
+export function finishCall(k: Kernel, caller: Ec, status: Status): void {
+  if (caller.host) {
+    returnToHost(caller, status);
+    return;
+  }
+  const at = k.cpu.locate(caller.state);
+  // RDI is left alone on success: the kernel writes no status (ABI 7.1, step 5).
+  if (status !== Status.Success) setReg(k.cpu.ram.u32, at + RDI, status, 0);
+  sysret(k.cpu, at);
+  caller.viaSysret = true;
+  caller.cont = Cont.User;
+}
+
+/**
+ * Reply (hypercall 1; ABI 7.2): gives the caller its answer and makes the EC idle. A global EC that replies stops for ever.
+ * `smSelector`: the caller's call is started again after a down on that semaphore, on the caller's behalf.
+ */
+export function reply(k: Kernel, ec: Ec, smSelector: number): void {
+  const caller = ec.caller;
+  ec.cont = ec.global ? Cont.Dead : Cont.Idle;
+  if (caller === undefined) return;
+  ec.caller = caller.partner = undefined;
+  if (smSelector !== 0 && restart(k, ec, caller, smSelector)) return;
+  const u32 = k.cpu.ram.u32, typed = typedCount(u32[(ec.utcb + UTCB_ITEMS) >> 2]) !== 0;
+  if (caller.cont === Cont.CallWait) {
+    if (typed) transferItems(k, ec, caller, undefined);
+    copyMessage(u32, ec.utcb, caller.utcb);
+    finishCall(k, caller, Status.Success);
+  } else {
+    if (typed) transferItems(k, ec, caller, caller.faultAddress);
+    const mtd = ec.host ? ec.host.state.commit() : utcbToState(k.cpu, ec.utcb, caller);
+    updateFrame(k, caller, mtd);
+    caller.viaSysret = false;
+    caller.cont = Cont.User;
+  }
+  if (caller.destroyed) k.finishDestroy(caller);
+}
+
+/** Reply with a semaphore (ABI 7.2, 4). False when the selector is no semaphore with the right to `down`. */
+function restart(k: Kernel, ec: Ec, caller: Ec, selector: number): boolean {
+  const node = ec.pd.objects.find(selector);
+  if (!(node?.object instanceof Sm) || (node.rights & SM_DOWN) === 0) return false;
+  caller.cont = caller.cont === Cont.CallWait ? Cont.RetryCall : Cont.RetryMessage;
+  // Both kinds of wait keep the selector of their portal in retrySelector; while blocked the EC keeps its retry continuation.
+  down(k, caller, node.object, false, 0);
+  return true;
+}
+
+/** The handler died: COM_ABT for a native call, death for an EC that waits in a state message (ABI 7.7). */
+export function abortCaller(k: Kernel, ec: Ec): void {
+  const caller = ec.caller;
+  if (!caller) return;
+  ec.caller = caller.partner = undefined;
+  if (caller.cont === Cont.CallWait) {
+    finishCall(k, caller, Status.ComAbt);
+    if (caller.destroyed) k.finishDestroy(caller);
+  } else k.kill(caller, "IPC Abort");
+}

@@ -1,0 +1,511 @@
+import type { Cpu } from "../cpu/api.ts";
+import { PAGE, RIP, STATE_BYTES, USER_RAM } from "../cpu/layout.ts";
+import { RIGHT_R, RIGHT_W, RIGHT_X } from "../cpu/space.ts";
+import type { HostProgram } from "./api.ts";
+import { CrdKind, Status } from "./api.ts";
+import { ALL_RIGHTS } from "./crd.ts";
+import { install } from "./create.ts";
+import { revoke } from "./delegation.ts";
+import { execute } from "./execute.ts";
+import { HostContext } from "./host_ec.ts";
+import { PdMemory } from "./host_memory.ts";
+import { abortCaller } from "./ipc.ts";
+import { KernelMemory } from "./kernel_memory.ts";
+import { CapNode } from "./mdb.ts";
+import { Cont, Ec, type KernelObject, Pd, Sc, SC_RIGHTS, Sm, SM_RIGHTS } from "./objects.ts";
+import { PORTS } from "./capability_space.ts";
+import { Registers } from "./registers.ts";
+import { ReadyQueue, TimerHeap } from "./scheduler.ts";
+import { destroySm, release, up } from "./semaphore.ts";
+
+/** CPUs and GSIs that the selectors of the kern PD are laid out for (ABI 2.1). */
+export const NUM_CPU = 64, NUM_GSI = 192;
+/** Capabilities of the root PD (ABI 2.2). */
+export const ROOT_PD = 32, ROOT_EC = 33, ROOT_SC = 34;
+const ROOT_QUANTUM_US = 10_000;
+/** Most system calls between two looks at the clock. */
+const MAX_UNCLOCKED = 32;
+/** System calls faster than this (ns each, about) let the clock be read less often. */
+const QUICK_NS = 2_000;
+
+/** Things worth telling a person. Never part of the semantics. */
+export type KernelEvent =
+  | { kind: "killed"; ec: string; pd: string; reason: string; rip: number; address: number; error: number }
+  | { kind: "hypercall-error"; ec: string; pd: string; number: number; status: Status }
+  | { kind: "deadlock"; ec: string; pd: string };
+
+export interface KernelHooks {
+  /** Time-stamp counter in ns, an exact integer below 2^53; the same as the CPU's. */
+  tsc(): number;
+  /** Diagnostic sink. */
+  event?(event: KernelEvent): void;
+  /** Code of a host PD has thrown. Without this hook the error goes through `run`; with it only the EC dies. */
+  hostError?(error: unknown, pd: string): void;
+  /** Sleeps synchronously up to that many ns: a plain host function waits for a timer. Without it the kernel spins. */
+  pause?(ns: number): void;
+}
+
+export type RunState =
+  /** The slice is over and there is work left. */
+  | "slice"
+  /** Nothing to run until `deadline` (TSC, Infinity = none) or an interrupt. */
+  | "idle"
+  /** Nothing to run, nothing blocked: nothing can ever happen again except by an interrupt to an unused semaphore. */
+  | "finished";
+
+export interface RunResult {
+  state: RunState;
+  deadline: number;
+}
+
+/** Whether an SC keeps the CPU after a step. */
+export const enum After {
+  /** Go on with the EC at the end of the SC's chain. */
+  Again,
+  /** The SC was queued elsewhere, preempted or dropped. */
+  Leave,
+}
+
+/** The microhypervisor: all kernel objects of one machine, and its scheduler. One virtual CPU. */
+export class Kernel {
+  readonly memory: KernelMemory;
+  readonly ready: ReadyQueue = new ReadyQueue();
+  readonly timers: TimerHeap = new TimerHeap();
+  /** The kernel's own PD: owns all memory, ports and GSI semaphores; selectors as in ABI 2.1. */
+  readonly kern: Pd;
+  readonly pds = new Set<Pd>();
+  /** Window on the registers of the hypercall that is being decoded. */
+  readonly registers: Registers;
+  /** The running SC. */
+  sc: Sc | undefined = undefined;
+  /** The PD whose user code runs; decides about ports. */
+  runningPd: Pd | undefined = undefined;
+  /** Retries since the last scheduling decision (livelock detection, ABI 7.1). */
+  loops = 0;
+  /** An SC of higher priority became ready, the budget is used up or the slice is over. */
+  resched = false;
+  /** ECs blocked on semaphores. */
+  blocked = 0;
+  /** System calls until the clock must be read again. */
+  untilClock = 1;
+  #unclocked = 1;
+  /** Ns that the running SC may go on without a look at the clock. */
+  sliceNs = 0;
+  #end = 0;
+  /** TSC up to which the running SC has been charged. */
+  #mark = 0;
+  #ids = 0;
+  readonly #gsis: Sm[] = [];
+  readonly #idle: Sc;
+  #idleSince = -1;
+  /** Host ECs whose plain code waits in a nested scheduling loop, innermost last. */
+  readonly #nests: Ec[] = [];
+  /** SCs that reached a host EC whose JavaScript frame is not the innermost. */
+  readonly #parked: Sc[] = [];
+  /** Dead ECs whose memory is given back when no code of theirs can be running. */
+  readonly #graveyard: Ec[] = [];
+  readonly #memories = new WeakMap<Pd, PdMemory>();
+  readonly #result: RunResult = { state: "idle", deadline: Infinity };
+
+  constructor(readonly cpu: Cpu, readonly hooks: KernelHooks) {
+    this.memory = new KernelMemory(cpu);
+    this.registers = new Registers(cpu.ram.u32);
+    this.kern = this.newPd();
+    this.kern.label = "kern";
+    const ram = cpu.ram.size - USER_RAM;
+    if (ram > 0) this.kern.space.map(USER_RAM, USER_RAM, ram - ram % PAGE, RIGHT_R | RIGHT_W | RIGHT_X);
+    this.kern.ports.insert(new CapNode(this.kern.ports, 0, Math.log2(PORTS), ALL_RIGHTS, undefined));
+    const idleEc = new Ec(this.newId(), this.kern, true);
+    this.#idle = new Sc(this.newId(), idleEc, 0, Infinity);
+    install(this.kern, 0, this.#idle, SC_RIGHTS);
+    for (let gsi = 0; gsi < NUM_GSI; gsi++) {
+      const sm = new Sm(this.newId(), 0, gsi);
+      install(this.kern, NUM_CPU + gsi, sm, SM_RIGHTS);
+      this.#gsis.push(sm);
+    }
+  }
+
+  /** Makes the root PD of a TypeScript roottask: PD, EC and SC at selectors 32, 33, 34 (ABI 2.2). */
+  bootHost(program: HostProgram): void {
+    const pd = this.newPd();
+    pd.privileged = pd.passthrough = true;
+    this.bindProgram(pd, program);
+    const ec = this.newEc(pd, true, true);
+    if (!ec) throw new Error("Cannot boot: no kernel memory for the root EC");
+    ec.program = program;
+    ec.cont = Cont.HostMain;
+    const sc = new Sc(this.newId(), ec, 1, ROOT_QUANTUM_US * 1000);
+    ec.scs.push(sc);
+    install(pd, ROOT_PD, pd, 1);
+    install(pd, ROOT_EC, ec, 0xd);
+    install(pd, ROOT_SC, sc, SC_RIGHTS);
+    this.enqueue(sc);
+  }
+
+  // ---- objects ----------------------------------------------------------------------------------------------------
+
+  newId(): number {
+    return ++this.#ids;
+  }
+
+  newPd(): Pd {
+    const pd = new Pd(this.newId(), this.cpu.createSpace());
+    this.pds.add(pd);
+    return pd;
+  }
+
+  /** An EC with UTCB and, for guest code, a state block; undefined when kernel memory is exhausted. */
+  newEc(pd: Pd, global: boolean, isHost: boolean): Ec | undefined {
+    const utcb = this.memory.page();
+    if (utcb === 0) return undefined;
+    const ec = new Ec(this.newId(), pd, global);
+    ec.utcb = utcb;
+    if (isHost) ec.host = new HostContext(this, ec);
+    else {
+      ec.state = this.memory.block();
+      if (ec.state === 0) {
+        this.memory.freePage(utcb);
+        return undefined;
+      }
+      ec.frame = ec.state + STATE_BYTES;
+    }
+    pd.ecs.add(ec);
+    return ec;
+  }
+
+  bindProgram(pd: Pd, program: HostProgram): void {
+    pd.program = program;
+    if (pd.label === "") pd.label = program.name;
+  }
+
+  memoryOf(pd: Pd): PdMemory {
+    let memory = this.#memories.get(pd);
+    if (!memory) this.#memories.set(pd, memory = new PdMemory(this.cpu, pd));
+    return memory;
+  }
+
+  /** The last root capability of an object has gone (ABI 5.7). */
+  destroy(object: KernelObject): void {
+    if (object.destroyed) return;
+    object.destroyed = true;
+    if (object instanceof Sm) destroySm(this, object);
+    else if (object instanceof Sc) this.#destroySc(object);
+    else if (object instanceof Ec) {
+      // While the EC waits for a reply its SC lends time to the handler; it ends when the reply arrives.
+      if (!object.partner) this.finishDestroy(object);
+    } else if (object instanceof Pd) this.#destroyPd(object);
+  }
+
+  finishDestroy(ec: Ec): void {
+    if (ec.cont !== Cont.Dead) this.kill(ec, undefined);
+    else this.#release(ec, ec.host !== undefined);
+  }
+
+  #destroySc(sc: Sc): void {
+    const i = sc.ec.scs.indexOf(sc);
+    if (i >= 0) sc.ec.scs.splice(i, 1);
+    // An SC that lends its time to a handler finishes the job; execute() drops it when it comes home.
+    if (!sc.ec.partner) this.#unqueue(sc);
+  }
+
+  #destroyPd(pd: Pd): void {
+    revoke(this, pd, { kind: CrdKind.Object, base: 0, order: 31, rights: ALL_RIGHTS }, true);
+    revoke(this, pd, { kind: CrdKind.Port, base: 0, order: 31, rights: ALL_RIGHTS }, true);
+    revoke(this, pd, { kind: CrdKind.Memory, base: 0, order: 31, rights: ALL_RIGHTS }, true);
+    if (pd.ecs.size === 0) this.#freePd(pd);
+  }
+
+  #freePd(pd: Pd): void {
+    pd.space.destroy();
+    this.pds.delete(pd);
+  }
+
+  /** Frees a dead EC: at once, or later when JavaScript of its own may still be on the stack. */
+  #release(ec: Ec, onStack: boolean): void {
+    if (onStack) this.#graveyard.push(ec);
+    else this.#freeEc(ec);
+  }
+
+  #freeEc(ec: Ec): void {
+    if (ec.utcb === 0) return;
+    if (ec.utcbPd && !ec.utcbPd.destroyed) {
+      // Another mapping may have replaced the UTCB meanwhile.
+      const extent = ec.utcbPd.space.find(ec.utcbVa);
+      if (extent && extent.pa + (ec.utcbVa - extent.start) === ec.utcb) {
+        ec.utcbPd.memoryVersion++;
+        ec.utcbPd.space.unmap(ec.utcbVa, PAGE);
+      }
+    }
+    this.memory.freePage(ec.utcb);
+    if (ec.state !== 0) this.memory.freeBlock(ec.state);
+    ec.utcb = ec.state = ec.frame = 0;
+    ec.host = undefined;
+    ec.pd.ecs.delete(ec);
+    if (ec.pd.destroyed && ec.pd.ecs.size === 0) this.#freePd(ec.pd);
+  }
+
+  #bury(): void {
+    while (this.#graveyard.length > 0) {
+      const ec = this.#graveyard.pop();
+      if (ec) this.#freeEc(ec);
+    }
+  }
+
+  /** Ends an EC for ever (ABI 7.7). `reason` undefined: quietly, because its capability was revoked. */
+  kill(ec: Ec, reason: string | undefined): void {
+    if (ec.cont === Cont.Dead) return;
+    if (reason !== undefined && !ec.destroyed) this.#report(ec, reason);
+    const onStack = ec.cont === Cont.HostRun;
+    if (ec.sm) {
+      ec.cont = Cont.Dead;
+      release(this, ec, Status.BadCap);
+    }
+    ec.cont = Cont.Dead;
+    ec.status = Status.ComAbt;
+    ec.coroutine = undefined;
+    if (ec.partner) {
+      ec.partner.caller = undefined;
+      ec.partner.host?.state.unbind();
+      ec.partner = undefined;
+    }
+    abortCaller(this, ec);
+    this.wakeWaiting(ec);
+    if (ec.destroyed) this.#release(ec, onStack);
+  }
+
+  #report(ec: Ec, reason: string): void {
+    const rip = ec.state === 0 ? 0 : this.ripOf(ec);
+    const event = { pd: nameOf(ec.pd), ec: nameOf(ec), reason, rip, address: ec.faultAddress, error: ec.errorCode };
+    this.hooks.event?.({ kind: "killed", ...event });
+  }
+
+  /** RIP in a guest EC's state block. */
+  ripOf(ec: Ec): number {
+    const at = this.cpu.locate(ec.state) + RIP, u32 = this.cpu.ram.u32;
+    return u32[(at + 4) >> 2] * 0x1_0000_0000 + u32[at >> 2];
+  }
+
+  hostError(ec: Ec, error: unknown): void {
+    if (!this.hooks.hostError) throw error;
+    this.hooks.hostError(error, nameOf(ec.pd));
+    this.kill(ec, "Host error");
+  }
+
+  // ---- scheduling -------------------------------------------------------------------------------------------------
+
+  now(): number {
+    return this.hooks.tsc();
+  }
+
+  enqueue(sc: Sc): void {
+    if (sc.destroyed && !sc.ec.partner) return;
+    this.ready.enqueue(sc);
+    if (this.sc && sc.priority > this.sc.priority) this.resched = true;
+  }
+
+  /** Queues the SC behind a blocked EC (ABI 9.2). */
+  waitFor(sc: Sc, ec: Ec): void {
+    ec.waiting.push(sc);
+    sc.waitsFor = ec;
+  }
+
+  /** Sets the SC aside until the innermost nested host frame has ended. */
+  park(sc: Sc): After.Leave {
+    this.#parked.push(sc);
+    return After.Leave;
+  }
+
+  /** The SC loses the CPU but stays ready. */
+  preempt(sc: Sc): After.Leave {
+    this.#charge(sc);
+    this.ready.enqueue(sc);
+    return After.Leave;
+  }
+
+  wakeWaiting(ec: Ec): void {
+    for (const sc of ec.waiting) {
+      sc.waitsFor = undefined;
+      this.enqueue(sc);
+    }
+    ec.waiting.length = 0;
+  }
+
+  #unqueue(sc: Sc): void {
+    this.ready.remove(sc);
+    const lists = [this.#parked];
+    if (sc.waitsFor) lists.push(sc.waitsFor.waiting);
+    for (const list of lists) {
+      const i = list.indexOf(sc);
+      if (i >= 0) list.splice(i, 1);
+    }
+    sc.waitsFor = undefined;
+  }
+
+  /** Reads the clock: charges the running SC, fires timers, and decides whether it must give up the CPU. */
+  tick(): void {
+    const now = this.now(), sc = this.sc, used = now - this.#mark;
+    this.#mark = now;
+    this.#fireTimers(now);
+    // The clock is read after every call while calls are rare, and less often when they follow each other quickly.
+    if (used < this.#unclocked * QUICK_NS) this.#unclocked = Math.min(this.#unclocked * 2, MAX_UNCLOCKED);
+    else this.#unclocked = 1;
+    this.untilClock = this.#unclocked;
+    if (sc) {
+      sc.time += used;
+      sc.left -= used;
+      if (sc.left <= 0) {
+        sc.left = 0;
+        this.resched = true;
+      }
+    }
+    if (now >= this.#end) this.resched = true;
+    this.sliceNs = Math.max(0, Math.min(sc?.left ?? 0, this.#end - now, this.timers.next - now));
+  }
+
+  #fireTimers(now: number): void {
+    while (this.timers.next <= now) {
+      const ec = this.timers.first;
+      if (ec) release(this, ec, Status.ComTim);
+    }
+  }
+
+  /**
+   * Runs until nothing is ready or about `sliceNs` have passed. The result is reused by the next call.
+   */
+  run(sliceNs: number): RunResult {
+    const result = this.#result;
+    this.#end = this.now() + sliceNs;
+    if (this.#idleSince >= 0) this.#idle.time += this.now() - this.#idleSince;
+    this.#idleSince = -1;
+    for (;;) {
+      this.#bury();
+      const now = this.now();
+      this.#fireTimers(now);
+      const sc = now < this.#end ? this.ready.take() : undefined;
+      if (sc) {
+        this.#runSc(sc);
+        continue;
+      }
+      result.deadline = this.timers.next;
+      if (!this.ready.empty) result.state = "slice";
+      else {
+        result.state = this.blocked > 0 ? "idle" : "finished";
+        this.#idleSince = now;
+      }
+      return result;
+    }
+  }
+
+  /** Gives the CPU to one SC until it leaves it, or until the innermost nested host frame can go on. */
+  #runSc(sc: Sc): void {
+    this.sc = sc;
+    this.loops = 0;
+    this.resched = false;
+    this.#mark = this.now();
+    this.sliceNs = Math.max(0, Math.min(sc.left, this.#end - this.#mark, this.timers.next - this.#mark));
+    for (;;) {
+      if (this.#innermost()?.cont === Cont.HostRun) return;
+      const ec = chainEnd(sc.ec);
+      if (this.resched) {
+        this.preempt(sc);
+        break;
+      }
+      if (ec.cont === Cont.HostRun) {
+        this.park(sc);
+        break;
+      }
+      if ((sc.destroyed && ec === sc.ec) || execute(this, sc, ec) === After.Leave) break;
+    }
+    this.#charge(sc);
+    this.sc = undefined;
+    this.runningPd = undefined;
+  }
+
+  #charge(sc: Sc): void {
+    const now = this.now(), used = now - this.#mark;
+    this.#mark = now;
+    sc.time += used;
+    sc.left = Math.max(0, sc.left - used);
+  }
+
+  #innermost(): Ec | undefined {
+    return this.#nests.length === 0 ? undefined : this.#nests[this.#nests.length - 1];
+  }
+
+  /**
+   * A plain host function of `ec` waits for the reply to its call: schedules everybody until it has arrived. JavaScript frames
+   * end in the reverse order of their beginning, so an outer frame whose answer comes first has to wait for the inner ones.
+   */
+  nest(ec: Ec): void {
+    const own = this.sc, end = this.#end;
+    if (!own) throw new Error("Host code called a portal outside of any SC");
+    this.#end = Infinity;
+    this.#nests.push(ec);
+    let next: Sc | undefined = own;
+    while (ec.cont !== Cont.HostRun && ec.cont !== Cont.Dead) {
+      next ??= this.ready.take();
+      if (next) this.#runSc(next);
+      else if (!this.#idleNested()) this.#deadlock(ec);
+      next = undefined;
+    }
+    this.#nests.pop();
+    this.#end = end;
+    // The frame goes on with the SC it had; the one that brought the reply keeps its claim to the CPU.
+    if (this.sc !== own) {
+      if (this.sc) this.ready.enqueue(this.sc);
+      this.#unqueue(own);
+      this.sc = own;
+    }
+    for (const sc of this.#parked.splice(0)) this.ready.enqueue(sc);
+    this.tick();
+  }
+
+  /** Nothing is ready inside a nested loop: waits for the next timer. False when there is none. */
+  #idleNested(): boolean {
+    const next = this.timers.next;
+    if (next === Infinity) return false;
+    const ns = next - this.now();
+    if (ns > 0) this.hooks.pause?.(ns);
+    this.#fireTimers(this.now());
+    return true;
+  }
+
+  #deadlock(ec: Ec): void {
+    this.hooks.event?.({ kind: "deadlock", ec: nameOf(ec), pd: nameOf(ec.pd) });
+    if (ec.partner) ec.partner.caller = undefined;
+    ec.partner = undefined;
+    ec.status = Status.ComAbt;
+    ec.cont = Cont.HostRun;
+  }
+
+  // ---- outside world ----------------------------------------------------------------------------------------------
+
+  /** A device interrupt: ups the GSI's semaphore. To be called between two `run`s. */
+  interrupt(gsi: number): void {
+    const sm = this.#gsis[gsi];
+    if (sm) up(this, sm);
+  }
+
+  /** For the processor: may the code that runs now access these ports? */
+  portAllowed(port: number, bytes: number): boolean {
+    return this.runningPd?.ports.allowed(port, bytes) ?? false;
+  }
+
+  /** Time consumed by an SC, microseconds. */
+  scTimeUs(sc: Sc): number {
+    if (sc === this.sc) this.#charge(sc);
+    return Math.floor(sc.time / 1000);
+  }
+}
+
+/** The EC that runs when an SC bound to `ec` runs: the end of the chain of partners. */
+export function chainEnd(ec: Ec): Ec {
+  let end = ec;
+  while (end.partner) end = end.partner;
+  return end;
+}
+
+/** Label, or kind and id. */
+export function nameOf(object: KernelObject): string {
+  return object.label !== "" ? object.label : `${object.kind}${object.id}`;
+}

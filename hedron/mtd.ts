@@ -1,0 +1,69 @@
+import type { Cpu } from "../cpu/api.ts";
+import { FS_BASE, GPR, GS_BASE, RIP } from "../cpu/layout.ts";
+import { MTD } from "./api.ts";
+import { sanitizeFlags, setNumber } from "./frame.ts";
+import type { Ec } from "./objects.ts";
+import { STATE_ITEMS, UTCB_DATA, UTCB_ITEMS } from "./utcb.ts";
+
+/** Offsets in the UTCB of the fields that are not a plain copy from the state block (ABI 4.3). */
+export const UTCB_MTD = UTCB_DATA, UTCB_RFLAGS = 0x38, UTCB_QUAL = 0xd8, UTCB_CR2 = 0xe0;
+
+interface MtdRow {
+  readonly name: string;
+  readonly bit: number;
+  /** [UTCB offset, state block offset] of each u64 that moves both ways. */
+  readonly words: readonly (readonly [utcb: number, state: number])[];
+}
+
+const gpr = (n: number): number => GPR + 8 * n;
+
+/** MTD bits of ordinary ECs (ABI 7.3), with where the words lie in the UTCB. RFLAGS and QUAL have rules of their own below. */
+export const MTD_ROWS: readonly MtdRow[] = [
+  { name: "GPR_ACDB", bit: MTD.ACDB, words: [[0x058, gpr(0)], [0x060, gpr(1)], [0x068, gpr(2)], [0x070, gpr(3)]] },
+  { name: "GPR_BSD", bit: MTD.BSD, words: [[0x080, gpr(5)], [0x088, gpr(6)], [0x090, gpr(7)]] },
+  { name: "RSP", bit: MTD.RSP, words: [[0x078, gpr(4)]] },
+  { name: "RIP", bit: MTD.RIP, words: [[0x030, RIP]] },
+  { name: "RFLAGS", bit: MTD.RFLAGS, words: [] },
+  { name: "FS_GS", bit: MTD.FS_GS, words: [[0x1d8, FS_BASE], [0x1e8, GS_BASE]] },
+  { name: "QUAL", bit: MTD.QUAL, words: [] },
+  {
+    name: "GPR_R8_R15",
+    bit: MTD.R8_R15,
+    words: [8, 9, 10, 11, 12, 13, 14, 15].map((n) => [0x098 + 8 * (n - 8), gpr(n)] as const),
+  },
+  { name: "FPU", bit: MTD.FPU, words: [] },
+];
+
+/** Writes the selected state of `ec` into the UTCB of a guest handler; other words keep what was there (stale data, ABI 4.3). */
+export function stateToUtcb(cpu: Cpu, ec: Ec, utcb: number, mtd: number): void {
+  const u32 = cpu.ram.u32, at = cpu.locate(ec.state);
+  for (const row of MTD_ROWS) {
+    if ((mtd & row.bit) === 0) continue;
+    for (const [to, from] of row.words) {
+      u32[(utcb + to) >> 2] = u32[(at + from) >> 2];
+      u32[(utcb + to + 4) >> 2] = u32[(at + from + 4) >> 2];
+    }
+  }
+  if (mtd & MTD.RFLAGS) setNumber(u32, utcb + UTCB_RFLAGS, cpu.getFlags(at));
+  if (mtd & MTD.QUAL) {
+    setNumber(u32, utcb + UTCB_QUAL, ec.errorCode);
+    setNumber(u32, utcb + UTCB_CR2, ec.faultAddress);
+  }
+  u32[(utcb + UTCB_MTD) >> 2] = mtd;
+  u32[(utcb + UTCB_MTD + 4) >> 2] = 0;
+  u32[(utcb + UTCB_ITEMS) >> 2] = STATE_ITEMS;
+}
+
+/** Applies the state in a guest handler's UTCB that its `mtd` word selects to `ec`. Returns that MTD. */
+export function utcbToState(cpu: Cpu, utcb: number, ec: Ec): number {
+  const u32 = cpu.ram.u32, at = cpu.locate(ec.state), mtd = u32[(utcb + UTCB_MTD) >> 2];
+  for (const row of MTD_ROWS) {
+    if ((mtd & row.bit) === 0) continue;
+    for (const [from, to] of row.words) {
+      u32[(at + to) >> 2] = u32[(utcb + from) >> 2];
+      u32[(at + to + 4) >> 2] = u32[(utcb + from + 4) >> 2];
+    }
+  }
+  if (mtd & MTD.RFLAGS) cpu.setFlags(at, sanitizeFlags(u32[(utcb + UTCB_RFLAGS) >> 2]));
+  return mtd;
+}

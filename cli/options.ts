@@ -34,7 +34,7 @@ export const OPTIONS: readonly OptionRow[] = [
     value: "DIR|TAR[:rw]",
     help: "host directory or tar archive that is the guest's /; without :rw changes stay in memory",
   },
-  { key: "mount", value: "HOST:GUEST[:rw]", repeat: true, help: "make a host directory or file visible in the guest" },
+  { key: "mount", value: "HOST:GUEST[:rw]", repeat: true, help: "make a host directory visible in the guest" },
   { key: "env", value: "K=V", repeat: true, help: "set an environment variable of the guest" },
   { key: "cwd", value: "DIR", help: "working directory in the guest (default: /)" },
   { key: "memory", value: "MIB", help: "RAM that guests can use, in MiB (default: 1024)" },

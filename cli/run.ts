@@ -1,8 +1,74 @@
-import { type RawOptions, validate } from "./options.ts";
-import { openHostProgram } from "./target.ts";
+import type { DenoHost } from "../host/deno_host.ts";
+import type { BootConfig, BootResult, ProgramResult, ProgramSpec } from "../roottask/boot_config.ts";
+import { EXIT, reasonOf, UserError } from "./errors.ts";
+import { extraMount, rootMount, soleProgram } from "./mounts.ts";
+import { type RawOptions, type RunOptions, validate } from "./options.ts";
+import { cannotRun, openHostProgram } from "./target.ts";
+import { print } from "./terminal.ts";
 
-export function runProgram(raw: RawOptions, program: string, _args: string[]): Promise<number> {
-  validate(raw);
-  const target = openHostProgram(program);
-  return Promise.resolve(target.bytes.length > 0 ? 0 : 1);
+/** What every guest finds in its environment; `--env` comes after it. */
+const DEFAULT_ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/"];
+
+/** `hedra run`: gives the guest's exit code. */
+export async function runProgram(raw: RawOptions, program: string, args: string[]): Promise<number> {
+  const { denoHost } = await import("../host/deno_host.ts");
+  const result = await bootMachine(await configure(validate(raw), denoHost(), program, args));
+  return finish(program, result.programs[0]);
+}
+
+/** The machine for one program. Throws a UserError when something on the host is missing or wrong. */
+export async function configure(options: RunOptions, host: DenoHost, program: string, args: string[]): Promise<BootConfig> {
+  const { spec, mounts } = await place(options, program);
+  const env = environment(options.env, host.stdout.isTerminal);
+  return {
+    memoryMiB: options.memoryMiB,
+    host,
+    mounts: [...mounts, ...options.mounts.map(extraMount)],
+    programs: [
+      { kind: options.kind ?? "auto", path: spec, argv: [program, ...args], env, cwd: options.cwd } satisfies ProgramSpec,
+    ],
+    output: { style: "raw" },
+    strace: options.strace,
+    verbose: options.verbose,
+  };
+}
+
+/** Where the program stands in the guest's tree. */
+async function place(options: RunOptions, program: string): Promise<{ spec: string; mounts: BootConfig["mounts"] }> {
+  if (options.root === undefined) {
+    const file = openHostProgram(program);
+    return { spec: file.guestPath, mounts: soleProgram(file) };
+  }
+  if (program === "") throw cannotRun(program, "no such file", EXIT.NOT_FOUND);
+  const spec = program.startsWith("/") ? program : `${options.cwd.replace(/\/$/, "")}/${program}`;
+  return { spec, mounts: [await rootMount(options.root)] };
+}
+
+/** A later value of the same variable replaces an earlier one. */
+function environment(given: readonly string[], terminal: boolean): string[] {
+  const term = terminal ? Deno.env.get("TERM") : undefined;
+  const all = [...DEFAULT_ENV, ...(term ? [`TERM=${term}`] : []), ...given];
+  return [...new Map(all.map((entry) => [entry.slice(0, entry.indexOf("=")), entry])).values()];
+}
+
+/** Boots and runs to the end. Throws a UserError when the host has not enough memory. */
+export async function bootMachine(config: BootConfig): Promise<BootResult> {
+  const { boot } = await import("../roottask/boot.ts");
+  try {
+    return await boot(config);
+  } catch (error) {
+    if (!(error instanceof RangeError) || !/memory/i.test(error.message)) throw error;
+    throw new UserError(
+      `Cannot allocate ${config.memoryMiB} MiB for the machine: ${reasonOf(error)} (see --memory)`,
+      EXIT.NOT_EXECUTABLE,
+    );
+  }
+}
+
+/** Tells what went wrong and gives the exit code. */
+export function finish(program: string, result: ProgramResult): number {
+  if (result.message !== undefined) {
+    print("stderr", result.pid < 0 ? `hedra: Cannot run "${program}": ${result.message}\n` : `hedra: ${result.message}\n`);
+  }
+  return result.exitCode;
 }

@@ -2,6 +2,7 @@
  * Builds the guest programs and packs them into boot.tar: `deno task guests`. What the compilers at hand cannot build is kept as it is in
  * the present boot.tar.
  */
+import { IMAGE } from "./image.ts";
 import { type Member, packTar, unpackTar } from "./tar.ts";
 
 /** Compilers in the order of the thesis's build: musl's gcc for Linux C, gcc for C hyperapps, rustc for both kinds of Rust program. */
@@ -38,6 +39,7 @@ export const GUESTS: readonly Guest[] = [
   guest("bin/bench", "bench/system.c", "musl-gcc", "times system calls, hypercalls, IPC and files (Linux and hybrid)"),
   hyperapp("bin/bench-hyperapp", "bench/system.c", "gcc", "times hypercalls, IPC and files (hyperapp)"),
   guest("bin/circle", "circle/circle.rs", "rustc", "Linux program with Rust's standard library"),
+  hyperapp("bin/crash", "crash/crash.c", "gcc", "a hyperapp that crashes"),
   guest("bin/files", "files/files.rs", "rustc", "file operations with Rust's standard library"),
   hyperapp("bin/hello", "hello/hello.c", "gcc", "the shortest hyperapp"),
   hyperapp("bin/hello-rust", "hello/hello.rs", "rustc", "the shortest hyperapp in Rust"),
@@ -49,7 +51,6 @@ export const GUESTS: readonly Guest[] = [
 ];
 
 const HERE = new URL(".", import.meta.url).pathname;
-export const IMAGE = `${HERE}boot.tar`;
 
 const LINK_HYPERAPP = ["-nostdlib", "-static", "-Wl,-T,lib/hyperapp.ld", "-Wl,--build-id=none"];
 const C_FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-Ilib", "-s", "-Wl,--build-id=none"];

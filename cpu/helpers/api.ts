@@ -1,5 +1,6 @@
 import type { CpuHooks, Ram } from "../api.ts";
 import type { Insn, MemOperand } from "../insn.ts";
+import type { Float80 } from "./float80.ts";
 
 /**
  * What a JavaScript helper of an instruction works on. All guest registers are in the state block at STATE (layout.ts) of `ram`; RIP there is
@@ -9,6 +10,8 @@ import type { Insn, MemOperand } from "../insn.ts";
 export interface HelperContext {
   readonly ram: Ram;
   readonly hooks: CpuHooks;
+  /** Working registers of the x87 arithmetic (`new Float80()`); nothing in it lives longer than one instruction. */
+  readonly float80: Float80;
   /** Effective linear address (segment base included, wrapped to 64 bits; an address >= 2^53 may be rounded and will fault). */
   address(op: MemOperand): number;
   /**

@@ -4,5 +4,12 @@ import { SSE_HELPERS } from "./sse.ts";
 import { CPUID_HELPERS } from "./cpuid.ts";
 import { STRING_HELPERS } from "./strings.ts";
 import { SYSTEM_HELPERS } from "./system.ts";
+import { X87_HELPERS } from "./x87_helpers.ts";
 
-export const HELPERS: Readonly<Record<string, Helper>> = { ...SSE_HELPERS, ...STRING_HELPERS, ...SYSTEM_HELPERS, ...CPUID_HELPERS };
+export const HELPERS: Readonly<Record<string, Helper>> = {
+  ...SSE_HELPERS,
+  ...STRING_HELPERS,
+  ...SYSTEM_HELPERS,
+  ...CPUID_HELPERS,
+  ...X87_HELPERS,
+};

@@ -1,0 +1,422 @@
+/**
+ * Arithmetic of the x87 80-bit format ("double extended") without BigInt: sum and product, rounding, NaN rules.
+ *
+ * A number is three int32 values: `lo` and `hi`, the significand's halves (bit 31 of `hi` is the explicit integer bit), and `se`,
+ * bits 0..14 the exponent (bias 16383) and bit 15 the sign. An operation leaves its result in `lo`, `hi`, `se` of the unit and or-s
+ * what happened into `flags`. Division and root: float80_divide.ts; conversions: float80_convert.ts.
+ * Source: Intel SDM vol. 1, chapters 4.8, 4.9 and 8.5; details it leaves open as AMD processors do them.
+ */
+
+/** Exception bits of status and control word (SDM vol. 1, 8.1.3): invalid, denormal, zero divide, overflow, underflow, precision. */
+export const IE = 1 << 0, DE = 1 << 1, ZE = 1 << 2, OE = 1 << 3, UE = 1 << 4, PE = 1 << 5;
+/** Stack fault, error summary, condition codes and busy bit of the status word. */
+export const SF = 1 << 6, ES = 1 << 7, C0 = 1 << 8, C1 = 1 << 9, C2 = 1 << 10, C3 = 1 << 14, BUSY = 1 << 15;
+
+/** Rounding control: control word bits 10..11. */
+export const NEAREST = 0, DOWN = 1, UP = 2, ZERO = 3;
+/** Precision control: control word bits 8..9. */
+export const SINGLE = 0, DOUBLE = 2, EXTENDED = 3;
+
+const MIN_INT = -0x8000_0000;
+/** What an unmasked overflow or underflow subtracts from / adds to the exponent (SDM vol. 1, 8.5.4). */
+const BIAS_ADJUST = 0x6000;
+
+/** Kinds of 80-bit patterns. Everything from INFINITE on has exponent 7FFFh or is not supported. */
+export const FINITE = 0, ZERO_KIND = 1, DENORMAL = 2, INFINITE = 3, QNAN = 4, SNAN = 5, UNSUPPORTED = 6;
+
+export function classify(lo: number, hi: number, se: number): number {
+  const e = se & 0x7fff;
+  if (e === 0) return (hi | lo) === 0 ? ZERO_KIND : DENORMAL;
+  if (hi >= 0) return UNSUPPORTED;
+  if (e !== 0x7fff) return FINITE;
+  if ((hi << 1 | lo) === 0) return INFINITE;
+  return hi & 0x4000_0000 ? QNAN : SNAN;
+}
+
+export class Float80 {
+  lo = 0;
+  hi = 0;
+  se = 0;
+  /** Exception and condition bits of the operation, in status word positions. C1 = rounded away from zero. */
+  flags = 0;
+  rounding = NEAREST;
+  precision = EXTENDED;
+  /** Masked exceptions: the low six bits of the control word. */
+  masks = 0x3f;
+
+  /** Sixteen bytes for operands on their way to memory. */
+  readonly bytes = new Uint8Array(16);
+  readonly view = new DataView(this.bytes.buffer);
+  private readonly prefixes = Array.from({ length: 17 }, (_, n) => this.bytes.subarray(0, n));
+
+  /** The first n of `bytes`. */
+  prefix(n: number): Uint8Array {
+    return this.prefixes[n];
+  }
+
+  /** Starts an operation under this control word. */
+  begin(cw: number): void {
+    this.flags = 0;
+    this.rounding = (cw >> 10) & 3;
+    this.precision = (cw >> 8) & 3;
+    this.masks = cw & 0x3f;
+  }
+
+  set(lo: number, hi: number, se: number): void {
+    this.lo = lo;
+    this.hi = hi;
+    this.se = se;
+  }
+
+  /** Invalid operation with the default NaN ("real indefinite") as result. */
+  invalid(): void {
+    this.flags |= IE;
+    this.set(0, 0xc000_0000 | 0, 0xffff);
+  }
+
+  /** The x87 rule for operands of which at least one is a NaN (SDM vol. 1, table 4-7). Preconditions: no operand is UNSUPPORTED. */
+  propagate(alo: number, ahi: number, ase: number, blo: number, bhi: number, bse: number): void {
+    const a = classify(alo, ahi, ase), b = classify(blo, bhi, bse);
+    if (a === SNAN || b === SNAN) this.flags |= IE;
+    const aNan = a === QNAN || a === SNAN, bNan = b === QNAN || b === SNAN;
+    let takeA = aNan;
+    if (aNan && bNan) {
+      if (a !== b) takeA = a === QNAN;
+      else if (ahi !== bhi) takeA = (ahi >>> 0) > (bhi >>> 0);
+      else if (alo !== blo) takeA = (alo >>> 0) > (blo >>> 0);
+      else takeA = (ase & 0x8000) === 0;
+    }
+    if (takeA) this.set(alo, ahi | 0x4000_0000, ase);
+    else this.set(blo, bhi | 0x4000_0000, bse);
+  }
+
+  /**
+   * Deals with unsupported patterns and NaNs of two operands; true when that decided the result. Otherwise notes denormal operands.
+   */
+  nanOperands(alo: number, ahi: number, ase: number, blo: number, bhi: number, bse: number): boolean {
+    const a = classify(alo, ahi, ase), b = classify(blo, bhi, bse);
+    if (a === UNSUPPORTED || b === UNSUPPORTED) {
+      this.invalid();
+      return true;
+    }
+    if (a >= QNAN || b >= QNAN) {
+      this.propagate(alo, ahi, ase, blo, bhi, bse);
+      return true;
+    }
+    if (a === DENORMAL || b === DENORMAL) this.flags |= DE;
+    return false;
+  }
+
+  /** As `nanOperands` for one operand. */
+  nanOperand(lo: number, hi: number, se: number): boolean {
+    const kind = classify(lo, hi, se);
+    if (kind === UNSUPPORTED) this.invalid();
+    else if (kind >= QNAN) {
+      if (kind === SNAN) this.flags |= IE;
+      this.set(lo, hi | 0x4000_0000, se);
+    } else {
+      if (kind === DENORMAL) this.flags |= DE;
+      return false;
+    }
+    return true;
+  }
+
+  /** a + b. Subtraction: flip the sign of a non-NaN b first (`sub`). */
+  add(alo: number, ahi: number, ase: number, blo: number, bhi: number, bse: number): void {
+    let ea = ase & 0x7fff, eb = bse & 0x7fff;
+    if (ahi >= 0 || bhi >= 0 || ea === 0x7fff || eb === 0x7fff || ea === 0 || eb === 0) {
+      if (this.nanOperands(alo, ahi, ase, blo, bhi, bse)) return;
+      if (ea === 0x7fff) {
+        if (eb === 0x7fff && ((ase ^ bse) & 0x8000)) this.invalid();
+        else this.set(alo, ahi, ase);
+        return;
+      }
+      if (eb === 0x7fff) return this.set(blo, bhi, bse);
+      // Zeros and denormals have the exponent of the smallest normal numbers.
+      if (ea === 0) ea = (ahi | alo) === 0 && eb !== 0 ? eb : 1;
+      if (eb === 0) eb = (bhi | blo) === 0 ? ea : 1;
+    }
+    const subtract = ((ase ^ bse) & 0x8000) !== 0;
+    let sign = ase & 0x8000;
+    let d = ea - eb;
+    if (d < 0 || (d === 0 && ((ahi >>> 0) < (bhi >>> 0) || (ahi === bhi && (alo >>> 0) < (blo >>> 0))))) {
+      let t = alo;
+      alo = blo;
+      blo = t;
+      t = ahi;
+      ahi = bhi;
+      bhi = t;
+      ea = eb;
+      d = -d;
+      sign = bse & 0x8000;
+    }
+    // Align b: 32 more bits below, the last of them sticky.
+    let bx = 0;
+    if (d >= 32) {
+      if (d >= 64) {
+        const sticky = d >= 96 || (d > 64 ? (bhi << (96 - d)) : 0) !== 0 || blo !== 0;
+        bx = (d >= 96 ? 0 : bhi >>> (d - 64)) | (sticky && (bhi | blo) !== 0 ? 1 : 0);
+        blo = 0;
+      } else {
+        bx = d === 32 ? blo : (blo >>> (d - 32)) | (bhi << (64 - d)) | ((blo << (64 - d)) !== 0 ? 1 : 0);
+        blo = d === 32 ? bhi : bhi >>> (d - 32);
+      }
+      bhi = 0;
+    } else if (d !== 0) {
+      bx = blo << (32 - d);
+      blo = (blo >>> d) | (bhi << (32 - d));
+      bhi = bhi >>> d;
+    }
+    if (!subtract) {
+      const l = (alo >>> 0) + (blo >>> 0);
+      const h = (ahi >>> 0) + (bhi >>> 0) + (l > 0xffff_ffff ? 1 : 0);
+      let lo = l | 0, hi = h | 0;
+      if (h > 0xffff_ffff) {
+        bx = (bx >>> 1) | (lo << 31) | (bx & 1);
+        lo = (lo >>> 1) | (hi << 31);
+        hi = (hi >>> 1) | MIN_INT;
+        ea++;
+      } else if (hi >= 0) {
+        // Both were denormal or zero (with exponent 1 and no integer bit).
+        if ((hi | lo) === 0) return this.set(0, 0, sign);
+        return this.normalizePack(sign, ea, hi, lo, 0);
+      }
+      return this.roundPack(sign, ea, hi, lo, bx);
+    }
+    const x = 0 - bx | 0;
+    const l = (alo >>> 0) - (blo >>> 0) - (bx !== 0 ? 1 : 0);
+    const lo = l | 0, hi = (ahi - bhi - (l < 0 ? 1 : 0)) | 0;
+    if ((hi | lo | x) === 0) return this.set(0, 0, this.rounding === DOWN ? 0x8000 : 0);
+    if (hi < 0) return this.roundPack(sign, ea, hi, lo, x);
+    this.normalizePack(sign, ea, hi, lo, x);
+  }
+
+  sub(alo: number, ahi: number, ase: number, blo: number, bhi: number, bse: number): void {
+    const nan = (bse & 0x7fff) === 0x7fff && (bhi << 1 | blo) !== 0;
+    this.add(alo, ahi, ase, blo, bhi, nan ? bse : bse ^ 0x8000);
+  }
+
+  mul(alo: number, ahi: number, ase: number, blo: number, bhi: number, bse: number): void {
+    let ea = ase & 0x7fff, eb = bse & 0x7fff;
+    const sign = (ase ^ bse) & 0x8000;
+    if (ahi >= 0 || bhi >= 0 || ea === 0x7fff || eb === 0x7fff || ea === 0 || eb === 0) {
+      if (this.nanOperands(alo, ahi, ase, blo, bhi, bse)) return;
+      const aZero = (ahi | alo) === 0, bZero = (bhi | blo) === 0;
+      if (ea === 0x7fff || eb === 0x7fff) {
+        // 0 * infinity is invalid and hides a denormal operand (there is none then).
+        if (aZero || bZero) this.invalid();
+        else this.set(0, MIN_INT, sign | 0x7fff);
+        return;
+      }
+      if (aZero || bZero) return this.set(0, 0, sign);
+      if (ea === 0) {
+        const n = leadingZeros(ahi, alo);
+        ea = 1 - n;
+        ahi = shiftLeftHigh(ahi, alo, n);
+        alo = shiftLeftLow(alo, n);
+      }
+      if (eb === 0) {
+        const n = leadingZeros(bhi, blo);
+        eb = 1 - n;
+        bhi = shiftLeftHigh(bhi, blo, n);
+        blo = shiftLeftLow(blo, n);
+      }
+    }
+    // 64 x 64 -> 128 bits in 16-bit columns; each column sum stays below 2^36, exact in a double.
+    const a0 = alo & 0xffff, a1 = alo >>> 16, a2 = ahi & 0xffff, a3 = ahi >>> 16;
+    const b0 = blo & 0xffff, b1 = blo >>> 16, b2 = bhi & 0xffff, b3 = bhi >>> 16;
+    let c = a0 * b0;
+    const r0 = c % 0x1_0000;
+    c = (c - r0) / 0x1_0000 + a0 * b1 + a1 * b0;
+    const r1 = c % 0x1_0000;
+    c = (c - r1) / 0x1_0000 + a0 * b2 + a1 * b1 + a2 * b0;
+    const r2 = c % 0x1_0000;
+    c = (c - r2) / 0x1_0000 + a0 * b3 + a1 * b2 + a2 * b1 + a3 * b0;
+    const r3 = c % 0x1_0000;
+    c = (c - r3) / 0x1_0000 + a1 * b3 + a2 * b2 + a3 * b1;
+    const r4 = c % 0x1_0000;
+    c = (c - r4) / 0x1_0000 + a2 * b3 + a3 * b2;
+    const r5 = c % 0x1_0000;
+    c = (c - r5) / 0x1_0000 + a3 * b3;
+    let hi = c | 0, lo = (r5 << 16) | r4, x = (r3 << 16) | r2 | ((r1 | r0) !== 0 ? 1 : 0);
+    let e = ea + eb - 16382;
+    if (hi >= 0) {
+      hi = (hi << 1) | (lo >>> 31);
+      lo = (lo << 1) | (x >>> 31);
+      // The sticky bit stays sticky: shifting it up leaves a set bit below the round bit.
+      x = x << 1;
+      e--;
+    }
+    this.roundPack(sign, e, hi, lo, x);
+  }
+
+  /** Normalizes hi:lo:x (not zero; x's last bit sticky) and rounds. */
+  normalizePack(sign: number, e: number, hi: number, lo: number, x: number): void {
+    if (hi === 0) {
+      hi = lo;
+      lo = x;
+      x = 0;
+      e -= 32;
+      if (hi === 0) {
+        hi = lo;
+        lo = 0;
+        e -= 32;
+      }
+    }
+    const n = Math.clz32(hi);
+    if (n !== 0) {
+      hi = (hi << n) | (lo >>> (32 - n));
+      lo = (lo << n) | (x >>> (32 - n));
+      x <<= n;
+      e -= n;
+    }
+    this.roundPack(sign, e, hi, lo, x);
+  }
+
+  /**
+   * Rounds the significand hi:lo:x (integer bit set, x = 32 more bits, the last one sticky) with exponent `e` to the precision and the
+   * exponent range, and makes it the result.
+   */
+  roundPack(sign: number, e: number, hi: number, lo: number, x: number): void {
+    if (this.precision !== EXTENDED || e <= 0 || e >= 0x7ffe) return this.roundSlow(sign, e, hi, lo, x);
+    if (x !== 0) {
+      this.flags |= PE;
+      if (this.rounding === NEAREST ? x < 0 && ((x << 1) !== 0 || (lo & 1) !== 0) : this.awayFromZero(sign)) {
+        this.flags |= C1;
+        lo = (lo + 1) | 0;
+        if (lo === 0) {
+          hi = (hi + 1) | 0;
+          if (hi === 0) {
+            hi = MIN_INT;
+            e++;
+          }
+        }
+      }
+    }
+    this.lo = lo;
+    this.hi = hi;
+    this.se = sign | e;
+  }
+
+  /** Does a directed rounding mode move an inexact value of this sign away from zero? */
+  awayFromZero(sign: number): boolean {
+    return this.rounding === (sign === 0 ? UP : DOWN);
+  }
+
+  private roundSlow(sign: number, e: number, hi: number, lo: number, x: number): void {
+    const inexact = this.roundSignificand(sign, hi, lo, x);
+    // A significand of all ones that was rounded up comes back as zero.
+    const carry = this.hi === 0;
+    const rounded = carry ? e + 1 : e;
+    if (rounded >= 0x7fff) return this.overflow(sign, rounded, inexact);
+    if (rounded <= 0 && (this.masks & UE) === 0) {
+      this.flags |= UE | (inexact ? PE : 0);
+      this.se = sign | ((rounded + BIAS_ADJUST) & 0x7fff);
+    } else if (e <= 0) {
+      const tiny = rounded <= 0;
+      this.flags &= ~C1;
+      let n = 1 - e;
+      while (n > 0) {
+        const step = n > 31 ? 31 : n;
+        x = (x >>> step) | (lo << (32 - step)) | ((x << (32 - step)) !== 0 ? 1 : 0);
+        lo = (lo >>> step) | (hi << (32 - step));
+        hi >>>= step;
+        n = n > 160 ? 128 : n - step;
+      }
+      if (this.roundSignificand(sign, hi, lo, x)) this.flags |= tiny ? UE | PE : PE;
+      this.se = sign | (this.hi < 0 ? 1 : 0);
+      return;
+    } else {
+      if (inexact) this.flags |= PE;
+      this.se = sign | rounded;
+    }
+    if (carry) this.hi = MIN_INT;
+  }
+
+  private overflow(sign: number, e: number, inexact: boolean): void {
+    this.flags |= OE;
+    if ((this.masks & OE) === 0) {
+      if (inexact) this.flags |= PE;
+      if (this.hi === 0) this.hi = MIN_INT;
+      this.se = sign | ((e - BIAS_ADJUST) & 0x7fff);
+      return;
+    }
+    this.flags |= PE;
+    if (this.rounding === NEAREST || this.awayFromZero(sign)) {
+      this.flags |= C1;
+      this.set(0, MIN_INT, sign | 0x7fff);
+    } else {
+      this.flags &= ~C1;
+      const lo = this.precision === EXTENDED ? -1 : this.precision === DOUBLE ? 0xffff_f800 | 0 : 0;
+      this.set(lo, this.precision === SINGLE ? 0xffff_ff00 | 0 : -1, sign | 0x7ffe);
+    }
+  }
+
+  /**
+   * Rounds hi:lo:x to the current precision into `hi`, `lo` (a carry out of the top leaves zero) and sets C1 when it was rounded up.
+   * Returns whether it was inexact.
+   */
+  private roundSignificand(sign: number, hi: number, lo: number, x: number): boolean {
+    // `rest`: the bits below the last kept one, left-aligned; `sticky`: anything below those.
+    let rest = x, sticky = false, odd = (lo & 1) !== 0;
+    if (this.precision === DOUBLE) {
+      rest = lo << 21;
+      sticky = x !== 0;
+      odd = (lo & 0x800) !== 0;
+      lo &= ~0x7ff;
+    } else if (this.precision !== EXTENDED) {
+      rest = hi << 24;
+      sticky = (lo | x) !== 0;
+      odd = (hi & 0x100) !== 0;
+      hi &= ~0xff;
+      lo = 0;
+    }
+    this.lo = lo;
+    this.hi = hi;
+    if (rest === 0 && !sticky) return false;
+    const up = this.rounding === NEAREST ? rest < 0 && (odd || sticky || (rest << 1) !== 0) : this.awayFromZero(sign);
+    if (up) {
+      this.flags |= C1;
+      if (this.precision === EXTENDED) {
+        this.lo = (lo + 1) | 0;
+        if (this.lo === 0) this.hi = (hi + 1) | 0;
+      } else if (this.precision === DOUBLE) {
+        this.lo = (lo + 0x800) | 0;
+        if (this.lo === 0) this.hi = (hi + 1) | 0;
+      } else this.hi = (hi + 0x100) | 0;
+    }
+    return true;
+  }
+
+  /** Ordering of two values: -1, 0, 1, or 2 for unordered. `quiet`: a QNaN alone is no invalid operation (FUCOM). */
+  compare(alo: number, ahi: number, ase: number, blo: number, bhi: number, bse: number, quiet: boolean): number {
+    const a = classify(alo, ahi, ase), b = classify(blo, bhi, bse);
+    if (a >= QNAN || b >= QNAN) {
+      if (!quiet || a >= SNAN || b >= SNAN) this.flags |= IE;
+      return 2;
+    }
+    if (a === DENORMAL || b === DENORMAL) this.flags |= DE;
+    if (a === ZERO_KIND && b === ZERO_KIND) return 0;
+    const negative = (ase & 0x8000) !== 0;
+    if (negative !== ((bse & 0x8000) !== 0)) return negative ? -1 : 1;
+    let ea = ase & 0x7fff, eb = bse & 0x7fff;
+    // A pseudo-denormal (integer bit set, exponent 0) equals the normal number with exponent 1.
+    if (ea === 0 && ahi < 0) ea = 1;
+    if (eb === 0 && bhi < 0) eb = 1;
+    const order = ea !== eb ? (ea < eb ? -1 : 1) : compareUnsigned(ahi, alo, bhi, blo);
+    return negative ? 0 - order : order;
+  }
+}
+
+/** -1, 0 or 1 for two 64-bit unsigned values in halves. */
+export function compareUnsigned(ahi: number, alo: number, bhi: number, blo: number): number {
+  if (ahi !== bhi) return (ahi >>> 0) < (bhi >>> 0) ? -1 : 1;
+  return alo === blo ? 0 : (alo >>> 0) < (blo >>> 0) ? -1 : 1;
+}
+
+/** Leading zero bits of hi:lo, 0..64. */
+export const leadingZeros = (hi: number, lo: number): number => hi !== 0 ? Math.clz32(hi) : 32 + Math.clz32(lo);
+/** High and low half of (hi:lo) << n, n 0..63. */
+export const shiftLeftHigh = (hi: number, lo: number, n: number): number =>
+  n === 0 ? hi : n >= 32 ? lo << (n - 32) : (hi << n) | (lo >>> (32 - n));
+export const shiftLeftLow = (lo: number, n: number): number => n >= 32 ? 0 : lo << n;

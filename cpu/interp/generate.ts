@@ -27,7 +27,7 @@ import { HANDLER_TYPE } from "../runtime.ts";
 import type { AccessOptions, Flag, FlagDef, Sem, Semantic } from "../sem.ts";
 import { emitStore, loadOp, storeOp } from "../memory_ops.ts";
 import type { FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
-import { add, and, type Expr, i32, i64, load, type LocalExpr, shl, sub, toI32, toI64u, type ValType, w } from "../wasm/expr.ts";
+import { add, and, type Expr, i32, i64, load, type LocalExpr, shl, shr_u, sub, toI32, toI64u, w, xor } from "../wasm/expr.ts";
 import {
   REC_BASE,
   REC_DISP,
@@ -39,8 +39,10 @@ import {
   REC_PC,
   REC_SCALE,
   REC_TAKEN,
+  REC_TARGETS,
   REC_VA,
   RECORD,
+  TARGET_SLOTS,
 } from "./record.ts";
 
 const FLAG_AT: Record<Flag, number> = {
@@ -242,7 +244,11 @@ export class InterpSem implements Sem {
   // ---- control flow
   jump(target: Operand): void {
     if (target.kind === "rel") this.#follow(REC_TAKEN, load("i64.load", this.#ip, this.#slot(target)));
-    else this.#indirect(this.read(target));
+    else {
+      const to = this.read(target);
+      this.#noteTarget(to);
+      this.#indirect(to);
+    }
     this.#ended = true;
   }
   branch(cond: Expr, target: Operand): void {
@@ -361,6 +367,14 @@ export class InterpSem implements Sem {
     this.#setRip(target);
     this.f.storeAt(CTL_LINK, "i32.store", add(this.#ip, i32(link)));
     this.#exit(Exit.Continue);
+  }
+  /** Profile of indirect jumps: one of a few slots, chosen by the target. */
+  #noteTarget(to: Expr): void {
+    const low = toI32(to);
+    const slot = and(xor(shr_u(low, i32(1)), shr_u(low, i32(5))), i32(4 * (TARGET_SLOTS - 1)));
+    this.f.expr(add(this.#ip, slot));
+    this.f.expr(low);
+    this.f.store("i32.store", REC_TARGETS);
   }
   #indirect(target: Expr): void {
     const to = this.let(target), r = this.f.newLocal("i32");

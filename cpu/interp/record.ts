@@ -6,7 +6,7 @@ import { GPR, STATE, XMM } from "../layout.ts";
 import type { Insn, MemOperand, Operand } from "../insn.ts";
 
 /** Bytes per record. */
-export const RECORD = 112;
+export const RECORD = 144;
 /** i32: table index of the handler. */
 export const REC_HANDLER = 0;
 /** i64: address of the instruction, and of the next one. */
@@ -27,6 +27,9 @@ export const REC_FALL = 84;
 export const REC_VA = 88;
 /** Enter records: i32 executions left until the block is hot. */
 export const REC_HEAT = 104;
+/** Indirect jumps: i32 x TARGET_SLOTS, low halves of targets seen (profile); 0 = none. */
+export const REC_TARGETS = 112;
+export const TARGET_SLOTS = 8;
 
 /** Linear address of a register operand's storage. */
 export function registerAddress(op: Operand): number {

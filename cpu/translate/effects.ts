@@ -1,0 +1,165 @@
+/** Finds the register and flag effects of an instruction by running its semantics against a recording back end. */
+import { flagSource } from "../flags.ts";
+import type { Insn, MemOperand, Operand } from "../insn.ts";
+import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
+import { SEMANTICS } from "../semantics/mod.ts";
+import { loadOp } from "../memory_ops.ts";
+import { type Expr, i32, i64, LOADS, type LocalExpr, type ValType } from "../wasm/expr.ts";
+import { CC_FLAGS, type Effects, FLAG_BIT, FLAG_LIST, gprBit, xmmBit } from "./regs.ts";
+
+const RSP = 4;
+const leaf = (type: ValType): LocalExpr => ({ kind: "local", type, index: 0 });
+const typeOf = (size: number): ValType => size === 16 ? "v128" : size === 8 ? "i64" : "i32";
+
+class EffectSem implements Sem {
+  readonly e: Effects = { uses: 0, defs: 0, writes: 0, flagUses: 0, flagDefs: 0, flagWrites: 0, helper: false };
+  #inIf = false;
+
+  constructor(private readonly i: Insn) {}
+
+  #use(bit: number): void {
+    if (!(this.e.defs & bit)) this.e.uses |= bit;
+  }
+  #def(bit: number, whole: boolean): void {
+    this.e.writes |= bit;
+    if (whole && !this.#inIf) this.e.defs |= bit;
+    else this.#use(bit);
+  }
+
+  read(op: Operand, opts?: AccessOptions): Expr {
+    switch (op.kind) {
+      case "reg":
+        this.#use(gprBit(op.n));
+        return leaf(typeOf(op.size));
+      case "xmm":
+        return this.xmm(op);
+      case "mmx":
+        return leaf("i64");
+      case "imm":
+        return this.i.size === 8 ? i64(op.value) : i32(Number(BigInt.asIntN(32, op.value)));
+      case "mem":
+        this.address(op);
+        return leaf(LOADS[loadOp(op.size, opts)][1]);
+      default:
+        throw new Error(`Cannot read operand kind ${op.kind}`);
+    }
+  }
+  write(op: Operand): void {
+    if (op.kind === "reg") this.#def(gprBit(op.n), op.size >= 4);
+    else if (op.kind === "xmm") this.setXmm(op);
+    else if (op.kind === "mem") this.address(op);
+  }
+  rmw(op: Operand): Expr {
+    return this.read(op);
+  }
+  staticImm(op: Operand): number {
+    return op.kind === "imm" ? Number(op.value & 0xffn) : 0;
+  }
+  address(op: MemOperand): Expr {
+    return this.offset(op);
+  }
+  offset(op: MemOperand): Expr {
+    if (op.base >= 0) this.#use(gprBit(op.base));
+    if (op.index >= 0) this.#use(gprBit(op.index));
+    return leaf("i64");
+  }
+  reg(n: number, size: number): Expr {
+    this.#use(gprBit(n));
+    return leaf(typeOf(size));
+  }
+  setReg(n: number, size: number): void {
+    this.#def(gprBit(n), size >= 4);
+  }
+  xmm(op: Operand): Expr {
+    if (op.kind === "xmm") this.#use(xmmBit(op.n));
+    return leaf("v128");
+  }
+  setXmm(op: Operand): void {
+    if (op.kind === "xmm") this.#def(xmmBit(op.n), true);
+  }
+  xmmReg(n: number): Expr {
+    this.#use(xmmBit(n));
+    return leaf("v128");
+  }
+  load(_address: Expr, bytes: number, opts?: AccessOptions): Expr {
+    return leaf(LOADS[loadOp(bytes, opts)][1]);
+  }
+  store(): void {}
+  push(): void {
+    this.#use(gprBit(RSP));
+    this.#def(gprBit(RSP), true);
+  }
+  pop(size: number): Expr {
+    this.#use(gprBit(RSP));
+    return leaf(typeOf(size));
+  }
+  popped(): void {
+    this.#use(gprBit(RSP));
+    this.#def(gprBit(RSP), true);
+  }
+  state(_offset: number, type: "i32" | "i64" | "u16" | "u8"): Expr {
+    return leaf(type === "i64" ? "i64" : "i32");
+  }
+  setState(): void {}
+  mmx(): Expr {
+    return leaf("i64");
+  }
+  setMmx(): void {}
+  #useFlags(bits: number): void {
+    this.e.flagUses |= bits & ~this.e.flagDefs;
+  }
+  flag(f: Flag): Expr {
+    this.#useFlags(FLAG_BIT[f]);
+    return leaf("i32");
+  }
+  setFlags(def: FlagDef): void {
+    for (const f of FLAG_LIST) {
+      if (!flagSource(def, f)) continue;
+      const bit = FLAG_BIT[f];
+      this.e.flagWrites |= bit;
+      if (this.#inIf) this.#useFlags(bit);
+      else this.e.flagDefs |= bit;
+    }
+  }
+  cond(cc: number): Expr {
+    this.#useFlags(CC_FLAGS[cc]);
+    return leaf("i32");
+  }
+  let(value: Expr): Expr {
+    return value.kind === "const" ? value : leaf(value.type);
+  }
+  if(_cond: Expr, then: () => void, otherwise?: () => void): void {
+    const outer = this.#inIf;
+    this.#inIf = true;
+    then();
+    otherwise?.();
+    this.#inIf = outer;
+  }
+  raise(): void {}
+  trap(): void {}
+  jump(target: Operand): void {
+    if (target.kind !== "rel") this.read(target);
+  }
+  branch(): void {}
+  callNear(target: Operand): void {
+    if (target.kind !== "rel") this.read(target);
+    this.push();
+  }
+  ret(): void {
+    this.pop(8);
+    this.popped();
+  }
+  syscall(): void {
+    this.e.helper = true;
+  }
+  helper(): void {
+    this.e.helper = true;
+  }
+}
+
+/** Effects of `i`; an instruction without semantics (invalid) has none. */
+export function effectsOf(i: Insn): Effects {
+  const sem = new EffectSem(i);
+  SEMANTICS[i.name]?.(sem, i);
+  return sem.e;
+}

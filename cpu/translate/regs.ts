@@ -1,0 +1,29 @@
+/**
+ * Sets of what translated code keeps in locals: one bit per GPR (0..15) and XMM register (16..31) in `r`, per arithmetic flag in `f`.
+ */
+import type { Flag } from "../sem.ts";
+
+export const FLAG_BIT: Record<Flag, number> = { c: 1, p: 2, a: 4, z: 8, s: 16, o: 32 };
+export const FLAG_LIST: readonly Flag[] = ["c", "p", "a", "z", "s", "o"];
+export const ALL_FLAGS = 63;
+export const gprBit = (n: number): number => 1 << n;
+export const xmmBit = (n: number): number => 1 << (16 + n);
+
+/** What one instruction does with registers and flags. */
+export interface Effects {
+  /** Read, or written only in part or on some paths. */
+  uses: number;
+  /** Certainly overwritten as a whole. */
+  defs: number;
+  /** Written in any way. */
+  writes: number;
+  flagUses: number;
+  /** Certainly overwritten. */
+  flagDefs: number;
+  flagWrites: number;
+  /** Works on the state block in memory: everything is written back before and reloaded after. */
+  helper: boolean;
+}
+
+/** Flags that can be read by condition code cc (pairs share). */
+export const CC_FLAGS = [32, 32, 1, 1, 8, 8, 1 | 8, 1 | 8, 16, 16, 2, 2, 16 | 32, 16 | 32, 8 | 16 | 32, 8 | 16 | 32] as const;

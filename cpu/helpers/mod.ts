@@ -1,6 +1,7 @@
 /** JavaScript helpers, by the name that `Sem.helper` uses. */
 import type { Helper } from "./api.ts";
 import { SSE_HELPERS } from "./sse.ts";
+import { BIT_HELPERS } from "./bits.ts";
 import { CPUID_HELPERS } from "./cpuid.ts";
 import { STRING_HELPERS } from "./strings.ts";
 import { SYSTEM_HELPERS } from "./system.ts";
@@ -8,6 +9,7 @@ import { X87_HELPERS } from "./x87_helpers.ts";
 
 export const HELPERS: Readonly<Record<string, Helper>> = {
   ...SSE_HELPERS,
+  ...BIT_HELPERS,
   ...STRING_HELPERS,
   ...SYSTEM_HELPERS,
   ...CPUID_HELPERS,

@@ -6,6 +6,7 @@
  * their operand code: M is memory only, R register only. Opcode 90 is NOP unless REX.B is set, then it is XCHG.
  */
 import type { OpRow } from "../insn.ts";
+import { BMI_ROWS } from "./bmi.ts";
 
 const hex = (n: number): string => n.toString(16).toUpperCase().padStart(2, "0");
 
@@ -187,6 +188,8 @@ export const INTEGER_ROWS: readonly OpRow[] = [
   { enc: "F9", name: "stc", args: "" },
   { enc: "FC", name: "cld", args: "" },
   { enc: "FD", name: "std", args: "" },
+
+  ...BMI_ROWS,
 
   // ---- nothing
   { enc: "90", name: "nop", args: "" },

@@ -1,5 +1,6 @@
 /** Semantics of the integer instructions, by row name; the families are in the integer_*.ts files. */
 import type { Semantic } from "../sem.ts";
+import { BMI } from "./bmi.ts";
 import { ARITHMETIC } from "./integer_arithmetic.ts";
 import { BIT } from "./integer_bit.ts";
 import { FLOW } from "./integer_flow.ts";
@@ -16,4 +17,5 @@ export const INTEGER: Record<string, Semantic> = {
   ...MOVE,
   ...FLOW,
   ...STRING,
+  ...BMI,
 };

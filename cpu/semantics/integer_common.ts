@@ -2,13 +2,13 @@
 import { FS_BASE, GS_BASE } from "../layout.ts";
 import type { Insn, MemOperand, Operand } from "../insn.ts";
 import type { Sem } from "../sem.ts";
-import { add, and, type Expr, i64, int, select, shr_u, toI32, toI64s, toI64u } from "../wasm/expr.ts";
+import { add, and, type Expr, i64, int, select, shr_u, toI32, toI64s, toI64u, truncate } from "../wasm/expr.ts";
 
 /** Reads an operand as a value of `size` bytes; a narrower immediate is sign-extended, anything else narrower zero-extended. */
 export function readAs(s: Sem, op: Operand, size: number): Expr {
   const v = s.read(op);
   if (size === 8) return op.kind === "imm" ? toI64s(v) : toI64u(v);
-  return toI32(v);
+  return op.kind === "imm" ? truncate(toI32(v), size) : toI32(v);
 }
 
 /** Widens or narrows an i32 or i64 to the type used for `size` bytes, zero-extending. */

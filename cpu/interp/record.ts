@@ -2,7 +2,7 @@
  * Decoded instructions as the interpreter's handlers see them: fixed-size records in linear memory (area RECORDS).
  * A block is an *enter* record followed by one record per instruction and, when it does not end in a control transfer, an *end* record.
  */
-import { GPR, STATE, XMM } from "../layout.ts";
+import { GPR, ST, STATE, XMM } from "../layout.ts";
 import type { Insn, MemOperand, Operand } from "../insn.ts";
 
 /** Bytes per record. */
@@ -38,6 +38,8 @@ export function registerAddress(op: Operand): number {
       return STATE + GPR + 8 * op.n + (op.high ? 1 : 0);
     case "xmm":
       return STATE + XMM + 16 * op.n;
+    case "mmx":
+      return STATE + ST + 16 * op.n;
     default:
       return 0;
   }

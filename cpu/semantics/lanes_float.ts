@@ -4,7 +4,18 @@
  * Rounding is to nearest even, denormals are exact.
  */
 import { and, choose, eq, eqz, type Expr, f32bits, i32, i64, or, select, v128, w } from "../wasm/expr.ts";
-import { type Binary, type BinaryImm, type Bind, deinterleave, mergeLow, repeat, shuffle, type Unary, ZERO } from "./lanes.ts";
+import {
+  type Binary,
+  type BinaryImm,
+  type Bind,
+  deinterleave,
+  interleave,
+  mergeLow,
+  repeat,
+  shuffle,
+  type Unary,
+  ZERO,
+} from "./lanes.ts";
 
 /** The two formats: shape of the vector, name of the scalar. */
 export interface Format {
@@ -95,6 +106,10 @@ export const FLOAT_BINARY = {
   orpd: (a, b) => w("v128.or", a, b),
   xorps: (a, b) => w("v128.xor", a, b),
   xorpd: (a, b) => w("v128.xor", a, b),
+  unpcklps: interleave(4, "low"),
+  unpcklpd: interleave(8, "low"),
+  unpckhps: interleave(4, "high"),
+  unpckhpd: interleave(8, "high"),
   haddps: horizontal(SINGLE, "add"),
   haddpd: horizontal(DOUBLE, "add"),
   hsubps: horizontal(SINGLE, "sub"),

@@ -134,7 +134,7 @@ Deno.test("a coroutine that yields callWait() does not hold up other coroutines"
 
 Deno.test("two callers of one busy handler are served one after the other", () => {
   const log: string[] = [];
-  const t = testKernel(function* (ec): Coroutine {
+  const t = testKernel((ec) => {
     ec.createSm(SM, SELF, 0);
     ec.createEc(EC, SELF, local);
     ec.createPt(PT, SELF, EC, 0, function* (_id, h): Coroutine {

@@ -92,6 +92,7 @@ export class Kernel {
   /** Ns that the running SC may go on without a look at the clock. */
   sliceNs = 0;
   #end = 0;
+  #stopping = false;
   /** TSC up to which the running SC has been charged. */
   #mark = 0;
   #ids = 0;
@@ -375,13 +376,14 @@ export class Kernel {
   run(sliceNs: number): RunResult {
     const result = this.#result;
     this.#end = this.now() + sliceNs;
+    this.#stopping = false;
     if (this.#idleSince >= 0) this.#idle.time += this.now() - this.#idleSince;
     this.#idleSince = -1;
     for (;;) {
       this.#bury();
       const now = this.now();
       this.#fireTimers(now);
-      const sc = now < this.#end ? this.ready.take() : undefined;
+      const sc = now < this.#end && !this.#stopping ? this.ready.take() : undefined;
       if (sc) {
         this.#runSc(sc);
         continue;
@@ -479,6 +481,13 @@ export class Kernel {
   }
 
   // ---- outside world ----------------------------------------------------------------------------------------------
+
+  /** Makes `run` return at the next scheduling point. */
+  stop(): void {
+    this.#stopping = true;
+    this.resched = true;
+    this.untilClock = 1;
+  }
 
   /** A device interrupt: ups the GSI's semaphore. To be called between two `run`s. */
   interrupt(gsi: number): void {

@@ -1,0 +1,111 @@
+/** One emulated computer: processor, kernel, ports and the loop that shares the host's event loop with it. */
+import { setImmediate } from "node:timers";
+import { createCpu } from "./cpu/mod.ts";
+import type { Cpu } from "./cpu/api.ts";
+import { USER_RAM } from "./cpu/layout.ts";
+import type { HostProgram, MachineControl } from "./hedron/api.ts";
+import { Kernel, type KernelHooks } from "./hedron/kernel.ts";
+import type { Host } from "./host/api.ts";
+
+/** Longest stretch without letting the host's event loop breathe, ns. */
+const SLICE_NS = 10_000_000;
+
+/** Devices behind I/O ports; unknown ports read as all ones and swallow writes. */
+export interface PortDevices {
+  read(port: number, bytes: number): number;
+  write(port: number, bytes: number, value: number): void;
+}
+
+export interface MachineOptions {
+  /** RAM that guests can be given, MiB. */
+  memoryMiB: number;
+  host: Pick<Host, "now" | "random" | "idle">;
+  ports?: PortDevices;
+  /** Diagnostics of the kernel; see KernelHooks. */
+  event?: KernelHooks["event"];
+  hostError?: KernelHooks["hostError"];
+  /** Replaces the processor (tests). */
+  cpu?: Cpu;
+}
+
+/** A machine is a value: make as many as memory allows. */
+export class Machine implements MachineControl {
+  readonly cpu: Cpu;
+  readonly kernel: Kernel;
+  readonly #host: MachineOptions["host"];
+  #stopped = false;
+  /** Interrupts that came while the kernel was running. */
+  readonly #pending: number[] = [];
+  #running = false;
+  #wake: (() => void) | undefined;
+
+  constructor(options: MachineOptions) {
+    const { host, ports } = options, tsc = () => host.now();
+    this.#host = host;
+    this.cpu = options.cpu ?? createCpu({
+      ramBytes: USER_RAM + options.memoryMiB * 0x10_0000,
+      hooks: {
+        tsc,
+        portAllowed: (port, bytes) => this.kernel.portAllowed(port, bytes),
+        portIn: (port, bytes) => ports?.read(port, bytes) ?? 2 ** (8 * bytes) - 1,
+        portOut: (port, bytes, value) => ports?.write(port, bytes, value),
+        random: (out) => host.random(out),
+      },
+    });
+    this.kernel = new Kernel(this.cpu, { tsc, event: options.event, hostError: options.hostError });
+  }
+
+  /** Installs a TypeScript roottask; `run` starts it. */
+  boot(roottask: HostProgram): void {
+    this.kernel.bootHost(roottask);
+  }
+
+  /** Runs until `stop`, or until nothing can happen any more. Uses no host CPU while every EC waits. */
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      this.#running = true;
+      const result = this.kernel.run(SLICE_NS);
+      this.#running = false;
+      const interrupted = this.#deliver();
+      if (this.#stopped || (result.state === "finished" && !interrupted)) return;
+      if (result.state === "slice" || interrupted) await breathe();
+      else await Promise.race([this.#host.idle(result.deadline), this.#interrupted()]);
+    }
+  }
+
+  interrupt(gsi: number): void {
+    if (this.#running) {
+      this.#pending.push(gsi);
+      return;
+    }
+    this.kernel.interrupt(gsi);
+    this.#wake?.();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.kernel.stop();
+    this.#wake?.();
+  }
+
+  #deliver(): boolean {
+    const any = this.#pending.length > 0;
+    for (const gsi of this.#pending.splice(0)) this.kernel.interrupt(gsi);
+    return any;
+  }
+
+  /** Ends an idle wait when an interrupt comes without a host event. */
+  #interrupted(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+}
+
+/** One turn of the event loop: about 5 us, where setTimeout(0) takes 1 to 2 ms. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => resolve()));
+}

@@ -46,8 +46,9 @@ export const HOST_PD = {
 
 /** Operations of roottask's process service (portal HOST_PD.PROCESS). */
 export const PROCESS_SERVICE = {
-  /** () -> word 0 = pid, and six typed items delegating the new process's service portals (stdout, stderr, allocate, fs, echo, raw
-   * echo) into the caller's `del` window. The caller passes them on to the process at PROCESS.ALLOCATE.. . */
+  /** () -> word 0 = pid, and six typed items delegating the new process's service portals into the caller's `del` window, in the order of
+   * the process's selectors (allocate, stdout, stderr, fs, echo, raw echo): item i has hotspot i, so with a window of order 3 it arrives
+   * at window base + i. The caller passes them on to the process at PROCESS.ALLOCATE + i. */
   REGISTER: 1,
   /** (pid, exit status as wait4 gives it): the process has ended. */
   EXITED: 2,
@@ -64,7 +65,7 @@ export const PROCESS_SERVICE = {
  * value >= 0 or a negative Linux errno.
  */
 export const CONSOLE_SERVICE = {
-  /** (fd 1|2, address, bytes) -> bytes written, or -EPIPE when the reader has gone. Raw bytes, no prefix. */
+  /** (fd 1|2, address, bytes, pid) -> bytes written, or -EPIPE when the reader has gone. The pid (may be left out) is for prefixed output. */
   WRITE: 1,
   /** (address, bytes) -> bytes read, 0 at end of file, -EAGAIN (-11) when nothing has arrived; CONSOLE_SM is upped when something does. */
   READ: 2,

@@ -1,0 +1,197 @@
+/** Starting the file service and the personality, and roottask's services for host PDs (roottask/protocol.ts). */
+import type { Host } from "../host/api.ts";
+import { EAGAIN, EFAULT, EINVAL, EIO, ENOSYS } from "../host/errno.ts";
+import { RIGHT_R, RIGHT_W, RIGHT_X } from "../cpu/space.ts";
+import { FIRST_LENGTH, FS_ADMIN_OP, TEXT_WORD } from "../fs/protocol.ts";
+import { encodeText } from "../fs/text.ts";
+import { type Coroutine, CrdKind, type HostEc, type HostProgram, type PortalHandler } from "../hedron/api.ts";
+import { delegateMemory, delegateObject, fetchObject } from "./delegate.ts";
+import { ALL_RIGHTS, GSI, KERNEL_GSI, object, PRIORITY, QUANTUM_US, RIGHT_CALL, RIGHT_CREATE, ROOT, SERVICE } from "./layout.ts";
+import type { Stream } from "./output.ts";
+import type { Context } from "./processes.ts";
+import { CONSOLE_SERVICE, HOST_PD, PROCESS_SERVICE, SPAWN_SERVICE, type SpawnRequest } from "./protocol.ts";
+
+/** A range of RAM, virtual = physical. */
+export interface Range {
+  start: number;
+  bytes: number;
+}
+
+const RWX = RIGHT_R | RIGHT_W | RIGHT_X;
+const UP_AND_DOWN = 3;
+
+/** Creates a host PD whose program runs as soon as its SC exists (`startHostPd`). */
+export function createHostPd(ec: HostEc, pd: number, mainEc: number, program: HostProgram, memory: readonly Range[]): void {
+  ec.createPd(pd, ROOT.PD, { kind: CrdKind.Null, base: 0, order: 0, rights: 0 });
+  ec.createEc(mainEc, pd, { global: true, utcb: 0, program });
+  delegateObject(ec, pd, RIGHT_CREATE, pd, HOST_PD.SELF_PD);
+  for (const { start, bytes } of memory) delegateMemory(ec, start, bytes, pd, start, RWX);
+}
+
+/** Lets the program run until it has made the capability at `selector`, which roottask then holds at `to`. */
+export function* startHostPd(ec: HostEc, pd: number, mainEc: number, sc: number, selector: number, to: number): Coroutine {
+  ec.createSc(sc, pd, mainEc, PRIORITY.SERVICE, QUANTUM_US);
+  // The program has the higher priority, so the shortest sleep gives it all the time it wants.
+  while (!fetchObject(ec, pd, selector, to)) yield ec.smDown(ROOT.SLEEP, ec.tsc() + 1);
+}
+
+/** One request to the file service's administration; its result. */
+export function administerFs(ec: HostEc, operation: number, args: readonly number[], path = ""): number {
+  const { utcb } = ec;
+  utcb.set(0, operation);
+  for (let i = 0; i < 5; i++) utcb.set(1 + i, args[i] ?? 0);
+  const length = encodeText(path, utcb.bytes, TEXT_WORD * 8);
+  if (length < 0) return -EINVAL;
+  utcb.set(FIRST_LENGTH, length);
+  utcb.untyped = TEXT_WORD + Math.ceil(length / 8);
+  utcb.typed = 0;
+  return ec.call(ROOT.FS_ADMIN) === 0 ? utcb.get(0) : -EIO;
+}
+
+/** Opens a session whose client may name memory in `window`; the file service's portal for it. */
+export function attachFs(ec: HostEc, window: Range): number {
+  delegateMemory(ec, window.start, window.bytes, ROOT.FS_PD, window.start, RWX);
+  const session = administerFs(ec, FS_ADMIN_OP.ATTACH, [window.start, window.bytes]);
+  return session < 0 ? session : HOST_PD.FS + session;
+}
+
+/** RAM at the end of the personality's pool through which roottask passes long requests. */
+const MAILBOX_BYTES = 2 << 20;
+const INLINE_REQUEST = 4000;
+
+export class PersonalityPd {
+  private readonly mailbox: number;
+
+  constructor(private readonly context: Context, private readonly host: Host, private readonly pool: Range) {
+    this.mailbox = pool.start + pool.bytes - MAILBOX_BYTES;
+  }
+
+  *start(ec: HostEc, program: HostProgram, services: readonly PortalHandler[]): Coroutine {
+    const { pool } = this;
+    createHostPd(ec, ROOT.LINUX_PD, ROOT.LINUX_EC, program, [pool]);
+    const fsPortal = attachFs(ec, pool);
+    ec.delegate(ROOT.FS_PD, object(fsPortal, RIGHT_CALL), ROOT.LINUX_PD, object(HOST_PD.FS, ALL_RIGHTS));
+    ec.createPt(ROOT.PROCESS_SERVICE, ROOT.PD, ROOT.SERVICE_EC, 0, this.processService(services));
+    ec.createPt(ROOT.CONSOLE_SERVICE, ROOT.PD, ROOT.SERVICE_EC, 0, this.consoleService());
+    ec.delegate(ROOT.PD, object(KERNEL_GSI + GSI.CONSOLE, UP_AND_DOWN), ROOT.PD, object(ROOT.CONSOLE_SM, ALL_RIGHTS), {
+      hypervisor: true,
+    });
+    delegateObject(ec, ROOT.PROCESS_SERVICE, RIGHT_CALL, ROOT.LINUX_PD, HOST_PD.PROCESS);
+    delegateObject(ec, ROOT.CONSOLE_SERVICE, RIGHT_CALL, ROOT.LINUX_PD, HOST_PD.CONSOLE);
+    delegateObject(ec, ROOT.CONSOLE_SM, UP_AND_DOWN, ROOT.LINUX_PD, HOST_PD.CONSOLE_SM);
+    yield* startHostPd(ec, ROOT.LINUX_PD, ROOT.LINUX_EC, ROOT.LINUX_SC, HOST_PD.SPAWN, ROOT.LINUX_SPAWN);
+  }
+
+  /** The new process's pid, or -errno. */
+  spawn(ec: HostEc, request: SpawnRequest): number {
+    const json = new TextEncoder().encode(JSON.stringify(request)), { utcb } = ec;
+    utcb.set(0, SPAWN_SERVICE.START);
+    if (json.length <= INLINE_REQUEST) {
+      utcb.set(1, json.length);
+      utcb.bytes.set(json, 16);
+      utcb.untyped = 2 + Math.ceil(json.length / 8);
+    } else {
+      if (json.length > MAILBOX_BYTES) return -EINVAL;
+      ec.memory.view(this.mailbox, json.length, true).set(json);
+      utcb.set(1, 0);
+      utcb.set(2, this.mailbox);
+      utcb.set(3, json.length);
+      utcb.untyped = 4;
+    }
+    utcb.typed = 0;
+    return ec.call(ROOT.LINUX_SPAWN) === 0 ? utcb.get(0) : -EIO;
+  }
+
+  private owns(address: number, length: number): boolean {
+    return length >= 0 && address >= this.pool.start && address + length <= this.pool.start + this.pool.bytes;
+  }
+
+  private processService(services: readonly PortalHandler[]): PortalHandler {
+    const { context, host } = this;
+    return (_id, ec) => {
+      const { utcb } = ec, a = utcb.get(1), b = utcb.get(2), operation = utcb.get(0);
+      utcb.untyped = 1;
+      utcb.typed = 0;
+      switch (operation) {
+        case PROCESS_SERVICE.REGISTER: {
+          const process = context.processes.create("linux", "linux");
+          context.processes.createServicePortals(ec, process, services, SERVICE.RAW_ECHO);
+          utcb.set(0, process.pid);
+          SERVICE_ORDER.forEach((service, i) =>
+            utcb.setTyped(i, object(process.selectors.services + service, RIGHT_CALL), { delegate: true, hotspot: i })
+          );
+          utcb.typed = SERVICE_ORDER.length;
+          return;
+        }
+        case PROCESS_SERVICE.EXITED: {
+          const process = context.processes.get(a);
+          if (process !== undefined) context.processes.end(context, ec, process, { exitCode: shellExitCode(b) });
+          return utcb.set(0, process === undefined ? -EINVAL : 0);
+        }
+        case PROCESS_SERVICE.POOL:
+          utcb.set(0, this.pool.start);
+          utcb.set(1, this.mailbox - this.pool.start);
+          utcb.untyped = 2;
+          return;
+        case PROCESS_SERVICE.WALL_CLOCK: {
+          const [seconds, nanoseconds] = host.wallClock();
+          utcb.set(0, seconds);
+          utcb.set(1, nanoseconds);
+          utcb.set(2, ec.tsc());
+          utcb.untyped = 3;
+          return;
+        }
+        case PROCESS_SERVICE.RANDOM:
+          if (!this.owns(a, b)) return utcb.set(0, -EFAULT);
+          // Hosts give at most 64 KiB at a time.
+          for (let at = 0; at < b; at += 65536) host.random(ec.memory.view(a + at, Math.min(65536, b - at), true));
+          ec.memory.codeChanged(a, b);
+          return utcb.set(0, b);
+      }
+      utcb.set(0, -ENOSYS);
+    };
+  }
+
+  private consoleService(): PortalHandler {
+    const { context, host } = this;
+    return (_id, ec) => {
+      const { utcb } = ec, a = utcb.get(1), b = utcb.get(2), c = utcb.get(3);
+      const pid = utcb.untyped > 4 ? utcb.get(4) : 0, operation = utcb.get(0);
+      utcb.untyped = 1;
+      utcb.typed = 0;
+      switch (operation) {
+        case CONSOLE_SERVICE.WRITE: {
+          if (!this.owns(b, c)) return utcb.set(0, -EFAULT);
+          const from = context.processes.get(pid) ?? { pid, name: "linux" };
+          const stream: Stream = a === 2 ? 2 : 1;
+          return utcb.set(0, context.output.write(from, stream, ec.memory.view(b, c, false)));
+        }
+        case CONSOLE_SERVICE.READ: {
+          if (!this.owns(a, b)) return utcb.set(0, -EFAULT);
+          const got = host.stdin.take(ec.memory.view(a, b, true));
+          if (got !== undefined && got > 0) ec.memory.codeChanged(a, got);
+          return utcb.set(0, got ?? -EAGAIN);
+        }
+        case CONSOLE_SERVICE.INFO: {
+          const size = host.stdout.size() ?? host.stderr.size();
+          const isTerminal = (a === 0 ? host.stdin : a === 1 ? host.stdout : host.stderr).isTerminal;
+          utcb.set(0, isTerminal ? 1 : 0);
+          utcb.set(1, isTerminal ? size?.columns ?? 80 : 0);
+          utcb.set(2, isTerminal ? size?.rows ?? 24 : 0);
+          utcb.untyped = 3;
+          return;
+        }
+        case CONSOLE_SERVICE.MODE:
+          host.stdin.setRaw?.(a === 1);
+          return utcb.set(0, 0);
+      }
+      utcb.set(0, -ENOSYS);
+    };
+  }
+}
+
+/** Order of the typed items of REGISTER: item i belongs at selector PROCESS.ALLOCATE + i of the process. */
+const SERVICE_ORDER = [SERVICE.ALLOCATE, SERVICE.STDOUT, SERVICE.STDERR, SERVICE.FS, SERVICE.ECHO, SERVICE.RAW_ECHO] as const;
+
+/** wait4 status (bits 0..6 signal, bits 8..15 exit code) as a shell's `$?`. */
+const shellExitCode = (status: number): number => (status & 0x7f) !== 0 ? 128 + (status & 0x7f) : status >> 8 & 0xff;

@@ -1,0 +1,107 @@
+import type { CapabilityView, KernelView, ObjectView, PdView } from "../hedron/inspect.ts";
+
+/** What each right bit allows, by kind of object (Hedron ABI 5.1). */
+const RIGHTS: Record<CapabilityView["kind"], readonly string[]> = {
+  PD: ["create"],
+  EC: ["ctrl", "", "create_sc", "create_pt"],
+  SC: ["ctrl"],
+  PT: ["ctrl", "call"],
+  SM: ["up", "down"],
+};
+
+/** Label less the number that tells it from its neighbours: "exception 14" and "exception 13" are one family. */
+const family = (label: string): string => label.replace(/[ #]*\d+$/, "");
+const title = (kind: string, { id, label }: ObjectView): string => `${kind} ${id}${label ? ` ${label}` : ""}`;
+
+/** Joins neighbours for which `next` holds into runs. */
+function runs<T>(items: readonly T[], next: (previous: T, item: T) => boolean): T[][] {
+  const result: T[][] = [];
+  for (const item of items) {
+    const last = result.at(-1);
+    if (last && next(last[last.length - 1], item)) last.push(item);
+    else result.push([item]);
+  }
+  return result;
+}
+
+interface Branch {
+  text: string;
+  branches: Branch[];
+}
+
+const leaf = (text: string): Branch => ({ text, branches: [] });
+
+function draw(branches: readonly Branch[], indent: string): string {
+  return branches.map(({ text, branches: below }, i) => {
+    const last = i === branches.length - 1;
+    return `${indent}${last ? "└─ " : "├─ "}${text}\n${draw(below, `${indent}${last ? "   " : "│  "}`)}`;
+  }).join("");
+}
+
+function portals(pts: PdView["ecs"][number]["pts"]): Branch[] {
+  const groups = runs(pts, (a, b) => family(a.label) === family(b.label) && a.mtd === b.mtd);
+  return groups.map((group) => {
+    const [first, last] = [group[0], group[group.length - 1]];
+    const mtd = first.mtd ? `, MTD 0x${first.mtd.toString(16)}` : "";
+    if (group.length === 1) return leaf(`${title("PT", first)}, id ${first.portalId}${mtd}`);
+    return leaf(
+      `PT ${first.id}-${last.id} ${family(first.label)}, ${group.length} portals, ids ${first.portalId}-${last.portalId}${mtd}`,
+    );
+  });
+}
+
+function tree(pd: PdView): Branch[] {
+  return [
+    ...pd.ecs.map((ec): Branch => ({
+      text: `${title("EC", ec)}, ${ec.type}, ${ec.state}`,
+      branches: [
+        ...ec.scs.map((sc) =>
+          leaf(`${title("SC", sc)}, priority ${sc.priority}, quantum ${sc.quantumUs} us, used ${sc.timeUs} us`)
+        ),
+        ...portals(ec.pts),
+      ],
+    })),
+    ...pd.sms.map((sm) => leaf(`${title("SM", sm)}, count ${sm.count}`)),
+  ];
+}
+
+const heading = (pd: PdView): string => `${title("PD", pd)}, ${pd.code}${pd.foreign ? ", foreign system calls" : ""}`;
+
+/** The tree of PDs, ECs, SCs, PTs and SMs. */
+export const treeText = (view: KernelView): string => view.pds.map((pd) => `${heading(pd)}\n${draw(tree(pd), "")}`).join("");
+
+const range = (from: number, to: number): string => from === to ? String(from) : `${from}-${to}`;
+
+function rightsText({ kind, rights }: CapabilityView): string {
+  return RIGHTS[kind].filter((name, bit) => name && rights & 1 << bit).join("+") || "-";
+}
+
+/** Capabilities by PD, with the place each was delegated from. Neighbours of one family share a line. */
+export function capabilitiesText(view: KernelView): string {
+  const pdNames = new Map(view.pds.map((pd) => [pd.id, pd.label || `PD ${pd.id}`]));
+  const labels = new Map<number, string>(view.pds.flatMap((pd) => [
+    [pd.id, pd.label] as const,
+    ...pd.sms.map((sm) => [sm.id, sm.label] as const),
+    ...pd.ecs.flatMap((
+      ec,
+    ) => [[ec.id, ec.label] as const, ...[...ec.scs, ...ec.pts].map((each) => [each.id, each.label] as const)]),
+  ]));
+  const label = (each: CapabilityView) => labels.get(each.object) ?? "";
+  const isNext = (a: CapabilityView, b: CapabilityView) =>
+    b.selector === a.selector + 1 && a.kind === b.kind && a.rights === b.rights && family(label(a)) === family(label(b)) &&
+    a.from?.pd === b.from?.pd;
+  return view.pds.map((pd) => {
+    const own = view.capabilities.filter((each) => each.pd === pd.id);
+    const lines = runs(own, isNext).map((group) => {
+      const [first, last] = [group[0], group[group.length - 1]];
+      const what = group.length === 1 ? label(first) : `${family(label(first))} (${group.length})`;
+      const from = first.from && last.from
+        ? `from ${pdNames.get(first.from.pd) ?? `PD ${first.from.pd}`} ${range(first.from.selector, last.from.selector)}`
+        : "created here";
+      return `  ${range(first.selector, last.selector).padStart(11)}  ${first.kind}  ${rightsText(first).padEnd(24)} ${
+        what.padEnd(28)
+      } ${from}\n`;
+    });
+    return `${heading(pd)}\n${lines.join("")}`;
+  }).join("");
+}

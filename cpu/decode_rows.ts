@@ -195,13 +195,14 @@ function operand(code: string, row: OpRow): OpSpec {
 }
 
 /** "Rv/Mw" stands for two forms; each operand list is returned with one of them. */
-function operandLists(row: OpRow): OpSpec[][] {
+export function operandLists(row: OpRow): OpSpec[][] {
   const codes = row.args.split(",").map((s) => s.trim()).filter((s) => s !== "" && !/^[XYF][a-z]+$/.test(s));
   const pick = (n: number) => codes.map((c) => operand(c.split("/")[n] ?? c, row));
   return codes.some((c) => c.includes("/")) ? [pick(0), pick(1)] : [pick(0)];
 }
 
-interface Encoding {
+/** A row's `enc`, parsed. */
+export interface Encoding {
   map: number;
   opcode: number;
   need: number;
@@ -236,7 +237,7 @@ const ESCAPES = [[0x0f, 0x38], [0x0f, 0x3a], [0x0f]];
 const ESCAPE_MAPS = [2, 3, 1];
 const IGNORED = new Set(["/r", "/is4", "ib", "iw", "id", "io", "cb", "cd"]);
 
-function parseEncoding(row: OpRow): Encoding {
+export function parseEncoding(row: OpRow): Encoding {
   const e: Encoding = { map: 0, opcode: -1, need: 0, reg: -1, modrm: -1, plusR: false };
   const bad = () => new Error(`Bad encoding "${row.enc}"`);
   const bytes: number[] = [];

@@ -1,0 +1,87 @@
+/** `deno run -A cpu/judge/main.ts --help`: compares Hedra's processor with the host's. */
+import { Command } from "commander";
+import { ROWS } from "../opcodes/mod.ts";
+import { baseline } from "./generate.ts";
+import { Native, nativeAvailable, runSafely } from "./native.ts";
+import { IMAGE_BYTES } from "./protocol.ts";
+import { RowJudge, type RowReport, rowText } from "./run.ts";
+
+/** A row by index, name, or encoding. */
+function selectRows(text: string | undefined): number[] {
+  const all = ROWS.map((_, n) => n);
+  if (text === undefined) return all;
+  return text.split(",").flatMap((part) => {
+    if (/^\d+-\d+$/.test(part)) return all.filter((n) => n >= Number(part.split("-")[0]) && n <= Number(part.split("-")[1]));
+    if (/^\d{1,4}$/.test(part) && !ROWS.some((r) => r.enc === part)) return [Number(part)];
+    return all.filter((n) => ROWS[n].name === part || ROWS[n].enc === part);
+  });
+}
+
+function print(report: RowReport, verbose: boolean): void {
+  if (report.skipped !== undefined) {
+    if (verbose) console.log(`skip ${rowText(report.row)}: ${report.skipped}`);
+    return;
+  }
+  if (verbose || report.failed > 0) {
+    console.log(
+      `${report.failed === 0 ? "ok  " : "FAIL"} ${rowText(report.row)}: ${report.cases} cases, ${report.failed} differ`,
+    );
+  }
+  for (const f of report.failures) {
+    console.log(`     ${f.text}\n       ${f.difference}\n       ${f.state}\n       ${f.id}`);
+  }
+}
+
+const options = new Command()
+  .name("judge")
+  .description(
+    "Runs random cases of every opcode row on Hedra's processor and on the host's and compares the results bit by bit.",
+  )
+  .option("--seed <n>", "seed of all cases", Number, 1)
+  .option("--row <rows>", "rows by index (a-b for a range), name or encoding, comma-separated")
+  .option("--cases <n>", "cases per row", Number, 200)
+  .option("--case <n>", "only this case of each row", Number)
+  .option("--heat <n>", "executions before a block is translated; 0 = interpret only", Number, 0)
+  .option("--sticky", "compare the sticky exception flags too", false)
+  .option("--verbose", "print rows that agree, too", false)
+  .parse(["deno", "judge", ...Deno.args])
+  .opts();
+
+if (!await nativeAvailable()) {
+  console.error("Cannot run the native judge: needs gcc on x86-64 Linux");
+  Deno.exit(2);
+}
+const rows = selectRows(options.row);
+const image = baseline(options.seed, IMAGE_BYTES);
+let native = await Native.start(image);
+const judge = new RowJudge(
+  async (cases) => {
+    const results = await runSafely(cases, image, native);
+    if (results.includes(undefined)) native = await Native.start(image);
+    return results;
+  },
+  {
+    seed: options.seed,
+    rows,
+    cases: options.case === undefined ? options.cases : 1,
+    first: options.case ?? 0,
+    baseline: image,
+    heat: options.heat === 0 ? Infinity : options.heat,
+    sticky: options.sticky,
+  },
+);
+const total = { judged: 0, cases: 0, failedRows: 0, failed: 0, skipped: 0 };
+for (const row of rows) {
+  const report = await judge.row(row);
+  print(report, options.verbose);
+  if (report.skipped !== undefined) total.skipped++;
+  else total.judged++;
+  total.cases += report.cases;
+  total.failed += report.failed;
+  if (report.failed > 0) total.failedRows++;
+}
+await native.stop();
+console.log(
+  `${total.judged} rows judged with ${total.cases} cases: ${total.failedRows} rows and ${total.failed} cases differ; ${total.skipped} rows skipped`,
+);
+Deno.exit(total.failed === 0 ? 0 : 1);

@@ -190,8 +190,8 @@ export class PersonalityPd {
   }
 }
 
-/** Order of the typed items of REGISTER: item i belongs at selector PROCESS.ALLOCATE + i of the process. */
-const SERVICE_ORDER = [SERVICE.ALLOCATE, SERVICE.STDOUT, SERVICE.STDERR, SERVICE.FS, SERVICE.ECHO, SERVICE.RAW_ECHO] as const;
+/** Order of the typed items of REGISTER. */
+const SERVICE_ORDER = [SERVICE.STDOUT, SERVICE.STDERR, SERVICE.ALLOCATE, SERVICE.FS, SERVICE.ECHO, SERVICE.RAW_ECHO] as const;
 
 /** wait4 status (bits 0..6 signal, bits 8..15 exit code) as a shell's `$?`. */
 const shellExitCode = (status: number): number => (status & 0x7f) !== 0 ? 128 + (status & 0x7f) : status >> 8 & 0xff;

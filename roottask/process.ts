@@ -28,7 +28,7 @@ export class Process {
 
   constructor(
     readonly pid: number,
-    readonly name: string,
+    public name: string,
     readonly kind: "linux" | "hyperapp",
     readonly slot: number,
     readonly selectors: ProcessSelectors,

@@ -46,9 +46,9 @@ export const HOST_PD = {
 
 /** Operations of roottask's process service (portal HOST_PD.PROCESS). */
 export const PROCESS_SERVICE = {
-  /** () -> word 0 = pid, and six typed items delegating the new process's service portals into the caller's `del` window, in the order of
-   * the process's selectors (allocate, stdout, stderr, fs, echo, raw echo): item i has hotspot i, so with a window of order 3 it arrives
-   * at window base + i. The caller passes them on to the process at PROCESS.ALLOCATE + i. */
+  /** () -> word 0 = pid, and six typed items delegating the new process's service portals (stdout, stderr, allocate, fs, echo, raw
+   * echo) into the caller's `del` window; item i has hotspot i, so with a window of order 3 it arrives at window base + i. The caller
+   * passes them on to the process's selectors (PROCESS). */
   REGISTER: 1,
   /** (pid, exit status as wait4 gives it): the process has ended. */
   EXITED: 2,

@@ -1,0 +1,135 @@
+/** Puts a machine together, boots it and runs it until its programs have ended. */
+import { PAGE, USER_RAM } from "../cpu/layout.ts";
+import { MOUNT_KIND } from "../fs/protocol.ts";
+import { writeTar } from "../fs/tar_writer.ts";
+import type { KernelEvent } from "../hedron/kernel.ts";
+import type { Host, HostDirectory } from "../host/api.ts";
+import { Machine } from "../machine.ts";
+import type { BootConfig, BootResult, FileSource, ProgramResult } from "./boot_config.ts";
+import type { Range } from "./host_pds.ts";
+import { GSI } from "./layout.ts";
+import { type PreparedMount, Roottask } from "./roottask.ts";
+
+/** The user asked for something impossible; the message is one line for the terminal. */
+export class BootError extends Error {
+  override name = "BootError";
+}
+
+/** A machine that is set up and can be run once. Tools look at its kernel before, while and after it runs. */
+export interface BootedMachine {
+  readonly machine: Machine;
+  /** Throws BootError when the machine cannot be set up as asked; anything else thrown is a bug. */
+  run(): Promise<BootResult>;
+}
+
+const MIN_MEMORY_MIB = 16;
+
+export function prepare(config: BootConfig): BootedMachine {
+  if (!(config.memoryMiB >= MIN_MEMORY_MIB)) {
+    throw new BootError(`Cannot boot with ${config.memoryMiB} MiB: ${MIN_MEMORY_MIB} is the least`);
+  }
+  const loader = new Loader(USER_RAM + config.memoryMiB * 0x10_0000);
+  const directories: HostDirectory[] = [];
+  const mounts = config.mounts.map(({ guest, source, overlay }): PreparedMount => ({
+    guest,
+    overlay,
+    ...place(source, loader, directories),
+  }));
+
+  let results: ProgramResult[] | undefined, failure: string | undefined;
+  const { host } = config;
+  const roottask = new Roottask({
+    host,
+    ram: loader.rest(),
+    modules: loader.modules.map(({ range }) => range),
+    fileService: { wallClock: () => host.wallClock(), random: (out) => host.random(out), directories },
+    mounts,
+    programs: config.programs,
+    linux: config.linux,
+    output: config.output,
+    strace: config.strace,
+    verbose: config.verbose,
+    finished: (ended) => {
+      results = ended;
+      machine.stop();
+    },
+    failed: (message) => {
+      failure = message;
+      machine.stop();
+    },
+  });
+  const machine = new Machine({
+    memoryMiB: config.memoryMiB,
+    host: {
+      now: () => host.now(),
+      random: (out) => host.random(out),
+      idle(deadline) {
+        if (deadline !== Infinity || !roottask.quiesce()) return host.idle(deadline);
+        machine.interrupt(GSI.IDLE);
+        return Promise.resolve();
+      },
+    },
+    event: config.verbose ? (event) => report(host, event) : undefined,
+  });
+  for (const { range, bytes } of loader.modules) machine.cpu.ram.u8.set(bytes, range.start);
+  machine.boot(roottask);
+
+  return {
+    machine,
+    async run() {
+      host.stdin.onReady = () => machine.interrupt(GSI.CONSOLE);
+      try {
+        await machine.run();
+      } finally {
+        host.stdin.onReady = undefined;
+      }
+      if (failure !== undefined) throw new BootError(failure);
+      if (results === undefined) throw new Error("The machine stopped before its programs had ended");
+      return { programs: results };
+    },
+  };
+}
+
+export function boot(config: BootConfig): Promise<BootResult> {
+  return prepare(config).run();
+}
+
+/** Lays boot modules out at the beginning of RAM, as a boot loader would. */
+class Loader {
+  readonly modules: { range: Range; bytes: Uint8Array }[] = [];
+  private next = USER_RAM;
+
+  constructor(private readonly end: number) {}
+
+  add(bytes: Uint8Array): Range {
+    const range = { start: this.next, bytes: Math.max(PAGE, Math.ceil(bytes.length / PAGE) * PAGE) };
+    this.modules.push({ range, bytes });
+    this.next += range.bytes;
+    return range;
+  }
+
+  rest(): Range {
+    const bytes = this.end - this.next;
+    if (bytes < MIN_MEMORY_MIB * 0x10_0000 / 2) throw new BootError("Cannot boot: the file images leave too little memory");
+    return { start: this.next, bytes };
+  }
+}
+
+function place(source: FileSource, loader: Loader, directories: HostDirectory[]): Pick<PreparedMount, "kind" | "a" | "b"> {
+  const tar = (bytes: Uint8Array) => ({ kind: MOUNT_KIND.TAR, a: loader.add(bytes).start, b: bytes.length });
+  switch (source.kind) {
+    case "memory":
+      return { kind: MOUNT_KIND.MEMORY, a: 0, b: 0 };
+    case "tar":
+      return tar(source.bytes);
+    case "files":
+      return tar(writeTar(source.files));
+    case "host":
+      return { kind: MOUNT_KIND.HOST, a: directories.push(source.directory) - 1, b: 0 };
+  }
+}
+
+function report(host: Host, event: KernelEvent): void {
+  const { kind, ...details } = event;
+  host.stderr.write(new TextEncoder().encode(`hedron: ${kind} ${JSON.stringify(details)}\n`));
+}

@@ -1,0 +1,210 @@
+/** The first PD: gives out memory and capabilities, starts the services, the personality and the programs, and sees them end. */
+import { RIGHT_R, RIGHT_W, RIGHT_X } from "../cpu/space.ts";
+import { FS_ROOT } from "../fs/api.ts";
+import { IpcFsClient } from "../fs/client.ts";
+import { O_RDONLY } from "../fs/flags.ts";
+import { Pool } from "../fs/pool.ts";
+import { fileService, type FileServiceHost, FS_ADMIN } from "../fs/program.ts";
+import { FS_ADMIN_OP } from "../fs/protocol.ts";
+import type { Coroutine, HostEc, HostProgram, Status, Wait } from "../hedron/api.ts";
+import type { Host } from "../host/api.ts";
+import { ENOENT, ENOEXEC, ENOSYS } from "../host/errno.ts";
+import type { BootConfig, ProgramResult, ProgramSpec } from "./boot_config.ts";
+import { delegateMemory, fetchObject } from "./delegate.ts";
+import { type Executable, parseElf } from "./elf.ts";
+import { exceptionHandler } from "./exceptions.ts";
+import { administerFs, attachFs, createHostPd, PersonalityPd, type Range, startHostPd } from "./host_pds.ts";
+import { type Handlers, startHyperapp } from "./hyperapp.ts";
+import { ALL_RIGHTS, GSI, KERNEL_GSI, object, ROOT } from "./layout.ts";
+import { reason, startExitCode } from "./messages.ts";
+import { Output } from "./output.ts";
+import { type Context, Processes } from "./processes.ts";
+import { serviceHandlers } from "./services.ts";
+
+/** A mount as the boot loader has prepared it. */
+export interface PreparedMount {
+  guest: string;
+  /** MOUNT_KIND and its arguments (fs/protocol.ts). */
+  kind: number;
+  a: number;
+  b: number;
+  overlay: boolean;
+}
+
+export interface RoottaskConfig {
+  host: Host;
+  /** RAM that is free, and boot modules (tar images). */
+  ram: Range;
+  modules: readonly Range[];
+  fileService: FileServiceHost;
+  mounts: readonly PreparedMount[];
+  programs: readonly ProgramSpec[];
+  linux: BootConfig["linux"];
+  output: BootConfig["output"];
+  strace: boolean;
+  verbose: boolean;
+  /** All programs have ended. */
+  finished(results: ProgramResult[]): void;
+  /** The machine cannot be set up as asked; one line for the user. */
+  failed(message: string): void;
+}
+
+const RWX = RIGHT_R | RIGHT_W | RIGHT_X;
+/** The pools begin on such boundaries, so that they are delegated in few chunks. */
+const POOL_ALIGN = 2 << 20;
+/** Shares of the free RAM: contents of files, Linux programs; the rest is for hyperapps. */
+const FS_SHARE = 1 / 4, LINUX_SHARE = 5 / 8;
+/** Bytes of a file that are read at a time while its headers are looked at. */
+const HEADER_WINDOW = 64 << 10;
+/** Two windows, the second being the bounce buffer of the services. */
+const BUFFER_BYTES = 2 * HEADER_WINDOW;
+
+export class Roottask implements HostProgram {
+  readonly name = "roottask";
+  private context: Context | undefined;
+  private personality: PersonalityPd | undefined;
+  /** Nothing in the machine can run any more: what still lives has ended by blocking (docs/guest-runtime.md, 5). */
+  private quiet = false;
+
+  constructor(private readonly config: RoottaskConfig) {}
+
+  /** Called from outside when the machine idles without any deadline: true = the remaining hyperapps count as ended. */
+  quiesce(): boolean {
+    const living = [...this.context?.processes.living ?? []];
+    this.quiet = living.length > 0 && living.every((process) => process.kind === "hyperapp");
+    return this.quiet;
+  }
+
+  *main(ec: HostEc): Coroutine {
+    const { config } = this, pools = split(config.ram);
+    for (const { start, bytes } of [config.ram, ...config.modules]) {
+      delegateMemory(ec, start, bytes, ROOT.PD, start, RWX, { hypervisor: true });
+    }
+    ec.delegate(ROOT.PD, object(KERNEL_GSI + GSI.IDLE, ALL_RIGHTS), ROOT.PD, object(ROOT.SLEEP, ALL_RIGHTS), {
+      hypervisor: true,
+    });
+    for (const local of [ROOT.EXCEPTION_EC, ROOT.SERVICE_EC, ROOT.RAW_ECHO_EC]) {
+      ec.createEc(local, ROOT.PD, { global: false, utcb: 0 });
+    }
+
+    createHostPd(ec, ROOT.FS_PD, ROOT.FS_EC, fileService(config.fileService), [pools.fs, ...config.modules]);
+    yield* startHostPd(ec, ROOT.FS_PD, ROOT.FS_EC, ROOT.FS_SC, FS_ADMIN, ROOT.FS_ADMIN);
+    administerFs(ec, FS_ADMIN_OP.START, [pools.fs.start, pools.fs.bytes]);
+    for (const mount of config.mounts) {
+      const status = administerFs(ec, FS_ADMIN_OP.MOUNT, [mount.kind, mount.a, mount.b, mount.overlay ? 1 : 0], mount.guest);
+      if (status < 0) return config.failed(`Cannot mount at "${mount.guest}": ${reason(status)}`);
+    }
+    const portal = attachFs(ec, pools.own);
+    if (portal < 0 || !fetchObject(ec, ROOT.FS_PD, portal, ROOT.FS_SESSION)) {
+      return config.failed("Cannot start the file service");
+    }
+
+    const pool = new Pool(pools.own.start, pools.own.bytes), buffer = pool.take(BUFFER_BYTES);
+    const output = new Output(config.host, config.output);
+    const context: Context = { main: ec, output, pool, fs: new IpcFsClient(ec, ROOT.FS_SESSION), processes: new Processes() };
+    this.context = context;
+    const handlers: Handlers = {
+      exception: exceptionHandler(context),
+      services: serviceHandlers(context, buffer + HEADER_WINDOW),
+    };
+
+    const results: ProgramResult[] = [];
+    for (const spec of config.programs) {
+      const file = this.inspect(context, ec, spec, buffer);
+      const isHyperapp = spec.kind === "hyperapp" || spec.kind === "auto" && typeof file !== "number" && file.elf?.kind === "hyperapp";
+      let pid: number;
+      if (typeof file === "number") pid = file;
+      else if (isHyperapp) pid = this.startHyperapp(context, spec, file, handlers);
+      else pid = yield* this.startLinux(context, ec, spec, pools.linux, handlers);
+      if (typeof file !== "number") {
+        context.fs.ec = ec;
+        context.fs.close(file.handle);
+      }
+      results.push(pid > 0 ? { spec, pid, exitCode: 0 } : failure(spec, pid));
+    }
+    yield* this.supervise(context, ec, results);
+    config.finished(results);
+  }
+
+  /** Waits for all programs that were started; their processes' descendants are not waited for. */
+  private *supervise(context: Context, ec: HostEc, results: ProgramResult[]): Coroutine {
+    const { endings } = context.processes, waiting = new Map<number, ProgramResult>();
+    for (const result of results) if (result.pid > 0) waiting.set(result.pid, result);
+    for (;;) {
+      for (const [pid, ending] of endings) {
+        const result = waiting.get(pid);
+        if (result !== undefined) Object.assign(result, ending);
+        waiting.delete(pid);
+      }
+      endings.clear();
+      if (waiting.size === 0) return;
+      yield ec.smDown(ROOT.SLEEP, 0, true);
+      if (!this.quiet) continue;
+      this.quiet = false;
+      for (const process of [...context.processes.living]) context.processes.end(context, ec, process, { exitCode: 0 });
+    }
+  }
+
+  /** Opens the program and reads its headers. `elf` is undefined when it is something else, for example a script. */
+  private inspect(
+    context: Context,
+    ec: HostEc,
+    spec: ProgramSpec,
+    buffer: number,
+  ): { handle: number; elf: Executable | undefined } | number {
+    const { fs } = context;
+    fs.ec = ec;
+    const handle = fs.open(FS_ROOT, spec.path, O_RDONLY, 0);
+    if (handle < 0) return handle;
+    const elf = parseElf((offset, length) => {
+      const got = fs.read(handle, offset, buffer, Math.min(length, HEADER_WINDOW));
+      return ec.memory.view(buffer, Math.max(0, got), false).slice();
+    });
+    return { handle, elf: typeof elf === "number" ? undefined : elf };
+  }
+
+  private startHyperapp(
+    context: Context,
+    spec: ProgramSpec,
+    file: { handle: number; elf: Executable | undefined },
+    handlers: Handlers,
+  ): number {
+    if (file.elf === undefined) return -ENOEXEC;
+    const process = startHyperapp(context, nameOf(spec), file.handle, file.elf, handlers);
+    return typeof process === "number" ? process : process.pid;
+  }
+
+  private *startLinux(
+    context: Context,
+    ec: HostEc,
+    spec: ProgramSpec,
+    pool: Range,
+    handlers: Handlers,
+  ): Generator<Wait, number, Status> {
+    const { config } = this;
+    if (config.linux === undefined) return -ENOSYS;
+    if (this.personality === undefined) {
+      this.personality = new PersonalityPd(context, config.host, pool);
+      yield* this.personality.start(ec, config.linux(), handlers.services);
+    }
+    const { path, argv, env, cwd } = spec;
+    const pid = this.personality.spawn(ec, { path, argv, env, cwd, strace: config.strace, verbose: config.verbose });
+    const process = context.processes.get(pid);
+    if (process !== undefined) process.name = nameOf(spec);
+    return pid === 0 ? -ENOENT : pid;
+  }
+}
+
+const nameOf = (spec: ProgramSpec): string => spec.name ?? spec.path.slice(spec.path.lastIndexOf("/") + 1);
+
+function failure(spec: ProgramSpec, status: number): ProgramResult {
+  return { spec, pid: -1, exitCode: startExitCode(status), message: `Cannot run "${spec.path}": ${reason(status)}` };
+}
+
+function split(ram: Range): { fs: Range; linux: Range; own: Range } {
+  const share = (part: number): number => Math.floor(ram.bytes * part / POOL_ALIGN) * POOL_ALIGN;
+  const fs = { start: ram.start, bytes: share(FS_SHARE) };
+  const linux = { start: fs.start + fs.bytes, bytes: share(LINUX_SHARE) };
+  const start = linux.start + linux.bytes;
+  return { fs, linux, own: { start, bytes: ram.start + ram.bytes - start } };
+}

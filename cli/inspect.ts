@@ -1,9 +1,47 @@
-import type { RawOptions } from "./options.ts";
-export function runInspect(
-  _view: "ps" | "caps",
-  _options: RawOptions,
-  _program: string | undefined,
-  _args: string[],
+import type { KernelView } from "../hedron/inspect.ts";
+import type { BootConfig } from "../roottask/boot_config.ts";
+import { EXIT, UserError } from "./errors.ts";
+import { capabilitiesText, treeText } from "./inspect_text.ts";
+import { type RawOptions, validate } from "./options.ts";
+import { bootMachine, configure, finish } from "./run.ts";
+import { print } from "./terminal.ts";
+
+/**
+ * `hedra ps` and `hedra caps`: runs the demo or PROGRAM to its end with its output on stderr, and prints on stdout how the kernel stood
+ * when the first program was about to end.
+ */
+export async function runInspect(
+  view: "ps" | "caps",
+  raw: RawOptions,
+  program: string | undefined,
+  args: string[],
 ): Promise<number> {
-  return Promise.resolve(0);
+  const options = validate(raw);
+  const config = await machineOf(options, program, args);
+  let found: KernelView | undefined;
+  const { programs } = await bootMachine({ ...config, observe: (state) => found ??= state });
+  const exitCode = program === undefined ? EXIT.OK : finish(program, programs[0]);
+  if (found === undefined) {
+    if (exitCode !== EXIT.OK) return exitCode;
+    throw new UserError("Cannot show kernel objects: no program was started", EXIT.FAILURE);
+  }
+  if (options.json) print("stdout", `${JSON.stringify({ version: JSON_VERSION, ...select(view, found) }, undefined, 2)}\n`);
+  else print("stdout", view === "ps" ? treeText(found) : capabilitiesText(found));
+  return EXIT.OK;
+}
+
+/** Version of the JSON that --json prints. */
+const JSON_VERSION = 1;
+
+const select = (view: "ps" | "caps", { pds, capabilities }: KernelView): object =>
+  view === "ps" ? { pds } : { pds: pds.map(({ id, label }) => ({ id, label })), capabilities };
+
+async function machineOf(options: ReturnType<typeof validate>, program: string | undefined, args: string[]): Promise<BootConfig> {
+  const { denoHost } = await import("../host/deno_host.ts");
+  const host = denoHost();
+  // Standard output belongs to the tree.
+  const quiet = { ...host, stdout: host.stderr };
+  if (program !== undefined) return configure(options, quiet, program, args);
+  const { demoConfig } = await import("./demo.ts");
+  return { ...await demoConfig(options.verbose), host: quiet };
 }

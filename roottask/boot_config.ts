@@ -3,6 +3,7 @@
  */
 import type { Host, HostDirectory } from "../host/api.ts";
 import type { HostProgram } from "../hedron/api.ts";
+import type { KernelView } from "../hedron/inspect.ts";
 
 export type ProgramKind = "linux" | "hyperapp" | "auto";
 
@@ -52,6 +53,8 @@ export interface BootConfig {
   output: { style: "raw" } | { style: "prefixed"; colour: boolean };
   strace: boolean;
   verbose: boolean;
+  /** Called each time a process is about to end, while its objects still exist: for `ps` and `caps`. */
+  observe?: (view: KernelView) => void;
 }
 
 /** How one program ended. */

@@ -3,7 +3,7 @@
  * default NaN when there is none. WebAssembly leaves those bits open, so every operation checks its result and corrects it, rarely.
  * Rounding is to nearest even, denormals are exact.
  */
-import { and, choose, eq, eqz, type Expr, f32bits, i32, i64, or, select, v128, w } from "../wasm/expr.ts";
+import { and, choose, eq, eqz, type Expr, i32, i64, or, select, v128, w } from "../wasm/expr.ts";
 import {
   type Binary,
   type BinaryImm,
@@ -118,13 +118,26 @@ export const FLOAT_BINARY = {
   addsubpd: addSub(DOUBLE),
 } satisfies Record<string, Binary>;
 
+/**
+ * RCPPS and RSQRTPS may have a relative error of 1.5 * 2^-12; the exact quotient is within that. Denormals count as zeros and give zeros
+ * (Intel SDM vol. 2, RCPPS).
+ */
+const ONES = repeat(0x3f80_0000n, 32), SIGN = repeat(0x8000_0000n, 32);
+const flushed = (x: Expr): Expr => {
+  const normal = w("f32x4.ge", w("f32x4.abs", x), repeat(0x0080_0000n, 32));
+  return w("v128.and", x, w("v128.or", w("v128.or", normal, w("f32x4.ne", x, x)), SIGN));
+};
+const approximation = (f: (x: Expr) => Expr): Unary => (a, bind) => {
+  const x = bind(flushed(a));
+  return flushed(bind(fixPacked(SINGLE, bind(f(x)), bind, x)));
+};
+
 /** dst = f(src). */
 export const FLOAT_UNARY = {
   sqrtps: packedSqrt(SINGLE),
   sqrtpd: packedSqrt(DOUBLE),
-  // Documented as approximations; exact quotients are within the bound. NaNs and infinities come out as with division.
-  rcpps: (a, bind) => fixPacked(SINGLE, bind(w("f32x4.div", repeat(0x3f80_0000n, 32), a)), bind, a),
-  rsqrtps: (a, bind) => fixPacked(SINGLE, bind(w("f32x4.div", repeat(0x3f80_0000n, 32), w("f32x4.sqrt", a))), bind, a),
+  rcpps: approximation((a) => w("f32x4.div", ONES, a)),
+  rsqrtps: approximation((a) => w("f32x4.div", ONES, w("f32x4.sqrt", a))),
 } satisfies Record<string, Unary>;
 
 /** dst[0] = f(dst[0], src[0]), on scalars; the rest of dst stays. */
@@ -143,8 +156,6 @@ export const SCALAR_BINARY = {
 export const SCALAR_UNARY = {
   sqrtss: scalarSqrt(SINGLE),
   sqrtsd: scalarSqrt(DOUBLE),
-  rcpss: (a, bind) => fixScalar(SINGLE, bind(w("f32.div", f32bits(0x3f80_0000), a)), a),
-  rsqrtss: (a, bind) => fixScalar(SINGLE, bind(w("f32.div", f32bits(0x3f80_0000), w("f32.sqrt", a))), a),
 } satisfies Record<string, Unary>;
 
 // ---- comparison ------------------------------------------------------------------------------------------------------------------
@@ -192,6 +203,8 @@ export const LOW_BINARY = {
   minsd: lowestOf(DOUBLE, minimum(DOUBLE)),
   maxss: lowestOf(SINGLE, maximum(SINGLE)),
   maxsd: lowestOf(DOUBLE, maximum(DOUBLE)),
+  rcpss: (a, b, bind) => mergeLow(4, a, FLOAT_UNARY.rcpps(b, bind)),
+  rsqrtss: (a, b, bind) => mergeLow(4, a, FLOAT_UNARY.rsqrtps(b, bind)),
 } satisfies Record<string, Binary>;
 export const LOW_BINARY_IMM = {
   cmpss: lowest(SINGLE, FLOAT_BINARY_IMM.cmpps),

@@ -16,6 +16,9 @@ const KERNEL_INTERFACES = ["hedron/api.ts", "hedron/inspect.ts"];
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
+/** Not part of the product: tests, what they share, and the harness that asks the real processor. */
+const TEST_CODE = /_(test|bench)\.ts$|\/testing\.ts$|\/(testing|judge)\//;
+
 interface Source {
   /** Relative to the repository. */
   path: string;

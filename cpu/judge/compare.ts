@@ -11,9 +11,8 @@ export interface Strictness {
 }
 
 const FLAG_BITS: Readonly<Record<string, number>> = { c: CF, p: PF, a: AF, z: ZF, s: SF, o: OF };
-const ID = 1 << 21;
 /** RF is the host's own, IF and IOPL never change in user mode. */
-const COMPARED_FLAGS = CF | PF | AF | ZF | SF | DF | OF | ID;
+const COMPARED_FLAGS = CF | PF | AF | ZF | SF | DF | OF;
 const PAGE_FAULT = 14;
 const KERNEL_HALF = 1n << 63n;
 
@@ -25,7 +24,8 @@ export const undefinedFlags = (row: OpRow): number => [...row.undef ?? ""].reduc
 function exception(r: Result): string {
   if (r.vector === 6) return `#6 at ${hex(r.rip)}`;
   const error = r.vector === PAGE_FAULT && r.cr2 >= KERNEL_HALF ? r.error | 1 : r.error;
-  const cr2 = r.vector === PAGE_FAULT ? ` cr2 ${hex(r.cr2)}` : "";
+  // CR2 is a double in Cpu: exact below 2^53.
+  const cr2 = r.vector === PAGE_FAULT ? ` cr2 ${hex(Number(r.cr2))}` : "";
   return `#${r.vector} error ${hex(r.vector === PAGE_FAULT || r.vector === 13 || r.vector === 12 ? error : 0)}${cr2} at ${
     hex(r.rip)
   }`;

@@ -122,8 +122,8 @@ export const PREPARE: Readonly<Record<string, Preparation>> = {
   popf: {
     registers(d) {
       stack.registers!(d);
-      // No TF, NT, AC: they would change what follows in the harness.
-      d.poke(d.gpr[RSP], u64Bytes(BigInt(0x202 | d.r.u32() & 0x20_0cd5)));
+      // No TF, NT, AC and ID: they would change what follows in the harness.
+      d.poke(d.gpr[RSP], u64Bytes(BigInt(0x202 | d.r.u32() & 0xcd5)));
     },
   },
   leave: { registers: (d) => (stack.registers!(d), void (d.gpr[RBP] = stackPointer(d))) },

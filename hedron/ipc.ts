@@ -4,15 +4,14 @@ import { FRAME_RFLAGS, FRAME_RIP, FRAME_RSP, RCX, RDI, RSP, setNumber, setReg, s
 import { enterHostHandler, returnToHost } from "./host_run.ts";
 import type { Kernel } from "./kernel.ts";
 import { stateToUtcb, utcbToState } from "./mtd.ts";
-import { Cont, type Ec, Pt, Sm, SM_DOWN } from "./objects.ts";
+import { Cont, type Ec, type Pt, Sm, SM_DOWN } from "./objects.ts";
 import { down } from "./semaphore.ts";
 import { copyMessage, STATE_ITEMS, typedCount, UTCB_ITEMS } from "./utcb.ts";
 import { RIP } from "../cpu/layout.ts";
 
 /** The portal behind a selector, whatever the rights: `call` does not check them (ABI 5.1). */
 export function portalAt(ec: Ec, selector: number): Pt | undefined {
-  const object = ec.pd.objects.find(selector)?.object;
-  return object instanceof Pt ? object : undefined;
+  return ec.pd.objects.find(selector)?.portal;
 }
 
 /** Starts a guest handler at its portal (ABI 7.1, step 2). RSP is the one of its last `reply`, the other GPRs likewise. */

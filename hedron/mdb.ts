@@ -1,4 +1,4 @@
-import type { KernelObject, Pd } from "./objects.ts";
+import type { KernelObject, Pd, Pt } from "./objects.ts";
 
 /** A table of capabilities of one kind in one PD. */
 export interface CapabilitySpace {
@@ -21,6 +21,8 @@ export class CapNode {
   child: CapNode | undefined = undefined;
   next: CapNode | undefined = undefined;
   previous: CapNode | undefined = undefined;
+  /** `object` when it is a portal: every call and message asks for it. */
+  readonly portal: Pt | undefined;
   /** 2^order units from `base`; objects always have order 0. */
   constructor(
     readonly space: CapabilitySpace,
@@ -29,7 +31,9 @@ export class CapNode {
     public rights: number,
     /** The object of an object capability. */
     readonly object: KernelObject | undefined,
-  ) {}
+  ) {
+    this.portal = object?.kind === "PT" ? object as Pt : undefined;
+  }
 
   adopt(child: CapNode): void {
     child.parent = this;

@@ -46,6 +46,8 @@ export interface AccessOptions {
    * return the plain i32 or i64 instead.
    */
   as?: "f32" | "f64" | "v128";
+  /** A load that a store to the same address follows: it is checked for writing, so that the store cannot fault. */
+  write?: boolean;
 }
 
 export interface Sem {

@@ -1,6 +1,6 @@
 /**
  * String instructions with a REP prefix, in whole runs of physically contiguous memory. RSI, RDI and RCX are written back after every run, so a
- * fault leaves them at the faulting element (Intel SDM vol. 2, REP); flags change only when CMPS and SCAS end regularly.
+ * fault leaves them at the faulting element (Intel SDM vol. 2, REP), and the flags as the last comparison before it set them.
  */
 import { FLAG_D, FS_BASE, GS_BASE, PAGE, STATE } from "../layout.ts";
 import type { Insn } from "../insn.ts";
@@ -186,11 +186,8 @@ function compare(c: HelperContext, i: Insn, other: number): void {
       if (!stop && e + 1 < k) continue;
       const aLo = part(a, 0, size, aAt), aHi = part(a, 4, size, aAt), bLo = part(b, 0, size, bAt), bHi = part(b, 4, size, bAt);
       advance(c, i, e + 1, down, ...registers);
-      if (stop || remaining(c, i, 1) === 0) {
-        setCompareFlags(ram, size, aLo, aHi, bLo, bHi);
-        return 0;
-      }
-      return e + 1;
+      setCompareFlags(ram, size, aLo, aHi, bLo, bHi);
+      return stop ? 0 : e + 1;
     }
   });
 }

@@ -81,23 +81,29 @@ const popMemory: Helper = (c, i) => {
 /** Value of an immediate operand, unsigned. */
 const immediate = (op: Operand, mask: number): number => op.kind === "imm" ? Number(BigInt.asUintN(16, op.value)) & mask : 0;
 
-/** Pushes RBP, then `level - 1` frame pointers of the enclosing procedures and its own; reserves space (SDM vol. 2, ENTER). */
+/**
+ * Pushes RBP, then `level - 1` frame pointers of the enclosing procedures and its own; reserves space (SDM vol. 2, ENTER). A fault leaves
+ * the registers alone, but what was pushed before it stays in memory, as processors do it.
+ */
 const enter: Helper = (c, i) => {
   const { ram } = c, size = i.size;
   const space = immediate(i.ops[0], 0xffff), level = immediate(i.ops[1], 31);
-  const rsp = unsigned(ram, RSP), frame = rsp - size;
-  const bytes = new Uint8Array((level + 1) * size), at = STATE + 8 * RBP;
-  bytes.set(ram.u8.subarray(at, at + size), level * size);
-  if (level > 1) {
-    // The display of the caller: RBP - size downwards, copied in the same order.
-    const display = new Uint8Array((level - 1) * size);
-    c.loadBytes(unsigned(ram, RBP) - display.length, display);
-    bytes.set(display, size);
+  const rbp = unsigned(ram, RBP), rsp = unsigned(ram, RSP), frame = rsp - size;
+  const word = ram.u8.slice(STATE + 8 * RBP, STATE + 8 * RBP + size);
+  c.storeBytes(frame, word);
+  for (let n = 1; n < level; n++) {
+    c.loadBytes(rbp - n * size, word);
+    c.storeBytes(frame - n * size, word);
   }
-  if (level > 0) { for (let n = 0; n < size; n++) bytes[n] = Math.floor(frame / 2 ** (8 * n)) % 256; }
-  c.storeBytes(rsp - bytes.length, bytes);
+  if (level > 0) {
+    for (let n = 0; n < size; n++) word[n] = Math.floor(frame / 2 ** (8 * n)) % 256;
+    c.storeBytes(frame - level * size, word);
+  }
+  const pushed = (level + 1) * size;
+  // The final stack pointer must be writable, although nothing is stored there.
+  c.translate(rsp - pushed - space, size, true);
   setRegister(ram, RBP, size, frame % TWO32, Math.floor(frame / TWO32));
-  addToRegister(ram, RSP, -bytes.length - space, 8);
+  addToRegister(ram, RSP, -pushed - space, 8);
 };
 
 // ---- software interrupts -------------------------------------------------------------------------------------------------------
@@ -108,6 +114,17 @@ const softwareInterrupt: Helper = (c, i) => {
   if (n !== VEC.BP && n !== VEC.OF) c.raise(VEC.GP, n * 8 + 2);
   setField64(c.ram, RIP, i.pc + i.length);
   c.raise(n, 0);
+};
+
+// ---- control and debug registers ------------------------------------------------------------------------------------------------
+
+/** Numbers that exist. */
+const CONTROL = [0, 2, 3, 4, 8], DEBUG = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/** MOV to or from a control or debug register: #UD for one that does not exist, else #GP. */
+const specialRegister = (numbers: readonly number[]): Helper => (c, i) => {
+  const op = i.ops[i.row.args.startsWith("R") ? 1 : 0];
+  c.raise(op.kind === "reg" && numbers.includes(op.n) ? VEC.GP : VEC.UD, 0);
 };
 
 // ---- ports --------------------------------------------------------------------------------------------------------------------
@@ -187,6 +204,8 @@ export const SYSTEM_HELPERS: Readonly<Record<string, Helper>> = {
   pop_segment: popSegment,
   pop_memory: popMemory,
   enter,
+  control_register: specialRegister(CONTROL),
+  debug_register: specialRegister(DEBUG),
   int_n: softwareInterrupt,
   port_in: portIn,
   port_out: portOut,

@@ -7,8 +7,8 @@ import {
   i32,
   i64,
   int,
+  ne,
   or,
-  select,
   shl,
   shr_s,
   shr_u,
@@ -37,7 +37,7 @@ const bitTest = (change: Change): Semantic => (s, i) => {
     const signed = size === 8 ? raw : toI64s(signExtend(raw, size));
     const units = shr_s(signed, i64(Math.log2(bits)));
     const address = s.let(displaced(s, dst, shl(units, i64(Math.log2(size)))));
-    const v = s.load(address, size), c = carry(v);
+    const v = s.load(address, size, { write: change !== undefined }), c = carry(v);
     if (change) s.store(address, size, change(v, mask()));
     s.setFlags({ kind: "set", c });
   } else {
@@ -47,12 +47,12 @@ const bitTest = (change: Change): Semantic => (s, i) => {
   }
 };
 
-/** BSF, BSR: a zero source sets Z and leaves the destination; the other flags are undefined. */
+/** BSF, BSR: a zero source sets Z and leaves the destination (all of it); the other flags are undefined. */
 const scan = (forward: boolean): Semantic => (s, i) => {
   const [dst, src] = i.ops, size = i.size, type = size === 8 ? "i64" : "i32";
-  const v = s.read(src), old = s.read(dst);
+  const v = s.read(src);
   const index = forward ? w(`${type}.ctz`, v) : sub(int(size, size === 8 ? 63 : 31), w(`${type}.clz`, v));
-  s.write(dst, select(eqz(v), old, index));
+  s.if(s.let(ne(v, int(size, 0))), () => s.write(dst, index));
   s.setFlags({ kind: "set", z: s.let(eqz(v)) });
 };
 

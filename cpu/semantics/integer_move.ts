@@ -52,14 +52,15 @@ const xadd: Semantic = (s, i) => {
   s.setFlags({ kind: "add", size, a, b, r });
 };
 
-/** The destination is written in both cases (its old value on failure); the accumulator only on failure. */
+/** A memory destination is written in both cases (its old value on failure), a register only on success; the accumulator only on failure. */
 const cmpxchg: Semantic = (s, i) => {
   const [dst, src] = i.ops, size = i.size;
   const b = s.read(src), a = s.reg(0, size), rax = s.reg(0, 8), old = s.rmw(dst);
   const same = s.let(eq(a, old));
   if (size < 4) s.setReg(0, size, select(same, a, old));
   else s.setReg(0, 8, select(same, rax, toI64u(old)));
-  s.write(dst, select(same, b, old));
+  if (dst.kind === "mem") s.write(dst, select(same, b, old));
+  else s.if(same, () => s.write(dst, b));
   s.setFlags({ kind: "sub", size, a, b: old, r: s.let(truncate(sub(a, old), size)) });
 };
 
@@ -74,7 +75,7 @@ const cmpxchg8b: Semantic = (s, i) => {
   if (dst.kind !== "mem") return s.raise(VEC.UD, 0);
   const wide = i.size === 8, half = wide ? 8 : 4;
   const address = s.let(s.address(dst));
-  const old = s.load(address, 2 * half, { aligned: wide });
+  const old = s.load(address, 2 * half, { aligned: wide, write: true });
   const low = s.let(wide ? w("i64x2.extract_lane", old, 0) : toI32(old));
   const high = s.let(wide ? w("i64x2.extract_lane", old, 1) : toI32(shr_u(old, i64(32))));
   const a = s.reg(0, half), d = s.reg(2, half);

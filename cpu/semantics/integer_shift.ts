@@ -10,6 +10,7 @@ import {
   i32,
   i64,
   int,
+  le_u,
   or,
   rotl,
   rotr,
@@ -119,13 +120,15 @@ const rotateCarry = (toLeft: boolean): Semantic => (s, i) => {
   flagsUnlessZero(s, n, { kind: "set", c, o: xor(msb(r, size), toLeft ? c : bit(r, 8 * size - 2)) });
 };
 
-/** SHLD and SHRD of 16 bits with a count above 16 are undefined; processors go on with the destination itself: dst:src:dst. */
+/**
+ * SHLD and SHRD of 16 bits with a count above 16 are undefined in the manual; AMD processors go on with the source
+ * (dst:src:src) and clear CF. */
 function doubleNarrow(toLeft: boolean, s: Sem, v: Expr, fill: Expr, n: Expr): { r: Expr; c: Expr } {
-  const d = s.let(toI64u(v)), k = s.let(toI64u(n));
-  const x = s.let(or(or(shl(d, i64(32)), shl(toI64u(fill), i64(16))), d));
+  const f = s.let(toI64u(fill)), k = s.let(toI64u(n)), twice = or(shl(f, i64(16)), f);
+  const x = s.let(toLeft ? or(shl(toI64u(v), i64(32)), twice) : or(shl(twice, i64(16)), toI64u(v)));
   const r = toLeft ? shr_u(shl(x, k), i64(32)) : shr_u(x, k);
   const c = toLeft ? shr_u(x, sub(i64(48), k)) : shr_u(x, sub(k, i64(1)));
-  return { r: s.let(truncate(toI32(r), 2)), c: s.let(lowBit(c)) };
+  return { r: s.let(truncate(toI32(r), 2)), c: s.let(and(lowBit(c), le_u(n, i32(16)))) };
 }
 
 function doubleWide(toLeft: boolean, s: Sem, v: Expr, fill: Expr, n: Expr, size: number): { r: Expr; c: Expr } {

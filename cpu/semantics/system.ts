@@ -62,6 +62,9 @@ const FAULTS: Record<string, Semantic> = Object.fromEntries(
 
 export const SYSTEM: Record<string, Semantic> = {
   ...FAULTS,
+  movcr: helper("control_register"),
+  movdr: helper("debug_register"),
+
   syscall: (s) => s.syscall(),
   int3: (s) => s.trap(VEC.BP),
   int1: (s) => s.trap(VEC.DB),

@@ -47,8 +47,16 @@ function legacyPrefixes(row: OpRow, s: Shape, r: Random): number[] {
   return out;
 }
 
-/** `wide`: ends with a 32-bit displacement. */
-function addressBytes(r: Random): { mod: number; rm: number; bytes: number[]; wide: boolean } {
+/** ModRM.mod and rm, and what follows it; `wide`: ends with a 32-bit displacement; `rexBits`: X and B, when they must have a value. */
+export interface Addressing {
+  mod: number;
+  rm: number;
+  bytes: number[];
+  wide: boolean;
+  rexBits?: number;
+}
+
+function anyAddress(r: Random): Addressing {
   const mod = r.below(3);
   const rm = r.below(8);
   const bytes: number[] = [];
@@ -103,22 +111,30 @@ interface Attempt {
   displacementAt: number;
 }
 
-function attempt(row: OpRow, r: Random, branch: BranchTarget): Attempt {
+/** Choices that a caller makes instead of chance. */
+export interface Choices {
+  branch: BranchTarget;
+  addressing?: (r: Random) => Addressing;
+}
+
+function attempt(row: OpRow, r: Random, { branch, addressing }: Choices): Attempt {
   const s = shape(row, r);
+  const address = s.memory ? (addressing ?? anyAddress)(r) : undefined;
   const { encoding: e } = s;
   const vex = e.map >= VEX_MAP;
   const prefixes = vex ? [] : legacyPrefixes(row, s, r);
   let rex = vex || r.chance(60) ? 0x40 | r.below(16) : 0;
   if ((e.need & Have.W) !== 0) rex |= 0x48;
   if ((e.need & Have.NotW) !== 0) rex &= ~8;
+  if (address?.rexBits !== undefined && rex !== 0) rex = (rex & ~3) | address.rexBits;
   const out = vex ? vexPrefix(e, rex, s.ops, r) : [...prefixes, ...(rex ? [rex] : []), ...ESCAPES[e.map]];
   out.push(e.opcode + (e.plusR ? r.below(8) : 0));
   let displacementAt = s.ops.some((o) => o.kind === Op.O) ? out.length : -1;
   if (s.modrm) {
     const reg = e.reg >= 0 ? e.reg : r.below(8);
     if (e.modrm >= 0) out.push(e.modrm);
-    else if (s.memory) {
-      const { mod, rm, bytes, wide } = addressBytes(r);
+    else if (address !== undefined) {
+      const { mod, rm, bytes, wide } = address;
       out.push(mod << 6 | reg << 3 | rm, ...bytes);
       if (wide) displacementAt = out.length - 4;
     } else out.push(0xc0 | reg << 3 | r.below(8));
@@ -136,9 +152,9 @@ export interface Encoded {
 }
 
 /** A random encoding of `row`, decoded at `pc`; undefined when none was found that decodes as this row (a table error, or all of it shadowed). */
-export function encodeRow(row: OpRow, r: Random, pc: number, branch: BranchTarget): Encoded | undefined {
+export function encodeRow(row: OpRow, r: Random, pc: number, choices: Choices): Encoded | undefined {
   for (let tries = 0; tries < 60; tries++) {
-    const { bytes, displacementAt } = attempt(row, r, branch);
+    const { bytes, displacementAt } = attempt(row, r, choices);
     const code = Uint8Array.from(bytes);
     const insn = decode(code, 0, code.length, pc);
     if (!("invalid" in insn) && insn.row === row && insn.length === code.length) return { code, insn, displacementAt };

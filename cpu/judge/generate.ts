@@ -127,7 +127,7 @@ export function rowCase(rowIndex: number, seed: number, number: number): { test:
   const row = ROWS[rowIndex];
   const r = new Random(seed, rowIndex * 0x10001 + number * 7);
   const entry = entryOffset(r);
-  const encoded = encodeRow(row, r, CODE.address + entry, (random) => 2 * random.below(MARKERS));
+  const encoded = encodeRow(row, r, CODE.address + entry, { branch: (random) => 2 * random.below(MARKERS) });
   if (encoded === undefined) return undefined;
   if (row.args.startsWith("J") && r.chance(20)) branchBack(encoded, r);
   const d: Draft = {

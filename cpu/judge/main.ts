@@ -3,8 +3,8 @@ import { Command } from "commander";
 import { ROWS } from "../opcodes/mod.ts";
 import { baseline } from "./generate.ts";
 import { Native, nativeAvailable, runSafely } from "./native.ts";
-import { IMAGE_BYTES } from "./protocol.ts";
-import { RowJudge, type RowReport, rowText } from "./run.ts";
+import { type Case, IMAGE_BYTES } from "./protocol.ts";
+import { type Failure, type JudgeOptions, RowJudge, type RowReport, rowText, SequenceJudge } from "./run.ts";
 
 /** A row by index, name, or encoding. */
 function selectRows(text: string | undefined): number[] {
@@ -27,9 +27,11 @@ function print(report: RowReport, verbose: boolean): void {
       `${report.failed === 0 ? "ok  " : "FAIL"} ${rowText(report.row)}: ${report.cases} cases, ${report.failed} differ`,
     );
   }
-  for (const f of report.failures) {
-    console.log(`     ${f.text}\n       ${f.difference}\n       ${f.state}\n       ${f.id}`);
-  }
+  report.failures.forEach(printFailure);
+}
+
+function printFailure(f: Failure): void {
+  console.log(`     ${f.text}\n       ${f.difference}\n       ${f.state}\n       ${f.id}`);
 }
 
 const options = new Command()
@@ -40,7 +42,8 @@ const options = new Command()
   .option("--seed <n>", "seed of all cases", Number, 1)
   .option("--row <rows>", "rows by index (a-b for a range), name or encoding, comma-separated")
   .option("--cases <n>", "cases per row", Number, 200)
-  .option("--case <n>", "only this case of each row", Number)
+  .option("--sequences <n>", "judge so many random sequences instead of rows", Number)
+  .option("--case <n>", "only this case of each row, or this sequence", Number)
   .option("--heat <n>", "executions before a block is translated; 0 = interpret only", Number, 0)
   .option("--sticky", "compare the sticky exception flags too", false)
   .option("--verbose", "print rows that agree, too", false)
@@ -51,37 +54,46 @@ if (!await nativeAvailable()) {
   console.error("Cannot run the native judge: needs gcc on x86-64 Linux");
   Deno.exit(2);
 }
-const rows = selectRows(options.row);
 const image = baseline(options.seed, IMAGE_BYTES);
 let native = await Native.start(image);
-const judge = new RowJudge(
-  async (cases) => {
-    const results = await runSafely(cases, image, native);
-    if (results.includes(undefined)) native = await Native.start(image);
-    return results;
-  },
-  {
-    seed: options.seed,
-    rows,
-    cases: options.case === undefined ? options.cases : 1,
-    first: options.case ?? 0,
-    baseline: image,
-    heat: options.heat === 0 ? Infinity : options.heat,
-    sticky: options.sticky,
-  },
-);
-const total = { judged: 0, cases: 0, failedRows: 0, failed: 0, skipped: 0 };
-for (const row of rows) {
-  const report = await judge.row(row);
-  print(report, options.verbose);
-  if (report.skipped !== undefined) total.skipped++;
-  else total.judged++;
-  total.cases += report.cases;
-  total.failed += report.failed;
-  if (report.failed > 0) total.failedRows++;
-}
+const onHost = async (cases: readonly Case[]) => {
+  const results = await runSafely(cases, image, native);
+  if (results.includes(undefined)) native = await Native.start(image);
+  return results;
+};
+const judgeOptions: JudgeOptions = {
+  seed: options.seed,
+  cases: options.case === undefined ? options.sequences ?? options.cases : 1,
+  first: options.case ?? 0,
+  baseline: image,
+  heat: options.heat === 0 ? Infinity : options.heat,
+  sticky: options.sticky,
+};
+const failed = options.sequences === undefined ? await judgeRows() : await judgeSequences();
 await native.stop();
-console.log(
-  `${total.judged} rows judged with ${total.cases} cases: ${total.failedRows} rows and ${total.failed} cases differ; ${total.skipped} rows skipped`,
-);
-Deno.exit(total.failed === 0 ? 0 : 1);
+Deno.exit(failed === 0 ? 0 : 1);
+
+async function judgeRows(): Promise<number> {
+  const judge = new RowJudge(onHost, judgeOptions);
+  const total = { judged: 0, cases: 0, failedRows: 0, failed: 0, skipped: 0 };
+  for (const row of selectRows(options.row)) {
+    const report = await judge.row(row);
+    print(report, options.verbose);
+    if (report.skipped !== undefined) total.skipped++;
+    else total.judged++;
+    total.cases += report.cases;
+    total.failed += report.failed;
+    if (report.failed > 0) total.failedRows++;
+  }
+  console.log(
+    `${total.judged} rows judged with ${total.cases} cases: ${total.failedRows} rows and ${total.failed} cases differ; ${total.skipped} rows skipped`,
+  );
+  return total.failed;
+}
+
+async function judgeSequences(): Promise<number> {
+  const report = await new SequenceJudge(onHost, judgeOptions).run();
+  report.failures.forEach(printFailure);
+  console.log(`${report.cases} sequences with ${report.instructions} instructions judged: ${report.failed} differ`);
+  return report.failed;
+}

@@ -2,19 +2,20 @@
 import type { Insn } from "../insn.ts";
 import { disassemble } from "../disasm.ts";
 import { ROWS } from "../opcodes/mod.ts";
+import { decode } from "../decode.ts";
+import { AF } from "../layout.ts";
 import { difference, stateText, type Strictness, undefinedFlags } from "./compare.ts";
 import { rowCase } from "./generate.ts";
 import { HedraRunner } from "./hedra.ts";
 import { SKIPPED } from "./prepare.ts";
-import type { Case, Result } from "./protocol.ts";
+import { type Case, CODE, type Result } from "./protocol.ts";
+import { type Sequence, sequenceCase, without } from "./sequence.ts";
 
 /** Results of the real processor, in the order of the cases; undefined where a case cannot be run. */
 export type Judge = (cases: readonly Case[]) => Promise<(Result | undefined)[]>;
 
 export interface JudgeOptions extends Strictness {
   seed: number;
-  /** Indices into ROWS. */
-  rows: readonly number[];
   /** Per row, starting at `first`. */
   cases: number;
   first: number;
@@ -50,11 +51,28 @@ interface Prepared {
 
 export const rowText = (index: number): string => `${index}: ${ROWS[index].enc} ${ROWS[index].name} ${ROWS[index].args}`.trim();
 
-export class RowJudge {
+/** Hedra's side: a processor that is replaced after a bug of ours, because its state is unknown then. */
+class Subject {
   #runner: HedraRunner;
 
-  constructor(private readonly judge: Judge, private readonly options: JudgeOptions) {
+  constructor(private readonly options: JudgeOptions) {
     this.#runner = new HedraRunner(options.baseline, options.heat);
+  }
+  differs(test: Case, native: Result, undef: number): string | undefined {
+    try {
+      return difference(this.#runner.run(test), native, undef, this.options);
+    } catch (error) {
+      this.#runner = new HedraRunner(this.options.baseline, this.options.heat);
+      return error instanceof Error ? `throws ${error.stack?.split("\n").slice(0, 4).join(" ")}` : String(error);
+    }
+  }
+}
+
+export class RowJudge {
+  readonly #subject: Subject;
+
+  constructor(private readonly judge: Judge, private readonly options: JudgeOptions) {
+    this.#subject = new Subject(options);
   }
 
   async row(index: number): Promise<RowReport> {
@@ -76,29 +94,94 @@ export class RowJudge {
   #one({ test, insn }: Prepared, native: Result | undefined, report: RowReport): void {
     if (native === undefined) return;
     report.cases++;
-    const wrong = this.#differs(test, insn, native);
+    const wrong = this.#subject.differs(test, native, undefinedFlags(insn.row));
     if (wrong === undefined) return;
     report.failed++;
     if (report.failures.length >= KEEP) return;
-    const code = Array.from(
-      test.code.subarray(test.entry - test.codeOffset).subarray(0, insn.length),
-      (b) => b.toString(16).padStart(2, "0"),
-    );
     report.failures.push({
       id: test.id,
-      text: `${code.join(" ")}  ${disassemble(insn)}`,
+      text: listing(test, insn.pc, insn.length),
       difference: wrong,
       state: stateText(test, insn),
     });
   }
+}
 
-  #differs(test: Case, insn: Insn, native: Result): string | undefined {
-    try {
-      return difference(this.#runner.run(test), native, undefinedFlags(insn.row), this.options);
-    } catch (error) {
-      // The processor's state is unknown after a bug of ours: start with a new one.
-      this.#runner = new HedraRunner(this.options.baseline, this.options.heat);
-      return error instanceof Error ? `throws ${error.stack?.split("\n").slice(0, 3).join(" ")}` : String(error);
+/** Bytes and disassembly of the instruction at `pc`. */
+function listing(test: Case, pc: number, length: number): string {
+  const at = pc - CODE.address - test.codeOffset;
+  const bytes = Array.from(test.code.subarray(at, at + length), (b) => b.toString(16).padStart(2, "0")).join(" ");
+  return `${pc.toString(16)}: ${bytes.padEnd(30)} ${disassemble(decode(test.code, at, Math.min(15, test.code.length - at), pc))}`;
+}
+
+function sequenceListing(s: Sequence): string {
+  const lines: string[] = [];
+  for (let pc = CODE.address + s.test.entry; pc < CODE.address + s.test.codeOffset + s.test.code.length;) {
+    const at = pc - CODE.address - s.test.codeOffset;
+    const { length } = decode(s.test.code, at, s.test.code.length - at, pc);
+    if (s.test.code[at] !== 0x90) lines.push(listing(s.test, pc, length));
+    pc += Math.max(1, length);
+  }
+  return lines.join("\n     ");
+}
+
+export interface SequenceReport {
+  cases: number;
+  /** Instructions in all of them. */
+  instructions: number;
+  failed: number;
+  failures: Failure[];
+}
+
+export class SequenceJudge {
+  readonly #subject: Subject;
+
+  constructor(private readonly judge: Judge, private readonly options: JudgeOptions) {
+    this.#subject = new Subject(options);
+  }
+
+  /** Runs `cases` sequences from `first` on; the first failures are shrunk to what is needed to show them. */
+  async run(): Promise<SequenceReport> {
+    const report: SequenceReport = { cases: 0, instructions: 0, failed: 0, failures: [] };
+    const batch = 500;
+    for (let done = 0; done < this.options.cases; done += batch) {
+      const count = Math.min(batch, this.options.cases - done);
+      const sequences = Array.from({ length: count }, (_, n) => sequenceCase(this.options.seed, this.options.first + done + n));
+      const native = await this.judge(sequences.map((s) => s.test));
+      for (let n = 0; n < count; n++) {
+        const result = native[n];
+        if (result !== undefined) await this.#one(sequences[n], result, report);
+      }
     }
+    return report;
+  }
+
+  async #one(s: Sequence, native: Result, report: SequenceReport): Promise<void> {
+    report.cases++;
+    report.instructions += s.pieces.length;
+    if (this.#subject.differs(s.test, native, AF) === undefined) return;
+    report.failed++;
+    if (report.failures.length >= KEEP) return;
+    const { sequence, wrong } = await this.#shrink(s, native);
+    report.failures.push({
+      id: s.test.id,
+      text: sequenceListing(sequence),
+      difference: wrong,
+      state: stateText(s.test, undefined),
+    });
+  }
+
+  /** Leaves out every instruction without which it still fails. */
+  async #shrink(s: Sequence, native: Result): Promise<{ sequence: Sequence; wrong: string }> {
+    let sequence = s;
+    let wrong = this.#subject.differs(s.test, native, AF) ?? "differs only at first";
+    for (let n = s.pieces.length - 1; n >= 0; n--) {
+      if (!sequence.pieces[n].removable) continue;
+      const smaller = without(sequence, n);
+      const [result] = await this.judge([smaller.test]);
+      const still = result && this.#subject.differs(smaller.test, result, AF);
+      if (still !== undefined) [sequence, wrong] = [smaller, still];
+    }
+    return { sequence, wrong };
   }
 }

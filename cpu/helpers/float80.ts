@@ -59,7 +59,14 @@ export class Float80 {
     this.flags = 0;
     this.rounding = (cw >> 10) & 3;
     this.precision = (cw >> 8) & 3;
+    // Reserved; AMD processors take it for full precision.
+    if (this.precision === 1) this.precision = EXTENDED;
     this.masks = cw & 0x3f;
+  }
+
+  /** Has an unmasked exception been found that ends the instruction before its computation? */
+  stops(): boolean {
+    return (this.flags & ~this.masks & (IE | DE | ZE)) !== 0;
   }
 
   set(lo: number, hi: number, se: number): void {
@@ -68,9 +75,9 @@ export class Float80 {
     this.se = se;
   }
 
-  /** Invalid operation with the default NaN ("real indefinite") as result. */
+  /** Invalid operation with the default NaN ("real indefinite") as result; a denormal operand then does not count. */
   invalid(): void {
-    this.flags |= IE;
+    this.flags = (this.flags & ~DE) | IE;
     this.set(0, 0xc000_0000 | 0, 0xffff);
   }
 
@@ -311,7 +318,12 @@ export class Float80 {
     if (rounded >= 0x7fff) return this.overflow(sign, rounded, inexact);
     if (rounded <= 0 && (this.masks & UE) === 0) {
       this.flags |= UE | (inexact ? PE : 0);
-      this.se = sign | ((rounded + BIAS_ADJUST) & 0x7fff);
+      // Too small even for that (FSCALE only).
+      if (rounded + BIAS_ADJUST <= 0) {
+        this.flags |= PE;
+        return this.set(0, 0, sign);
+      }
+      this.se = sign | (rounded + BIAS_ADJUST);
     } else if (e <= 0) {
       const tiny = rounded <= 0;
       this.flags &= ~C1;
@@ -338,7 +350,13 @@ export class Float80 {
     if ((this.masks & OE) === 0) {
       if (inexact) this.flags |= PE;
       if (this.hi === 0) this.hi = MIN_INT;
-      this.se = sign | ((e - BIAS_ADJUST) & 0x7fff);
+      if (e - BIAS_ADJUST < 0x7fff) {
+        this.se = sign | (e - BIAS_ADJUST);
+        return;
+      }
+      // Too large even for that (FSCALE only).
+      this.flags |= PE | C1;
+      this.set(0, MIN_INT, sign | 0x7fff);
       return;
     }
     this.flags |= PE;

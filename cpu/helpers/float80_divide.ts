@@ -6,6 +6,7 @@ import {
   C3,
   classify,
   compareUnsigned,
+  DE,
   DENORMAL,
   EXTENDED,
   type Float80,
@@ -28,7 +29,7 @@ export function divide(f: Float80, alo: number, ahi: number, ase: number, blo: n
     const aZero = (ahi | alo) === 0;
     if ((bhi | blo) === 0) {
       if (aZero) return f.invalid();
-      f.flags |= ZE;
+      f.flags = (f.flags & ~DE) | ZE;
       return f.set(0, MIN_INT, sign | 0x7fff);
     }
     if (aZero) return f.set(0, 0, sign);

@@ -110,17 +110,26 @@ function log2FromAtanh(z: bigint, bits: number): bigint {
   return (sum << (P + 1n)) / constant(LN2, bits);
 }
 
-/** log2(x), signed; x is not 1. */
-export function log2({ mantissa, exponent }: Argument): { value: bigint; scale: number } {
+/** log2(x), signed; x is not 1. The significand may have up to 250 bits here, its top bit being number `top`. */
+export function log2({ mantissa, exponent }: Argument, top = 63): { value: bigint; scale: number } {
   // Significand into [0.7, 1.4]: the logarithm's parts then never cancel.
-  const high = mantissa > 0xb504f333f9de6484n;
-  const m = mantissa << BigInt(WORK - (high ? 64 : 63)), one = 1n << BigInt(WORK);
+  const high = mantissa >> BigInt(top - 63) > 0xb504f333f9de6484n;
+  const m = mantissa << BigInt(WORK - top - (high ? 1 : 0)), one = 1n << BigInt(WORK);
   const z = ((m - one) << BigInt(WORK)) / (m + one);
   return { value: log2FromAtanh(z, WORK) + (BigInt(exponent + (high ? 1 : 0)) << BigInt(WORK)), scale: WORK };
 }
 
-/** log2(1 + x) for -1/2 < x < 1, signed. */
+/** log2(1 + x) for x > -1, signed. */
 export function log2Plus1(x: Argument, negative: boolean): { value: bigint; scale: number } {
+  if (x.exponent >= -1 && (x.exponent >= 0 || negative)) {
+    // Not small: the logarithm of the exact sum (the 1 is lost far below large numbers).
+    if (x.exponent > 100) return log2(x);
+    const one = 1n << 64n, at = x.mantissa << BigInt(x.exponent + 1), sum = negative ? one - at : one + at;
+    const top = bitLength(sum) - 1;
+    return top < 63
+      ? log2({ mantissa: sum << BigInt(63 - top), exponent: top - 64 })
+      : log2({ mantissa: sum, exponent: top - 64 }, top);
+  }
   if (x.exponent < -200) {
     const value = (x.mantissa << 512n) / (LN2 >> 256n);
     return { value: negative ? -value : value, scale: 256 + 63 - x.exponent };

@@ -8,6 +8,7 @@ import {
   C2,
   C3,
   classify,
+  DE,
   DENORMAL,
   EXTENDED,
   FINITE,
@@ -15,9 +16,11 @@ import {
   IE,
   INFINITE,
   OE,
+  PE,
   QNAN,
   SF,
   UE,
+  ZE,
   ZERO_KIND,
 } from "./float80.ts";
 import {
@@ -82,6 +85,8 @@ function withMemory(apply: Binary, c: HelperContext, i: Insn, f: Float80): void 
   else {
     const r = ram.i32, a = slot(ram, 0);
     apply(f, r[a], r[a + 1], r[a + 2] & 0xffff, f.lo, f.hi, f.se);
+    // Widening has noted a denormal in memory, which does not count beside a NaN, an invalid operation or a division by zero.
+    if (f.flags & (IE | ZE) || ((f.se & 0x7fff) === 0x7fff && (f.hi << 1 | f.lo) !== 0)) f.flags &= ~DE;
   }
   if (finish(c, i, f)) writeSt(ram, 0, f);
 }
@@ -153,7 +158,10 @@ const withSt1 = (apply: Binary, codes: number): Helper => (c, i) => {
     const r = ram.i32, a = slot(ram, 0), b = slot(ram, 1);
     apply(f, r[a], r[a + 1], r[a + 2] & 0xffff, r[b], r[b + 1], r[b + 2] & 0xffff);
   }
-  if (finish(c, i, f, codes)) writeSt(ram, 0, f);
+  // Without a quotient (invalid, or a NaN) C0 and C3 stay.
+  const none = f.flags & IE || f.stops() || ((f.se & 0x7fff) === 0x7fff && (f.hi << 1 | f.lo) !== 0);
+  if (none) f.flags &= ~(C0 | C2 | C3);
+  if (finish(c, i, f, none ? codes & (C1 | C2) : codes)) writeSt(ram, 0, f);
 };
 const remainder = (nearest: boolean): Helper =>
   withSt1((f, alo, ahi, ase, blo, bhi, bse) => partialRemainder(f, alo, ahi, ase, blo, bhi, bse, nearest), C0 | C1 | C2 | C3);
@@ -186,11 +194,13 @@ const fxtract: Helper = (c, i) => {
 /** Pushes the unit's value; the flags are those of loading it. */
 function push(c: HelperContext, i: Insn, f: Float80): void {
   const ram = c.ram;
-  if (!isEmpty(ram, 7)) {
+  // An empty source (FLD ST(i)) goes before a full destination.
+  if (!isEmpty(ram, 7) && (f.flags & SF) === 0) {
     f.invalid();
     f.flags = IE | SF | C1;
   }
-  if (!finish(c, i, f)) return;
+  // An unmasked denormal in memory is reported, but loaded all the same.
+  if (!finish(c, i, f) && f.flags & IE) return;
   moveTop(ram, -1);
   writeSt(ram, 0, f);
 }
@@ -253,7 +263,8 @@ const storeForbidden = (f: Float80): boolean => (f.flags & ~f.masks & (IE | OE |
 /** Stores `bytes` of the unit; a page fault leaves everything as it was. */
 function storeMemory(c: HelperContext, i: Insn, f: Float80, va: number, bytes: number, popping: boolean): void {
   const forbidden = storeForbidden(f);
-  if (!forbidden) storeUnit(c, va, bytes, f);
+  if (forbidden) f.flags &= ~(PE | C1);
+  else storeUnit(c, va, bytes, f);
   noteData(c.ram, va);
   finish(c, i, f);
   if (popping && !forbidden) pop(c.ram);
@@ -345,7 +356,7 @@ const conditional = (condition: Condition, wanted: boolean): Helper => (c, i) =>
     if (finish(c, i, f)) writeSt(ram, 0, f);
     return;
   }
-  finish(c, i, f);
+  finish(c, i, f, 0);
   if (condition(ram.i32) === wanted) {
     const a = slot(ram, n);
     f.set(ram.i32[a], ram.i32[a + 1], ram.i32[a + 2] & 0xffff);
@@ -376,7 +387,9 @@ const compare = (pops: number, quiet: boolean, integer = false): Helper => (c, i
   let n: number | undefined;
   if (isMemory(i)) integer ? loadInteger(c, i, f) : loadArithmeticReal(c, i, f);
   else n = i.ops.length === 0 ? 1 : stOperand(i, i.ops.length - 1);
-  f.flags |= comparisonBits(compareWith(c, f, n, quiet));
+  const order = compareWith(c, f, n, quiet);
+  if (f.flags & IE) f.flags &= ~DE;
+  f.flags |= comparisonBits(order);
   if (!finish(c, i, f, ALL_CODES)) return;
   for (let k = 0; k < pops; k++) pop(c.ram);
 };
@@ -385,20 +398,21 @@ const compare = (pops: number, quiet: boolean, integer = false): Helper => (c, i
 const compareFlags = (pops: number, quiet: boolean): Helper => (c, i) => {
   const f = enter(c), r = c.ram.i32;
   const order = compareWith(c, f, stOperand(i, 1), quiet);
-  if (!finish(c, i, f)) return;
+  const done = finish(c, i, f, f.flags & SF ? C1 : 0);
   r[FLAG_Z32] = order === 0 || order === 2 ? 0 : 1;
   r[FLAG_Z32 + 1] = 0;
   r[FLAG_P32] = order === 2 ? 0 : 1;
   r[FLAG_C32] = order === -1 || order === 2 ? 1 : 0;
   r[(STATE + FLAG_O) >> 2] = r[(STATE + FLAG_A) >> 2] = 0;
   r[(STATE + FLAG_S) >> 2] = r[((STATE + FLAG_S) >> 2) + 1] = 0;
-  if (pops === 1) pop(c.ram);
+  if (done && pops === 1) pop(c.ram);
 };
 
 const ftst: Helper = (c, i) => {
   const f = enter(c);
   f.set(0, 0, 0);
-  f.flags |= comparisonBits(compareWith(c, f, undefined, false));
+  const order = compareWith(c, f, undefined, false);
+  f.flags |= comparisonBits(order);
   finish(c, i, f, ALL_CODES);
 };
 

@@ -152,6 +152,7 @@ const rotate = (by: number): Helper => (c, i) => {
 const ffree = (popping: boolean): Helper => (c, i) => {
   enter(c);
   note(c.ram, i);
+  c.ram.u16[SW16] &= ~C1;
   c.ram.u8[TAG8] &= ~(1 << physical(c.ram, stOperand(i, 0)));
   if (popping) pop(c.ram);
 };

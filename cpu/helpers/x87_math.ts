@@ -1,7 +1,7 @@
 /** Helpers of the x87 transcendental instructions: special operands here, the functions in float80_math.ts. */
 import type { Insn } from "../insn.ts";
 import type { Helper, HelperContext } from "./api.ts";
-import { C1, C2, EXTENDED, type Float80, IE, leadingZeros, PE, SF, ZE } from "./float80.ts";
+import { C1, C2, DE, EXTENDED, type Float80, IE, leadingZeros, PE, SF, ZE } from "./float80.ts";
 import {
   arcTangent,
   type Argument,
@@ -149,6 +149,7 @@ const popping = (apply: (f: Float80, y: Value, x: Value) => void): Helper => (c,
   else {
     const y = stValue(c, 1), x = stValue(c, 0);
     if (!f.nanOperands(x.lo, x.hi, x.se, y.lo, y.hi, y.se)) apply(f, y, x);
+    if (f.flags & (IE | ZE)) f.flags &= ~DE;
   }
   if (!finish(c, i, f)) return;
   writeSt(ram, 1, f);
@@ -187,7 +188,7 @@ function yLog2xPlus1(f: Float80, y: Value, x: Value): void {
   if (isInfinite(y)) return infinity(f, negative);
   if (isZero(y)) return zero(f, negative);
   const m = magnitude(x);
-  if (m.exponent < -1 || (m.exponent === -1 && !isNegative(x))) return product(f, y, log2Plus1(m, isNegative(x)));
+  if (m.exponent < 0 || !isNegative(x)) return product(f, y, log2Plus1(m, isNegative(x)));
   f.flags |= PE;
   f.set(x.lo, x.hi, x.se);
 }

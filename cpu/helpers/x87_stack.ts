@@ -3,7 +3,7 @@ import type { Ram } from "../api.ts";
 import type { Insn, MemOperand } from "../insn.ts";
 import { ST, STATE, VEC, X87_CW, X87_FDP, X87_FIP, X87_FOP, X87_SW, X87_TAG } from "../layout.ts";
 import type { HelperContext } from "./api.ts";
-import { BUSY, C0, C1, C2, C3, DE, ES, type Float80, IE, SF, ZE } from "./float80.ts";
+import { BUSY, C0, C1, C2, C3, ES, type Float80, IE, OE, PE, SF, UE } from "./float80.ts";
 
 /** Indices in the 16- and 8-bit views of RAM. */
 export const CW16 = (STATE + X87_CW) >> 1, SW16 = (STATE + X87_SW) >> 1, TAG8 = STATE + X87_TAG;
@@ -64,12 +64,9 @@ export function finish(c: HelperContext, i: Insn, f: Float80, codes = C1): boole
     ram.u16[SW16] = (ram.u16[SW16] & ~codes) | flags;
     return true;
   }
-  const stop = (unmasked & (IE | DE | ZE)) !== 0;
-  if (stop) {
-    // Found before the computation: nothing of its outcome shows.
-    flags &= IE | DE | ZE | SF | (flags & SF ? C1 : 0);
-    codes = C1;
-  }
+  const stop = f.stops();
+  // Found before the computation: nothing of its rounding shows.
+  if (stop) flags &= flags & SF ? ~(OE | UE | PE) : ~(OE | UE | PE | C1);
   ram.u16[SW16] = (ram.u16[SW16] & ~codes) | flags | ES | BUSY;
   lastOpcode(c);
   return !stop;

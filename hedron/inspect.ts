@@ -1,117 +1,151 @@
-/** All objects and capabilities of a kernel as plain data, for `ps`, `caps` and monitors. Reading changes nothing. */
+import { SELECTORS } from "./capability_space.ts";
 import type { Kernel } from "./kernel.ts";
 import type { CapNode } from "./mdb.ts";
-import { Cont, type Ec, type KernelObject, type Pd, Pt, type Sc, Sm } from "./objects.ts";
+import { Cont, type Ec, type KernelObject, type ObjectKind, type Pd, Pt, type Sc, Sm } from "./objects.ts";
 
-export interface KernelView {
-  pds: PdView[];
-  /** Every object capability, ordered by PD and selector. */
-  capabilities: CapabilityView[];
-}
-
+/** Plain data about the kernel's objects, for people and JSON. `id` is unique in one machine. */
 export interface ObjectView {
-  /** Unique in this kernel. */
   id: number;
-  /** Given by a host PD; may be empty. */
+  /** Debugging label, "" = none. */
   label: string;
-}
-
-export interface PdView extends ObjectView {
-  /** TypeScript ("host") or machine code ("guest"). */
-  code: "host" | "guest";
-  /** Are its system calls foreign (ABI 8)? */
-  foreign: boolean;
-  ecs: EcView[];
-  /** Semaphores that were created into this PD's capability space. */
-  sms: SmView[];
-}
-
-export interface EcView extends ObjectView {
-  /** "global": a thread with SCs; "local": serves the portals below. */
-  type: "global" | "local";
-  state: "idle" | "ready" | "in a call" | "blocked" | "dead";
-  scs: ScView[];
-  pts: PtView[];
 }
 
 export interface ScView extends ObjectView {
   priority: number;
   quantumUs: number;
-  /** Consumed time. */
+  /** Time consumed. */
   timeUs: number;
 }
 
 export interface PtView extends ObjectView {
-  /** Message transfer descriptor. */
-  mtd: number;
-  /** Set by pt_ctrl; low 32 bits. */
   portalId: number;
+  mtd: number;
+}
+
+export interface EcView extends ObjectView {
+  type: "global" | "local";
+  state: "idle" | "ready" | "blocked" | "in a call" | "dead";
+  scs: ScView[];
+  pts: PtView[];
 }
 
 export interface SmView extends ObjectView {
   count: number;
+  /** ECs that wait. */
+  waiters: number[];
+}
+
+export interface PdView extends ObjectView {
+  /** What its code is: TypeScript, machine code, or the kernel's own. */
+  code: "host" | "guest" | "kernel";
+  foreign: boolean;
+  ecs: EcView[];
+  /** Semaphores whose first capability is in this PD. */
+  sms: SmView[];
+  /** Mapped memory, bytes. */
+  memory: number;
 }
 
 export interface CapabilityView {
-  /** Ids of PD and object. */
+  /** PD that holds the capability. */
   pd: number;
   selector: number;
+  kind: ObjectKind;
+  /** Object's id. */
   object: number;
-  kind: KernelObject["kind"];
   rights: number;
-  /** Where it was delegated from; undefined for the capability made at the object's creation. */
-  from: { pd: number; selector: number } | undefined;
+  /** Where it was delegated from; absent for the capability made at the object's creation. */
+  from?: { pd: number; selector: number };
 }
 
-/** Preconditions: the kernel is not running. */
-export function inspect(kernel: Kernel): KernelView {
-  const pds = [...kernel.pds];
-  const nodes = pds.flatMap((pd) => pd.objects.within(0, 2 ** 26)).filter((node) => node.object !== undefined);
-  const objects = new Set(nodes.flatMap((node) => node.object ?? []));
-  const pts = [...objects].filter((object) => object instanceof Pt);
-  const sms = [...objects].filter((object) => object instanceof Sm && object.gsi < 0) as Sm[];
-  return { pds: pds.map((pd) => viewPd(pd, pts, sms)), capabilities: nodes.map(viewCapability) };
+export interface KernelView {
+  pds: PdView[];
+  capabilities: CapabilityView[];
 }
 
-const byId = (a: ObjectView, b: ObjectView): number => a.id - b.id;
-const name = (object: KernelObject): ObjectView => ({ id: object.id, label: object.label });
-
-function viewPd(pd: Pd, pts: readonly Pt[], sms: readonly Sm[]): PdView {
-  return {
-    ...name(pd),
-    code: pd.program ? "host" : "guest",
-    foreign: pd.foreign,
-    ecs: [...pd.ecs].map((ec) => viewEc(ec, pts)).sort(byId),
-    sms: sms.filter((sm) => sm.root?.space.pd === pd).map((sm) => ({ ...name(sm), count: sm.count })).sort(byId),
-  };
-}
-
-function viewEc(ec: Ec, pts: readonly Pt[]): EcView {
-  return {
-    ...name(ec),
-    type: ec.global ? "global" : "local",
-    state: stateOf(ec),
-    scs: ec.scs.map(viewSc).sort(byId),
-    pts: pts.filter((pt) => pt.ec === ec).map((pt) => ({ ...name(pt), mtd: pt.mtd >>> 0, portalId: pt.idLow >>> 0 })).sort(byId),
-  };
+function viewOf({ id, label }: KernelObject): ObjectView {
+  return { id, label };
 }
 
 function stateOf(ec: Ec): EcView["state"] {
-  if (ec.cont === Cont.Dead) return "dead";
   if (ec.sm) return "blocked";
-  if (ec.cont === Cont.Idle) return "idle";
-  return ec.cont === Cont.CallWait || ec.cont === Cont.MessageWait ? "in a call" : "ready";
+  switch (ec.cont) {
+    case Cont.Idle:
+      return "idle";
+    case Cont.Dead:
+      return "dead";
+    case Cont.CallWait:
+    case Cont.MessageWait:
+    case Cont.RetryCall:
+    case Cont.RetryMessage:
+      return "in a call";
+    default:
+      return "ready";
+  }
 }
 
-const viewSc = (sc: Sc): ScView => ({
-  ...name(sc),
-  priority: sc.priority,
-  quantumUs: sc.quantum / 1000,
-  timeUs: Math.round(sc.time / 1000),
-});
+function waiters(sm: Sm): number[] {
+  const ids: number[] = [];
+  for (let ec = sm.first; ec; ec = ec.smNext) ids.push(ec.id);
+  return ids;
+}
 
-function viewCapability(node: CapNode): CapabilityView {
-  const object = node.object as KernelObject; // inspect() passes object capabilities only
-  const from = node.parent && { pd: node.parent.space.pd.id, selector: node.parent.base };
-  return { pd: node.space.pd.id, selector: node.base, object: object.id, kind: object.kind, rights: node.rights, from };
+/** Capabilities worth showing: the kernel PD's only when somebody has been given them. */
+function nodesOf(k: Kernel, pd: Pd): CapNode[] {
+  const nodes = pd.objects.within(0, SELECTORS);
+  return pd === k.kern ? nodes.filter((node) => node.child !== undefined) : nodes;
+}
+
+/** The kernel as it stands. */
+export function inspect(k: Kernel): KernelView {
+  const capabilities: CapabilityView[] = [], sms = new Map<Pd, SmView[]>(), pts = new Map<Ec, PtView[]>();
+  const pds = [...k.pds];
+  for (const pd of pds) {
+    const own: SmView[] = [];
+    sms.set(pd, own);
+    for (const node of nodesOf(k, pd)) {
+      const object = node.object;
+      if (!object) continue;
+      const view: CapabilityView = {
+        pd: pd.id,
+        selector: node.base,
+        kind: object.kind,
+        object: object.id,
+        rights: node.rights,
+      };
+      if (node.parent) view.from = { pd: node.parent.space.pd.id, selector: node.parent.base };
+      capabilities.push(view);
+      if (object.root !== node) continue;
+      if (object instanceof Sm) own.push({ ...viewOf(object), count: object.count, waiters: waiters(object) });
+      if (object instanceof Pt) {
+        const list = pts.get(object.ec) ?? [];
+        list.push({ ...viewOf(object), portalId: object.idHigh * 0x1_0000_0000 + object.idLow, mtd: object.mtd >>> 0 });
+        pts.set(object.ec, list);
+      }
+    }
+  }
+  const scView = (sc: Sc): ScView => ({
+    ...viewOf(sc),
+    priority: sc.priority,
+    quantumUs: sc.quantum / 1000,
+    timeUs: k.scTimeUs(sc),
+  });
+  const ecView = (ec: Ec): EcView => ({
+    ...viewOf(ec),
+    type: ec.global ? "global" : "local",
+    state: stateOf(ec),
+    scs: ec.scs.map(scView),
+    pts: pts.get(ec) ?? [],
+  });
+  return {
+    pds: pds.map((pd) => ({
+      ...viewOf(pd),
+      code: pd === k.kern ? "kernel" : pd.program ? "host" : "guest",
+      foreign: pd.foreign,
+      ecs: [...pd.ecs].map(ecView),
+      sms: sms.get(pd) ?? [],
+      memory: pd.space.extents(0, 2 ** 47).reduce((sum, extent) => sum + extent.end - extent.start, 0),
+    })),
+    capabilities,
+  };
 }

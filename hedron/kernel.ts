@@ -121,6 +121,7 @@ export class Kernel {
     install(this.kern, 0, this.#idle, SC_RIGHTS);
     for (let gsi = 0; gsi < NUM_GSI; gsi++) {
       const sm = new Sm(this.newId(), 0, gsi);
+      sm.label = `GSI ${gsi}`;
       install(this.kern, NUM_CPU + gsi, sm, SM_RIGHTS);
       this.#gsis.push(sm);
     }

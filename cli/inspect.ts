@@ -20,7 +20,7 @@ export async function runInspect(
   const config = await machineOf(options, program, args);
   let found: KernelView | undefined;
   const { programs } = await bootMachine({ ...config, observe: (state) => found ??= state });
-  const exitCode = program === undefined ? EXIT.OK : finish(program, programs[0]);
+  const exitCode = program === undefined ? EXIT.OK : finish(programs[0]);
   if (found === undefined) {
     if (exitCode !== EXIT.OK) return exitCode;
     throw new UserError("Cannot show kernel objects: no program was started", EXIT.FAILURE);

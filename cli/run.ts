@@ -13,7 +13,7 @@ const DEFAULT_ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 export async function runProgram(raw: RawOptions, program: string, args: string[]): Promise<number> {
   const { denoHost } = await import("../host/deno_host.ts");
   const result = await bootMachine(await configure(validate(raw), denoHost(), program, args));
-  return finish(program, result.programs[0]);
+  return finish(result.programs[0]);
 }
 
 /** The machine for one program. Throws a UserError when something on the host is missing or wrong. */
@@ -53,10 +53,11 @@ function environment(given: readonly string[], terminal: boolean): string[] {
 
 /** Boots and runs to the end. Throws a UserError when the host has not enough memory. */
 export async function bootMachine(config: BootConfig): Promise<BootResult> {
-  const { boot } = await import("../roottask/boot.ts");
+  const { boot, BootError } = await import("../roottask/boot.ts");
   try {
     return await boot(config);
   } catch (error) {
+    if (error instanceof BootError) throw new UserError(error.message, EXIT.FAILURE);
     if (!(error instanceof RangeError) || !/memory/i.test(error.message)) throw error;
     throw new UserError(
       `Cannot allocate ${config.memoryMiB} MiB for the machine: ${reasonOf(error)} (see --memory)`,
@@ -66,9 +67,9 @@ export async function bootMachine(config: BootConfig): Promise<BootResult> {
 }
 
 /** Tells what went wrong and gives the exit code. */
-export function finish(program: string, result: ProgramResult): number {
+export function finish(result: ProgramResult): number {
   if (result.message !== undefined) {
-    print("stderr", result.pid < 0 ? `hedra: Cannot run "${program}": ${result.message}\n` : `hedra: ${result.message}\n`);
+    print("stderr", `hedra: ${result.message}\n`);
   }
   return result.exitCode;
 }

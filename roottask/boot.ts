@@ -1,7 +1,9 @@
 /** Puts a machine together, boots it and runs it until its programs have ended. */
+import type { Cpu } from "../cpu/api.ts";
 import { PAGE, USER_RAM } from "../cpu/layout.ts";
 import { MOUNT_KIND } from "../fs/protocol.ts";
 import { writeTar } from "../fs/tar_writer.ts";
+import { inspect } from "../hedron/inspect.ts";
 import type { KernelEvent } from "../hedron/kernel.ts";
 import type { Host, HostDirectory } from "../host/api.ts";
 import { Machine } from "../machine.ts";
@@ -24,7 +26,8 @@ export interface BootedMachine {
 
 const MIN_MEMORY_MIB = 16;
 
-export function prepare(config: BootConfig): BootedMachine {
+/** `cpu` replaces the processor (tests). */
+export function prepare(config: BootConfig, cpu?: Cpu): BootedMachine {
   if (!(config.memoryMiB >= MIN_MEMORY_MIB)) {
     throw new BootError(`Cannot boot with ${config.memoryMiB} MiB: ${MIN_MEMORY_MIB} is the least`);
   }
@@ -49,6 +52,7 @@ export function prepare(config: BootConfig): BootedMachine {
     output: config.output,
     strace: config.strace,
     verbose: config.verbose,
+    observe: config.observe && (() => config.observe?.(inspect(machine.kernel))),
     finished: (ended) => {
       results = ended;
       machine.stop();
@@ -60,6 +64,7 @@ export function prepare(config: BootConfig): BootedMachine {
   });
   const machine = new Machine({
     memoryMiB: config.memoryMiB,
+    cpu,
     host: {
       now: () => host.now(),
       random: (out) => host.random(out),
@@ -90,8 +95,8 @@ export function prepare(config: BootConfig): BootedMachine {
   };
 }
 
-export function boot(config: BootConfig): Promise<BootResult> {
-  return prepare(config).run();
+export function boot(config: BootConfig, cpu?: Cpu): Promise<BootResult> {
+  return prepare(config, cpu).run();
 }
 
 /** Lays boot modules out at the beginning of RAM, as a boot loader would. */

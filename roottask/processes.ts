@@ -22,6 +22,8 @@ export interface Context {
   /** Set `ec` before use. */
   readonly fs: IpcFsClient;
   readonly processes: Processes;
+  /** A process is about to end; its objects still exist. */
+  observe?(): void;
 }
 
 /** Portal ids: 32 per process for exceptions, 8 for services. */
@@ -72,7 +74,9 @@ export class Processes {
    * process's own portals, too: the reply then has nobody to go to.
    */
   end(context: Context, ec: HostEc, process: Process, ending: Ending): void {
-    if (!this.byPid.delete(process.pid)) return;
+    if (!this.byPid.has(process.pid)) return;
+    context.observe?.();
+    this.byPid.delete(process.pid);
     const { selectors } = process;
     if (process.kind === "hyperapp") {
       for (const selector of [selectors.sc, selectors.ec, selectors.pd]) revokeAll(ec, selector);

@@ -43,6 +43,8 @@ export interface RoottaskConfig {
   output: BootConfig["output"];
   strace: boolean;
   verbose: boolean;
+  /** See BootConfig.observe. */
+  observe?(): void;
   /** All programs have ended. */
   finished(results: ProgramResult[]): void;
   /** The machine cannot be set up as asked; one line for the user. */
@@ -101,7 +103,8 @@ export class Roottask implements HostProgram {
 
     const pool = new Pool(pools.own.start, pools.own.bytes), buffer = pool.take(BUFFER_BYTES);
     const output = new Output(config.host, config.output);
-    const context: Context = { main: ec, output, pool, fs: new IpcFsClient(ec, ROOT.FS_SESSION), processes: new Processes() };
+    const fs = new IpcFsClient(ec, ROOT.FS_SESSION);
+    const context: Context = { main: ec, output, pool, fs, processes: new Processes(), observe: config.observe };
     this.context = context;
     const handlers: Handlers = {
       exception: exceptionHandler(context),
@@ -111,7 +114,8 @@ export class Roottask implements HostProgram {
     const results: ProgramResult[] = [];
     for (const spec of config.programs) {
       const file = this.inspect(context, ec, spec, buffer);
-      const isHyperapp = spec.kind === "hyperapp" || spec.kind === "auto" && typeof file !== "number" && file.elf?.kind === "hyperapp";
+      const isHyperapp = spec.kind === "hyperapp" ||
+        spec.kind === "auto" && typeof file !== "number" && file.elf?.kind === "hyperapp";
       let pid: number;
       if (typeof file === "number") pid = file;
       else if (isHyperapp) pid = this.startHyperapp(context, spec, file, handlers);

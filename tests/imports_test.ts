@@ -30,7 +30,7 @@ function sourcesOf(folder: string): Source[] {
   for (const entry of Deno.readDirSync(ROOT + folder)) {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory) found.push(...sourcesOf(path));
-    else if (/\.ts$/.test(path) && !/_(test|bench)\.ts$/.test(path)) {
+    else if (/\.ts$/.test(path) && !TEST_CODE.test(path)) {
       found.push({ path, text: Deno.readTextFileSync(ROOT + path) });
     }
   }

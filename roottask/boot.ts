@@ -10,7 +10,7 @@ import { Machine } from "../machine.ts";
 import type { BootConfig, BootResult, FileSource, ProgramResult } from "./boot_config.ts";
 import type { Range } from "./host_pds.ts";
 import { GSI } from "./layout.ts";
-import { type PreparedMount, Roottask } from "./roottask.ts";
+import { POOL_ALIGN, type PreparedMount, Roottask } from "./roottask.ts";
 
 /** The user asked for something impossible; the message is one line for the terminal. */
 export class BootError extends Error {
@@ -114,9 +114,9 @@ class Loader {
   }
 
   rest(): Range {
-    const bytes = this.end - this.next;
+    const start = Math.ceil(this.next / POOL_ALIGN) * POOL_ALIGN, bytes = this.end - start;
     if (bytes < MIN_MEMORY_MIB * 0x10_0000 / 2) throw new BootError("Cannot boot: the file images leave too little memory");
-    return { start: this.next, bytes };
+    return { start, bytes };
   }
 }
 

@@ -28,11 +28,14 @@ export function createHostPd(ec: HostEc, pd: number, mainEc: number, program: Ho
   for (const { start, bytes } of memory) delegateMemory(ec, start, bytes, pd, start, RWX);
 }
 
+/** Longer than the kernel takes to block an EC, shorter than any program's start. */
+const START_SLEEP_NS = 20_000;
+
 /** Lets the program run until it has made the capability at `selector`, which roottask then holds at `to`. */
 export function* startHostPd(ec: HostEc, pd: number, mainEc: number, sc: number, selector: number, to: number): Coroutine {
   ec.createSc(sc, pd, mainEc, PRIORITY.SERVICE, QUANTUM_US);
-  // The program has the higher priority, so the shortest sleep gives it all the time it wants.
-  while (!fetchObject(ec, pd, selector, to)) yield ec.smDown(ROOT.SLEEP, ec.tsc() + 1);
+  // The program has the higher priority: while roottask sleeps it runs until it blocks, by when this short sleep is over.
+  while (!fetchObject(ec, pd, selector, to)) yield ec.smDown(ROOT.SLEEP, ec.tsc() + START_SLEEP_NS);
 }
 
 /** One request to the file service's administration; its result. */

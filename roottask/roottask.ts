@@ -53,7 +53,7 @@ export interface RoottaskConfig {
 
 const RWX = RIGHT_R | RIGHT_W | RIGHT_X;
 /** The pools begin on such boundaries, so that they are delegated in few chunks. */
-const POOL_ALIGN = 2 << 20;
+export const POOL_ALIGN = 2 << 20;
 /** Shares of the free RAM: contents of files, Linux programs; the rest is for hyperapps. */
 const FS_SHARE = 1 / 4, LINUX_SHARE = 5 / 8;
 /** Bytes of a file that are read at a time while its headers are looked at. */

@@ -5,7 +5,7 @@
 import { FLAG_D, FS_BASE, GS_BASE, PAGE, STATE } from "../layout.ts";
 import type { Insn } from "../insn.ts";
 import type { Helper, HelperContext } from "./api.ts";
-import { addToRegister, field64, high, low, RAX, RCX, RDI, RSI, setCompareFlags, setRegister } from "./registers.ts";
+import { addToRegister, field64, high, low, RAX, RCX, RDI, RSI, setCompareFlags, setRegister, unsigned } from "./registers.ts";
 
 const TWO32 = 0x1_0000_0000;
 /** Bytes moved before interrupts are polled. */
@@ -88,7 +88,46 @@ export function copyDown(u8: Uint8Array, to: number, from: number, bytes: number
   }
 }
 
+/** Bytes of a plain forward move that may be done at once: 64-bit addresses, no segment base, within the slice; 0 = not that simple. */
+function plainBytes(c: HelperContext, i: Insn): number {
+  const { ram } = c;
+  if (i.addressSize === 4 || i.seg !== undefined || high(ram, RCX) !== 0 || backwards(c)) return 0;
+  const bytes = low(ram, RCX) * i.size;
+  return bytes <= SLICE ? bytes : 0;
+}
+
+/** The usual case without allocations: everything in one run. False = nothing was done. */
+function plainMove(c: HelperContext, i: Insn, bytes: number): boolean {
+  const { ram } = c, from = unsigned(ram, RSI), to = unsigned(ram, RDI);
+  if (bytes === 0 || c.run(from, bytes, false) !== bytes || c.run(to, bytes, true) !== bytes) return false;
+  const target = c.translate(to, 1, true);
+  copyUp(ram.u8, target, c.translate(from, 1, false), bytes, i.size);
+  c.codeWritten(target, bytes);
+  addToRegister(ram, RSI, bytes, 8);
+  addToRegister(ram, RDI, bytes, 8);
+  setRegister(ram, RCX, 8, 0);
+  return true;
+}
+
+function plainFill(c: HelperContext, i: Insn, bytes: number): boolean {
+  const { ram } = c, { u8 } = ram, size = i.size, to = unsigned(ram, RDI);
+  if (bytes === 0 || c.run(to, bytes, true) !== bytes) return false;
+  const target = c.translate(to, 1, true), first = STATE + 8 * RAX;
+  let uniform = true;
+  for (let n = 1; n < size; n++) uniform &&= u8[first + n] === u8[first];
+  if (uniform) u8.fill(u8[first], target, target + bytes);
+  else {
+    u8.copyWithin(target, first, first + size);
+    copyUp(u8, target + size, target, bytes - size, size);
+  }
+  c.codeWritten(target, bytes);
+  addToRegister(ram, RDI, bytes, 8);
+  setRegister(ram, RCX, 8, 0);
+  return true;
+}
+
 const repMovs: Helper = (c, i) => {
+  if (plainMove(c, i, plainBytes(c, i))) return;
   const { u8 } = c.ram, size = i.size, down = backwards(c);
   repeatSteps(c, i, (n) => {
     const k = Math.min(elements(c, i, RSI, n, false, down), elements(c, i, RDI, n, true, down));
@@ -110,6 +149,7 @@ const repMovs: Helper = (c, i) => {
 };
 
 const repStos: Helper = (c, i) => {
+  if (plainFill(c, i, plainBytes(c, i))) return;
   const { u8 } = c.ram, size = i.size, down = backwards(c);
   const element = u8.slice(STATE + 8 * RAX, STATE + 8 * RAX + size);
   repeatSteps(c, i, (n) => {

@@ -122,10 +122,18 @@ function branchBack(encoded: Encoded, r: Random): void {
   if (!("invalid" in again)) encoded.insn = again;
 }
 
+/** Identifies a row wherever it stands in the table, so that its cases stay the same when others are added (FNV-1a). */
+export const rowKey = (row: OpRow): number => hashText(`${row.enc}|${row.name}|${row.args}`);
+export function hashText(text: string): number {
+  let hash = 0x811c_9dc5 | 0;
+  for (let n = 0; n < text.length; n++) hash = Math.imul(hash ^ text.charCodeAt(n), 0x0100_0193);
+  return hash >>> 0;
+}
+
 /** The case `number` of a row under `seed`; undefined when the row cannot be encoded. */
 export function rowCase(rowIndex: number, seed: number, number: number): { test: Case; insn: Insn } | undefined {
   const row = ROWS[rowIndex];
-  const r = new Random(seed, rowIndex * 0x10001 + number * 7);
+  const r = new Random(seed, rowKey(row) + Math.imul(number, 0x0100_0193) | 0);
   const entry = entryOffset(r);
   const encoded = encodeRow(row, r, CODE.address + entry, { branch: (random) => 2 * random.below(MARKERS) });
   if (encoded === undefined) return undefined;

@@ -82,6 +82,8 @@ export const XMM = 0x100;
 export const YMM_HIGH = 0x200;
 /** x87/MMX *physical* register n (not ST(n)): 80-bit value in 16 bytes at ST + 16*n; the MMX registers are their low 8 bytes. */
 export const ST = 0x300;
+/** 16 bytes: an operand that the semantics hand to a JavaScript helper; meaningless otherwise. */
+export const HELPER_OPERAND = 0x380;
 export const STATE_BYTES = 0x400;
 
 // ---- control words (offsets from CTL) ----------------------------------------------------------------------------

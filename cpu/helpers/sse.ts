@@ -1,9 +1,8 @@
-/** PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM (Intel SDM vol. 2, 4.1). */
-import { AF, CF, GPR, OF, PF, SF, STATE, XMM, ZF } from "../layout.ts";
+/** Vector instructions in JavaScript: string comparison (Intel SDM vol. 2, 4.1) and masked stores. */
+import { AF, CF, FS_BASE, GPR, GS_BASE, HELPER_OPERAND, OF, PF, SF, ST, STATE, XMM, ZF } from "../layout.ts";
 import type { Insn, Operand } from "../insn.ts";
 import type { Helper, HelperContext } from "./api.ts";
-
-const RAX = 0, RCX = 1, RDX = 2;
+import { field64, RAX, RCX, RDI, RDX, unsigned } from "./registers.ts";
 
 /** Immediate byte. */
 const WORDS = 0x01; // elements are words, else bytes
@@ -13,11 +12,11 @@ const NEGATIVE = 0x10;
 const MASKED = 0x20; // negation only where the second string has elements
 const MOST_SIGNIFICANT = 0x40; // index of the last set bit; or a mask of whole elements
 
-function operandBytes(c: HelperContext, op: Operand): Uint8Array {
-  const bytes = new Uint8Array(16);
-  if (op.kind === "mem") c.loadBytes(c.address(op), bytes);
-  else if (op.kind === "xmm") bytes.set(c.ram.u8.subarray(STATE + XMM + 16 * op.n, STATE + XMM + 16 * op.n + 16));
-  return bytes;
+/** Where the register of an operand lies in the state block. */
+function registerAt(op: Operand): number {
+  if (op.kind === "xmm") return STATE + XMM + 16 * op.n;
+  if (op.kind === "mmx") return STATE + ST + 16 * op.n;
+  throw new Error(`No vector register: ${op.kind}`);
 }
 
 /** Absolute value of RAX or RDX (EAX, EDX without REX.W), at most `limit`. */
@@ -68,14 +67,16 @@ const AGGREGATIONS: readonly Aggregation[] = [
 ];
 
 function compare(c: HelperContext, i: Insn): { bits: number; count: number; control: number } {
-  const [first, second, immediate] = i.ops;
+  const [first, , immediate] = i.ops;
   const control = immediate.kind === "imm" ? Number(immediate.value & 0xffn) : 0;
   const count = control & WORDS ? 8 : 16, explicit = i.name.startsWith("pcmpestr"), wide = (i.rex & 8) !== 0;
-  const text = (op: Operand, register: number): Text => {
-    const elements = elementsOf(operandBytes(c, op), control);
+  const text = (at: number, register: number): Text => {
+    const elements = elementsOf(c.ram.u8.slice(at, at + 16), control);
     return { elements, length: explicit ? explicitLength(c, register, wide, count) : implicitLength(elements) };
   };
-  const a = text(first, RAX), b = text(second, RDX), matches = AGGREGATIONS[(control >> AGGREGATION_SHIFT) & 3];
+  const a = text(registerAt(first), RAX),
+    b = text(STATE + HELPER_OPERAND, RDX),
+    matches = AGGREGATIONS[(control >> AGGREGATION_SHIFT) & 3];
   let bits = 0;
   for (let j = 0; j < count; j++) if (matches(a, b, j)) bits |= 1 << j;
   if (control & NEGATIVE) bits ^= control & MASKED ? (1 << b.length) - 1 : (1 << count) - 1;
@@ -103,4 +104,18 @@ function mask(c: HelperContext, i: Insn): void {
   }
 }
 
-export const SSE_HELPERS: Readonly<Record<string, Helper>> = { string_index: index, string_mask: mask };
+/** MASKMOVQ, MASKMOVDQU: stores the bytes whose mask is negative at rDI, all or none of them; the others are not accessed. */
+function maskedStore(c: HelperContext, i: Insn): void {
+  const [data, mask] = i.ops, bytes = data.kind === "mmx" ? 8 : 16, from = registerAt(data), masks = registerAt(mask);
+  const pointer = i.addressSize === 4 ? c.ram.u32[(STATE + GPR + 8 * RDI) >> 2] : unsigned(c.ram, RDI);
+  const start = i.seg === undefined ? pointer : pointer + field64(c.ram, i.seg === "fs" ? FS_BASE : GS_BASE);
+  const selected = Array.from({ length: bytes }, (_, k) => k).filter((k) => c.ram.u8[masks + k] & 0x80);
+  for (const k of selected) c.translate(start + k, 1, true);
+  for (const k of selected) c.storeBytes(start + k, c.ram.u8.subarray(from + k, from + k + 1));
+}
+
+export const SSE_HELPERS: Readonly<Record<string, Helper>> = {
+  string_index: index,
+  string_mask: mask,
+  masked_store: maskedStore,
+};

@@ -114,7 +114,7 @@ const SHA1_ROUNDS = [
   { f: parity, k: 0xca62_c1d6 },
 ] as const;
 /** a: A (lane 3) .. D (lane 0); b: four message words, E already added to the first (lane 3). */
-const sha1rnds4: BinaryImm = (state, message, imm, bind) => {
+export const sha1rnds4: BinaryImm = (state, message, imm, bind) => {
   const { f, k } = SHA1_ROUNDS[imm & 3];
   let [a, b, c, d] = [3, 2, 1, 0].map((n) => bind(lane(state, n)));
   let e: Expr = i32(0);
@@ -161,12 +161,8 @@ export const CRYPTO_BINARY = {
   aesenclast: (a, key, bind) => xor128(encrypted(a, bind), key),
   aesdec: (a, key, bind) => xor128(inverseMixColumns(decrypted(a, bind), bind), key),
   aesdeclast: (a, key, bind) => xor128(decrypted(a, bind), key),
-  sha1nexte,
-  sha1msg1,
-  sha1msg2,
-  sha256msg1,
-  sha256msg2,
 } satisfies Record<string, Binary>;
+export const SHA_BINARY = { sha1nexte, sha1msg1, sha1msg2, sha256msg1, sha256msg2 } satisfies Record<string, Binary>;
 export const CRYPTO_UNARY = { aesimc: inverseMixColumns } satisfies Record<string, Unary>;
 export const CRYPTO_UNARY_IMM = { aeskeygenassist } satisfies Record<string, UnaryImm>;
-export const CRYPTO_BINARY_IMM = { pclmulqdq, sha1rnds4 } satisfies Record<string, BinaryImm>;
+export const CRYPTO_BINARY_IMM = { pclmulqdq } satisfies Record<string, BinaryImm>;

@@ -1,4 +1,5 @@
 /** Vector and scalar instructions that set flags or use implied operands: comparisons, tests, blends by XMM0, CRC32. */
+import { HELPER_OPERAND } from "../layout.ts";
 import type { Semantic } from "../sem.ts";
 import { and, eqz, type Expr, i32, i64, or, shr_u, sub, toI32, toI64u, w, xor } from "../wasm/expr.ts";
 import { testCarry, testZero } from "./lanes_integer.ts";
@@ -44,6 +45,14 @@ const crc32: Semantic = (s, { ops: [dst, src] }) => {
   s.write(dst, sized(dst).size === 8 ? toI64u(crc) : crc);
 };
 
+/** String comparison in JavaScript. The second operand is read here: from memory, it need not be aligned. */
+const strings = (helper: string): Semantic => (s, { ops: [, second] }) => {
+  const b = source(s, second, true);
+  s.setState(HELPER_OPERAND, "i64", w("i64x2.extract_lane", b, 0));
+  s.setState(HELPER_OPERAND + 8, "i64", w("i64x2.extract_lane", b, 1));
+  s.helper(helper);
+};
+
 export const COMPARES: Readonly<Record<string, Semantic>> = {
   ucomiss: compareScalar,
   ucomisd: compareScalar,
@@ -54,8 +63,8 @@ export const COMPARES: Readonly<Record<string, Semantic>> = {
   blendvps: blend("i32x4"),
   blendvpd: blend("i64x2"),
   crc32,
-  pcmpestri: (s) => s.helper("string_index"),
-  pcmpistri: (s) => s.helper("string_index"),
-  pcmpestrm: (s) => s.helper("string_mask"),
-  pcmpistrm: (s) => s.helper("string_mask"),
+  pcmpestri: strings("string_index"),
+  pcmpistri: strings("string_index"),
+  pcmpestrm: strings("string_mask"),
+  pcmpistrm: strings("string_mask"),
 };

@@ -1,8 +1,7 @@
 /** Vector moves, insertions and extractions. */
-import { FS_BASE, GS_BASE } from "../layout.ts";
 import type { Operand } from "../insn.ts";
-import type { Semantic } from "../sem.ts";
-import { add, and, type Expr, i32, i64, toI32, v128, w } from "../wasm/expr.ts";
+import type { Sem, Semantic } from "../sem.ts";
+import { and, type Expr, i32, toI32, v128, w } from "../wasm/expr.ts";
 import { mergeLow, shuffle, ZERO } from "./lanes.ts";
 import { bitsOf } from "./lanes_float.ts";
 import { insertps } from "./lanes_shuffle.ts";
@@ -27,6 +26,13 @@ const moveHalf = (half: 0 | 1): Semantic => (s, { ops: [dst, src] }) => {
   s.setXmm(dst, half === 0 ? mergeLow(8, s.xmm(dst), value) : shuffle(8, s.xmm(dst), value, [0, 2]));
 };
 
+/** Low 4 or 8 bytes of an MMX register. Memory must be known to be writable before reading the register changes the x87 state. */
+function storeMmx(s: Sem, dst: Operand, src: Operand): void {
+  if (dst.kind === "mem") s.rmw(dst);
+  const value = s.mmx(src);
+  s.write(dst, sized(dst).size === 4 ? toI32(value) : value);
+}
+
 /** movd, movq between general registers or memory and vectors. */
 const moveInt: Semantic = (s, { ops: [dst, src] }) => {
   if (dst.kind === "mmx") {
@@ -38,29 +44,22 @@ const moveInt: Semantic = (s, { ops: [dst, src] }) => {
     const value = s.read(src);
     return s.setXmm(dst, w(value.type === "i32" ? "i32x4.replace_lane" : "i64x2.replace_lane", ZERO, value, 0));
   }
-  const whole = src.kind === "mmx" ? s.mmx(src) : undefined, four = sized(dst).size === 4;
-  if (whole) return s.write(dst, four ? toI32(whole) : whole);
+  const four = sized(dst).size === 4;
+  if (src.kind === "mmx") return storeMmx(s, dst, src);
   s.write(dst, w(four ? "i32x4.extract_lane" : "i64x2.extract_lane", s.xmm(src), 0));
 };
 
 /** movq between vectors of one kind and memory: the upper half of a destination register is cleared. */
 const moveQuad: Semantic = (s, { ops: [dst, src] }) => {
   if (dst.kind === "mmx") return s.setMmx(dst, src.kind === "mmx" ? s.mmx(src) : s.read(src));
-  const low = (): Expr => src.kind === "mmx" ? s.mmx(src) : lane64(s.xmm(src), 0);
-  if (dst.kind === "mem") return s.write(dst, low());
+  if (dst.kind === "mem") return src.kind === "mmx" ? storeMmx(s, dst, src) : s.write(dst, lane64(s.xmm(src), 0));
   s.setXmm(dst, src.kind === "mem" ? source(s, src) : shuffle(8, s.xmm(src), ZERO, [0, 2]));
 };
 
-/** Bytes whose mask byte is negative go to memory at rDI. */
-const maskedStore: Semantic = (s, i) => {
-  const [data, mask] = i.ops, bytes = data.kind === "mmx" ? 8 : 16;
-  let address: Expr = s.reg(7, 8);
-  if (i.addressSize === 4) address = and(address, i64(0xffff_ffff));
-  if (i.seg) address = add(address, s.state(i.seg === "fs" ? FS_BASE : GS_BASE, "i64"));
-  const at = s.let(address), old = s.load(at, bytes);
-  const merge = (from: Expr) => w("v128.bitselect", source(s, data), from, w("i8x16.shr_s", source(s, mask), i32(7)));
-  if (bytes === 16) return s.store(at, 16, merge(old));
-  s.store(at, 8, lane64(merge(s.let(w("i64x2.splat", old))), 0));
+/** In JavaScript. Reading the mask as an MMX register has the effect on the x87 state that every MMX instruction has. */
+const maskedStore: Semantic = (s, { ops: [, mask] }) => {
+  s.helper("masked_store");
+  if (mask.kind === "mmx") s.mmx(mask);
 };
 
 type Inserted = { size: number; op: "i8x16.replace_lane" | "i16x8.replace_lane" | "i32x4.replace_lane" | "i64x2.replace_lane" };

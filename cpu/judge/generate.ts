@@ -34,7 +34,7 @@ export interface Draft {
   pool: Pool;
   /** Address of a random end marker. */
   target(): bigint;
-  /** Writes to the image at a guest address; what lies outside the areas is dropped. */
+  /** Writes to the image at a guest address; what lies outside the areas, or in the code, is dropped. */
   poke(address: bigint, bytes: Uint8Array): void;
 }
 
@@ -151,7 +151,9 @@ export function rowCase(rowIndex: number, seed: number, number: number): { test:
     target: () => BigInt(CODE.address + entry + (r.chance(50) ? encoded.code.length : -16) + 2 * r.below(MARKERS)),
     poke(at, bytes) {
       const offset = imageOffset(Number(at));
-      if (offset === undefined || imageOffset(Number(at) + bytes.length - 1) !== offset + bytes.length - 1) return;
+      if (
+        offset === undefined || offset < CODE.bytes || imageOffset(Number(at) + bytes.length - 1) !== offset + bytes.length - 1
+      ) return;
       d.pokes.push({ offset, bytes });
     },
   };

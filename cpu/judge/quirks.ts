@@ -72,6 +72,13 @@ const FAULT_AT_TARGET: Quirk = {
   },
 };
 
+const UD_LENGTH: Quirk = {
+  reason: "whether UD0 and UD1 have a ModRM byte differs between vendors",
+  forgive(ours, native) {
+    if (native.vector === 6 && ours.vector === 14 && ours.error === 0x14) Object.assign(ours, { ...native, fp: ours.fp });
+  },
+};
+
 const MMX_TAGS: Quirk = {
   reason: "whether a faulting MMX store has entered MMX mode is the processor's own choice",
   forgive(ours, native) {
@@ -98,6 +105,8 @@ const BY_NAME: Readonly<Record<string, Quirk>> = {
   jmp: FAULT_AT_TARGET,
   call: FAULT_AT_TARGET,
   ret: FAULT_AT_TARGET,
+  ud0: UD_LENGTH,
+  ud1: UD_LENGTH,
   maskmovq: MMX_TAGS,
 };
 

@@ -66,7 +66,7 @@ export function createPd(
 ): Status {
   const creator = parentPd(caller, parent);
   if (!creator || slotUsed(caller, selector)) return Status.BadCap;
-  const pd = k.newPd();
+  const pd = k.life.newPd();
   pd.foreign = foreign;
   pd.foreignBase = foreignBase;
   pd.passthrough = passthrough && creator.passthrough;
@@ -85,9 +85,9 @@ export function createEc(k: Kernel, caller: Pd, selector: number, parent: number
   if (!pd) return Status.BadCap;
   if (opts.utcb >= USER_ADDR) return Status.BadPar;
   if (slotUsed(caller, selector)) return Status.BadCap;
-  if (opts.program) k.bindProgram(pd, opts.program);
+  if (opts.program) k.life.bindProgram(pd, opts.program);
   const isHost = pd.program !== undefined;
-  const ec = k.newEc(pd, opts.global, isHost);
+  const ec = k.life.newEc(pd, opts.global, isHost);
   if (!ec) return Status.BadPar;
   ec.eventBase = opts.eventBase ?? 0;
   ec.program = opts.program;
@@ -125,7 +125,7 @@ export function createSc(
   if (!ec || !ec.global) return Status.BadCap;
   if (priority <= 0 || priority >= PRIORITIES || quantumUs <= 0) return Status.BadPar;
   if (slotUsed(caller, selector)) return Status.BadCap;
-  const sc = new Sc(k.newId(), ec, priority, quantumUs * 1000);
+  const sc = new Sc(k.life.newId(), ec, priority, quantumUs * 1000);
   ec.scs.push(sc);
   install(caller, selector, sc, SC_RIGHTS);
   k.enqueue(sc);
@@ -151,7 +151,7 @@ export function createPt(
   if (slotUsed(caller, selector)) return Status.BadCap;
   const isCode = typeof entry === "function";
   if (isCode !== (ec.host !== undefined)) return Status.BadPar;
-  const pt = new Pt(k.newId(), ec, mtd, isCode ? 0 : entry);
+  const pt = new Pt(k.life.newId(), ec, mtd, isCode ? 0 : entry);
   if (isCode) pt.handler = entry;
   install(caller, selector, pt, PT_RIGHTS);
   return Status.Success;
@@ -170,7 +170,7 @@ export function createSm(k: Kernel, caller: Pd, selector: number, parent: number
     target = node.object;
   }
   if (slotUsed(caller, selector)) return Status.BadCap;
-  const sm = new Sm(k.newId(), target ? 0 : count, -1);
+  const sm = new Sm(k.life.newId(), target ? 0 : count, -1);
   sm.target = target;
   sm.signalValue = target ? count : 0;
   install(caller, selector, sm, SM_RIGHTS);

@@ -158,7 +158,7 @@ export function revoke(k: Kernel, pd: Pd, crd: Crd, self: boolean): void {
     // A node may have disappeared as the descendant of one before it.
     if (space.find(node.base) !== node) continue;
     revokeNode(node, crd.rights, self, (gone, wasRoot) => {
-      if (wasRoot && gone.object) k.destroy(gone.object);
+      if (wasRoot && gone.object) k.life.destroy(gone.object);
     });
   }
 }

@@ -32,7 +32,7 @@ export function deliverException(k: Kernel, ec: Ec): void {
   const vector = k.cpu.vector;
   ec.errorCode = k.cpu.errorCode;
   if (vector === VEC.PF) ec.faultAddress = k.cpu.faultAddress;
-  if (!DELIVERED.has(vector)) return k.kill(ec, `Exception ${vector}`);
+  if (!DELIVERED.has(vector)) return k.life.kill(ec, `Exception ${vector}`);
   message(k, ec, ec.eventBase + vector);
 }
 

@@ -53,7 +53,7 @@ function retry(k: Kernel, sc: Sc, ec: Ec): After {
     return After.Again;
   }
   if (++k.loops >= MAX_LOOPS) {
-    k.kill(ec, "Livelock");
+    k.life.kill(ec, "Livelock");
     return After.Again;
   }
   const helped = chainEnd(handler);

@@ -14,7 +14,7 @@ export function foreignCall(k: Kernel, ec: Ec): void {
   loadFrame(k.cpu, at, ec.frame);
   ec.viaSysret = false;
   // The fork looks the portal up without the event base first and kills the EC when it is missing.
-  if (ec.eventBase !== 0 && portalAt(ec, selector) === undefined) return k.kill(ec, "PT not found");
+  if (ec.eventBase !== 0 && portalAt(ec, selector) === undefined) return k.life.kill(ec, "PT not found");
   message(k, ec, ec.eventBase + selector);
 }
 

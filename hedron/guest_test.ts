@@ -363,7 +363,7 @@ Deno.test("destroying a process from its own handler frees its kernel memory", (
   });
   t.run();
   assert.equal(t.events.length, 0);
-  assert.equal(t.kernel.pds.size, 2);
+  assert.equal(t.kernel.life.pds.size, 2);
   assert.ok(t.kernel.memory.used < before);
   assert.equal(t.run().state, "finished");
 });

@@ -28,7 +28,7 @@ export class HostContext implements HostEc {
 
   constructor(private readonly k: Kernel, private readonly ec: Ec) {
     this.utcb = new HostUtcb(k.cpu.ram.u32, ec.utcb);
-    this.memory = k.memoryOf(ec.pd);
+    this.memory = k.life.memoryOf(ec.pd);
     this.state = new HostArchState(k.cpu, this.memory.resolve);
   }
 

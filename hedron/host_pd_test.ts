@@ -267,5 +267,5 @@ Deno.test("100,000 processes' ECs leave no kernel memory behind", () => {
   });
   while (t.run().state === "idle");
   assert.equal(t.kernel.memory.used <= used, true);
-  assert.equal(t.kernel.pds.size, 2);
+  assert.equal(t.kernel.life.pds.size, 2);
 });

@@ -11,7 +11,7 @@ import { BLOCKED, down } from "./semaphore.ts";
  */
 export function enterHostHandler(k: Kernel, handler: Ec, pt: Pt, stateOf: Ec | undefined): void {
   const host = handler.host;
-  if (host === undefined || pt.handler === undefined) return k.kill(handler, "No handler");
+  if (host === undefined || pt.handler === undefined) return k.life.kill(handler, "No handler");
   if (stateOf) host.state.bind(stateOf, pt.mtd);
   else host.state.unbind();
   handler.cont = Cont.HostRun;
@@ -19,7 +19,7 @@ export function enterHostHandler(k: Kernel, handler: Ec, pt: Pt, stateOf: Ec | u
   try {
     routine = pt.handler(pt.idLow, host);
   } catch (error) {
-    return k.hostError(handler, error);
+    return k.life.hostError(handler, error);
   }
   if (routine !== undefined) {
     handler.coroutine = routine;
@@ -33,12 +33,12 @@ export function enterHostHandler(k: Kernel, handler: Ec, pt: Pt, stateOf: Ec | u
 export function startProgram(k: Kernel, ec: Ec): void {
   const host = ec.host;
   ec.cont = Cont.HostRun;
-  if (host === undefined || ec.program === undefined) return k.kill(ec, "No program");
+  if (host === undefined || ec.program === undefined) return k.life.kill(ec, "No program");
   let routine;
   try {
     routine = ec.program.main(host);
   } catch (error) {
-    return k.hostError(ec, error);
+    return k.life.hostError(ec, error);
   }
   if (routine !== undefined) {
     ec.coroutine = routine;
@@ -58,7 +58,7 @@ export function stepCoroutine(k: Kernel, ec: Ec): void {
     try {
       step = routine.next(ec.status);
     } catch (error) {
-      return k.hostError(ec, error);
+      return k.life.hostError(ec, error);
     }
     // The coroutine may have destroyed its own EC.
     if (ec.cont !== Cont.HostRun) return;

@@ -99,7 +99,7 @@ function nodesOf(k: Kernel, pd: Pd): CapNode[] {
 /** The kernel as it stands. */
 export function inspect(k: Kernel): KernelView {
   const capabilities: CapabilityView[] = [], sms = new Map<Pd, SmView[]>(), pts = new Map<Ec, PtView[]>();
-  const pds = [...k.pds];
+  const pds = [...k.life.pds];
   for (const pd of pds) {
     const own: SmView[] = [];
     sms.set(pd, own);

@@ -61,11 +61,11 @@ export function call(k: Kernel, caller: Ec, selector: number, nonBlocking: boole
  */
 export function message(k: Kernel, ec: Ec, selector: number): void {
   const pt = portalAt(ec, selector);
-  if (pt === undefined) return k.kill(ec, "PT not found");
+  if (pt === undefined) return k.life.kill(ec, "PT not found");
   const handler = pt.ec;
   ec.retrySelector = selector;
   if (handler.cont !== Cont.Idle) {
-    if (handler.cont === Cont.Dead) return k.kill(ec, "IPC Timeout");
+    if (handler.cont === Cont.Dead) return k.life.kill(ec, "IPC Timeout");
     ec.cont = Cont.RetryMessage;
     return;
   }
@@ -123,7 +123,7 @@ export function reply(k: Kernel, ec: Ec, smSelector: number): void {
     caller.viaSysret = false;
     caller.cont = Cont.User;
   }
-  if (caller.destroyed) k.finishDestroy(caller);
+  if (caller.destroyed) k.life.finishDestroy(caller);
 }
 
 /** Reply with a semaphore (ABI 7.2, 4). False when the selector is no semaphore with the right to `down`. */
@@ -143,6 +143,6 @@ export function abortCaller(k: Kernel, ec: Ec): void {
   ec.caller = caller.partner = undefined;
   if (caller.cont === Cont.CallWait) {
     finishCall(k, caller, Status.ComAbt);
-    if (caller.destroyed) k.finishDestroy(caller);
-  } else k.kill(caller, "IPC Abort");
+    if (caller.destroyed) k.life.finishDestroy(caller);
+  } else k.life.kill(caller, "IPC Abort");
 }

@@ -1,28 +1,14 @@
 import type { Cpu } from "../cpu/api.ts";
-import { PAGE, RIP, STATE_BYTES, USER_RAM } from "../cpu/layout.ts";
-import { RIGHT_R, RIGHT_W, RIGHT_X } from "../cpu/space.ts";
-import type { HostProgram } from "./api.ts";
-import { CrdKind, Status } from "./api.ts";
-import { ALL_RIGHTS } from "./crd.ts";
-import { install } from "./create.ts";
-import { revoke } from "./delegation.ts";
+import { type HostProgram, Status } from "./api.ts";
+import { bootHost, createKern } from "./boot.ts";
 import { execute } from "./execute.ts";
-import { HostContext } from "./host_ec.ts";
-import { PdMemory } from "./host_memory.ts";
-import { abortCaller } from "./ipc.ts";
 import { KernelMemory } from "./kernel_memory.ts";
-import { CapNode } from "./mdb.ts";
-import { Cont, Ec, type KernelObject, Pd, Sc, SC_RIGHTS, Sm, SM_RIGHTS } from "./objects.ts";
-import { PORTS } from "./capability_space.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import { Cont, type Ec, type KernelObject, type Pd, type Sc, type Sm } from "./objects.ts";
 import { Registers } from "./registers.ts";
 import { ReadyQueue, TimerHeap } from "./scheduler.ts";
-import { destroySm, release, up } from "./semaphore.ts";
+import { release, up } from "./semaphore.ts";
 
-/** CPUs and GSIs that the selectors of the kern PD are laid out for (ABI 2.1). */
-export const NUM_CPU = 64, NUM_GSI = 192;
-/** Capabilities of the root PD (ABI 2.2). */
-export const ROOT_PD = 32, ROOT_EC = 33, ROOT_SC = 34;
-const ROOT_QUANTUM_US = 10_000;
 /** Most system calls between two looks at the clock. */
 const MAX_UNCLOCKED = 32;
 /** System calls faster than this (ns each, about) let the clock be read less often. */
@@ -73,7 +59,8 @@ export class Kernel {
   readonly timers: TimerHeap = new TimerHeap();
   /** The kernel's own PD: owns all memory, ports and GSI semaphores; selectors as in ABI 2.1. */
   readonly kern: Pd;
-  readonly pds = new Set<Pd>();
+  /** Birth and death of objects. */
+  readonly life: Lifecycle;
   /** Window on the registers of the hypercall that is being decoded. */
   readonly registers: Registers;
   /** The running SC. */
@@ -95,202 +82,27 @@ export class Kernel {
   #stopping = false;
   /** TSC up to which the running SC has been charged. */
   #mark = 0;
-  #ids = 0;
-  readonly #gsis: Sm[] = [];
-  readonly #idle: Sc;
+  /** Kernel semaphores of the GSIs. */
+  readonly gsis: Sm[] = [];
+  /** Time that nothing ran, ns. */
+  idleNs = 0;
   #idleSince = -1;
   /** Host ECs whose plain code waits in a nested scheduling loop, innermost last. */
   readonly #nests: Ec[] = [];
   /** SCs that reached a host EC whose JavaScript frame is not the innermost. */
   readonly #parked: Sc[] = [];
-  /** Dead ECs whose memory is given back when no code of theirs can be running. */
-  readonly #graveyard: Ec[] = [];
-  readonly #memories = new WeakMap<Pd, PdMemory>();
   readonly #result: RunResult = { state: "idle", deadline: Infinity };
 
   constructor(readonly cpu: Cpu, readonly hooks: KernelHooks) {
     this.memory = new KernelMemory(cpu);
     this.registers = new Registers(cpu.ram.u32);
-    this.kern = this.newPd();
-    this.kern.label = "kern";
-    const ram = cpu.ram.size - USER_RAM;
-    if (ram > 0) this.kern.space.map(USER_RAM, USER_RAM, ram - ram % PAGE, RIGHT_R | RIGHT_W | RIGHT_X);
-    this.kern.ports.insert(new CapNode(this.kern.ports, 0, Math.log2(PORTS), ALL_RIGHTS, undefined));
-    const idleEc = new Ec(this.newId(), this.kern, true);
-    this.#idle = new Sc(this.newId(), idleEc, 0, Infinity);
-    install(this.kern, 0, this.#idle, SC_RIGHTS);
-    for (let gsi = 0; gsi < NUM_GSI; gsi++) {
-      const sm = new Sm(this.newId(), 0, gsi);
-      sm.label = `GSI ${gsi}`;
-      install(this.kern, NUM_CPU + gsi, sm, SM_RIGHTS);
-      this.#gsis.push(sm);
-    }
+    this.life = new Lifecycle(this);
+    this.kern = createKern(this);
   }
 
-  /** Makes the root PD of a TypeScript roottask: PD, EC and SC at selectors 32, 33, 34 (ABI 2.2). */
+  /** Makes the root PD of a TypeScript roottask (ABI 2.2). */
   bootHost(program: HostProgram): void {
-    const pd = this.newPd();
-    pd.privileged = pd.passthrough = true;
-    this.bindProgram(pd, program);
-    const ec = this.newEc(pd, true, true);
-    if (!ec) throw new Error("Cannot boot: no kernel memory for the root EC");
-    ec.program = program;
-    ec.cont = Cont.HostMain;
-    const sc = new Sc(this.newId(), ec, 1, ROOT_QUANTUM_US * 1000);
-    ec.scs.push(sc);
-    install(pd, ROOT_PD, pd, 1);
-    install(pd, ROOT_EC, ec, 0xd);
-    install(pd, ROOT_SC, sc, SC_RIGHTS);
-    this.enqueue(sc);
-  }
-
-  // ---- objects ----------------------------------------------------------------------------------------------------
-
-  newId(): number {
-    return ++this.#ids;
-  }
-
-  newPd(): Pd {
-    const pd = new Pd(this.newId(), this.cpu.createSpace());
-    this.pds.add(pd);
-    return pd;
-  }
-
-  /** An EC with UTCB and, for guest code, a state block; undefined when kernel memory is exhausted. */
-  newEc(pd: Pd, global: boolean, isHost: boolean): Ec | undefined {
-    const utcb = this.memory.page();
-    if (utcb === 0) return undefined;
-    const ec = new Ec(this.newId(), pd, global);
-    ec.utcb = utcb;
-    if (isHost) ec.host = new HostContext(this, ec);
-    else {
-      ec.state = this.memory.block();
-      if (ec.state === 0) {
-        this.memory.freePage(utcb);
-        return undefined;
-      }
-      ec.frame = ec.state + STATE_BYTES;
-    }
-    pd.ecs.add(ec);
-    return ec;
-  }
-
-  bindProgram(pd: Pd, program: HostProgram): void {
-    pd.program = program;
-    if (pd.label === "") pd.label = program.name;
-  }
-
-  memoryOf(pd: Pd): PdMemory {
-    let memory = this.#memories.get(pd);
-    if (!memory) this.#memories.set(pd, memory = new PdMemory(this.cpu, pd));
-    return memory;
-  }
-
-  /** The last root capability of an object has gone (ABI 5.7). */
-  destroy(object: KernelObject): void {
-    if (object.destroyed) return;
-    object.destroyed = true;
-    if (object instanceof Sm) destroySm(this, object);
-    else if (object instanceof Sc) this.#destroySc(object);
-    else if (object instanceof Ec) {
-      // While the EC waits for a reply its SC lends time to the handler; it ends when the reply arrives.
-      if (!object.partner) this.finishDestroy(object);
-    } else if (object instanceof Pd) this.#destroyPd(object);
-  }
-
-  finishDestroy(ec: Ec): void {
-    if (ec.cont !== Cont.Dead) this.kill(ec, undefined);
-    else this.#release(ec, ec.host !== undefined);
-  }
-
-  #destroySc(sc: Sc): void {
-    const i = sc.ec.scs.indexOf(sc);
-    if (i >= 0) sc.ec.scs.splice(i, 1);
-    // An SC that lends its time to a handler finishes the job; execute() drops it when it comes home.
-    if (!sc.ec.partner) this.#unqueue(sc);
-  }
-
-  #destroyPd(pd: Pd): void {
-    revoke(this, pd, { kind: CrdKind.Object, base: 0, order: 31, rights: ALL_RIGHTS }, true);
-    revoke(this, pd, { kind: CrdKind.Port, base: 0, order: 31, rights: ALL_RIGHTS }, true);
-    revoke(this, pd, { kind: CrdKind.Memory, base: 0, order: 31, rights: ALL_RIGHTS }, true);
-    if (pd.ecs.size === 0) this.#freePd(pd);
-  }
-
-  #freePd(pd: Pd): void {
-    pd.space.destroy();
-    this.pds.delete(pd);
-  }
-
-  /** Frees a dead EC: at once, or later when JavaScript of its own may still be on the stack. */
-  #release(ec: Ec, onStack: boolean): void {
-    if (onStack) this.#graveyard.push(ec);
-    else this.#freeEc(ec);
-  }
-
-  #freeEc(ec: Ec): void {
-    if (ec.utcb === 0) return;
-    if (ec.utcbPd && !ec.utcbPd.destroyed) {
-      // Another mapping may have replaced the UTCB meanwhile.
-      const extent = ec.utcbPd.space.find(ec.utcbVa);
-      if (extent && extent.pa + (ec.utcbVa - extent.start) === ec.utcb) {
-        ec.utcbPd.memoryVersion++;
-        ec.utcbPd.space.unmap(ec.utcbVa, PAGE);
-      }
-    }
-    this.memory.freePage(ec.utcb);
-    if (ec.state !== 0) this.memory.freeBlock(ec.state);
-    ec.utcb = ec.state = ec.frame = 0;
-    ec.host = undefined;
-    ec.pd.ecs.delete(ec);
-    if (ec.pd.destroyed && ec.pd.ecs.size === 0) this.#freePd(ec.pd);
-  }
-
-  #bury(): void {
-    while (this.#graveyard.length > 0) {
-      const ec = this.#graveyard.pop();
-      if (ec) this.#freeEc(ec);
-    }
-  }
-
-  /** Ends an EC for ever (ABI 7.7). `reason` undefined: quietly, because its capability was revoked. */
-  kill(ec: Ec, reason: string | undefined): void {
-    if (ec.cont === Cont.Dead) return;
-    if (reason !== undefined && !ec.destroyed) this.#report(ec, reason);
-    const onStack = ec.cont === Cont.HostRun;
-    if (ec.sm) {
-      ec.cont = Cont.Dead;
-      release(this, ec, Status.BadCap);
-    }
-    ec.cont = Cont.Dead;
-    ec.status = Status.ComAbt;
-    ec.coroutine = undefined;
-    if (ec.partner) {
-      ec.partner.caller = undefined;
-      ec.partner.host?.state.unbind();
-      ec.partner = undefined;
-    }
-    abortCaller(this, ec);
-    this.wakeWaiting(ec);
-    if (ec.destroyed) this.#release(ec, onStack);
-  }
-
-  #report(ec: Ec, reason: string): void {
-    const rip = ec.state === 0 ? 0 : this.ripOf(ec);
-    const event = { pd: nameOf(ec.pd), ec: nameOf(ec), reason, rip, address: ec.faultAddress, error: ec.errorCode };
-    this.hooks.event?.({ kind: "killed", ...event });
-  }
-
-  /** RIP in a guest EC's state block. */
-  ripOf(ec: Ec): number {
-    const at = this.cpu.locate(ec.state) + RIP, u32 = this.cpu.ram.u32;
-    return u32[(at + 4) >> 2] * 0x1_0000_0000 + u32[at >> 2];
-  }
-
-  hostError(ec: Ec, error: unknown): void {
-    if (!this.hooks.hostError) throw error;
-    this.hooks.hostError(error, nameOf(ec.pd));
-    this.kill(ec, "Host error");
+    bootHost(this, program);
   }
 
   // ---- scheduling -------------------------------------------------------------------------------------------------
@@ -332,7 +144,8 @@ export class Kernel {
     ec.waiting.length = 0;
   }
 
-  #unqueue(sc: Sc): void {
+  /** Takes the SC out of whatever queue it is in. */
+  unqueue(sc: Sc): void {
     this.ready.remove(sc);
     const lists = [this.#parked];
     if (sc.waitsFor) lists.push(sc.waitsFor.waiting);
@@ -378,10 +191,10 @@ export class Kernel {
     const result = this.#result;
     this.#end = this.now() + sliceNs;
     this.#stopping = false;
-    if (this.#idleSince >= 0) this.#idle.time += this.now() - this.#idleSince;
+    if (this.#idleSince >= 0) this.idleNs += this.now() - this.#idleSince;
     this.#idleSince = -1;
     for (;;) {
-      this.#bury();
+      this.life.bury();
       const now = this.now();
       this.#fireTimers(now);
       const sc = now < this.#end && !this.#stopping ? this.ready.take() : undefined;
@@ -456,7 +269,7 @@ export class Kernel {
     // The frame goes on with the SC it had; the one that brought the reply keeps its claim to the CPU.
     if (this.sc !== own) {
       if (this.sc) this.ready.enqueue(this.sc);
-      this.#unqueue(own);
+      this.unqueue(own);
       this.sc = own;
     }
     for (const sc of this.#parked.splice(0)) this.ready.enqueue(sc);
@@ -492,7 +305,7 @@ export class Kernel {
 
   /** A device interrupt: ups the GSI's semaphore. To be called between two `run`s. */
   interrupt(gsi: number): void {
-    const sm = this.#gsis[gsi];
+    const sm = this.gsis[gsi];
     if (sm) up(this, sm);
   }
 
@@ -504,7 +317,7 @@ export class Kernel {
   /** Time consumed by an SC, microseconds. */
   scTimeUs(sc: Sc): number {
     if (sc === this.sc) this.#charge(sc);
-    return Math.floor(sc.time / 1000);
+    return Math.floor((sc.priority === 0 ? this.idleNs : sc.time) / 1000);
   }
 }
 

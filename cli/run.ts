@@ -66,10 +66,9 @@ export async function bootMachine(config: BootConfig): Promise<BootResult> {
   }
 }
 
-/** Tells what went wrong and gives the exit code. */
+/** Tells why it did not start, if so, and gives the exit code. */
 export function finish(result: ProgramResult): number {
-  if (result.message !== undefined) {
-    print("stderr", `hedra: ${result.message}\n`);
-  }
+  // A kill has been reported when it happened.
+  if (result.message !== undefined && result.pid < 0) print("stderr", `hedra: ${result.message}\n`);
   return result.exitCode;
 }

@@ -144,6 +144,7 @@ export function fileService(host: FileServiceHost): HostProgram {
       const service = new FileService(host, ramOf(ec));
       const portal = (selector: number, id: number, handler: (id: number, ec: HostEc) => void): number => {
         const status = ec.createPt(selector, HOST_PD.SELF_PD, SERVICE_EC, 0, handler);
+        ec.label(selector, id === ADMIN_ID ? "administration" : `session ${id}`);
         return status === 0 ? ec.ptCtrl(selector, id) : status;
       };
       const serve = (id: number, handler: HostEc): void => service.sessions.get(id - 1)?.serve(handler);
@@ -176,6 +177,7 @@ export function fileService(host: FileServiceHost): HostProgram {
         utcb.set(0, result);
       };
       ec.createEc(SERVICE_EC, HOST_PD.SELF_PD, { global: false, utcb: 0 });
+      ec.label(SERVICE_EC, "sessions");
       portal(FS_ADMIN, ADMIN_ID, administer);
     },
   };

@@ -24,6 +24,7 @@ const UP_AND_DOWN = 3;
 export function createHostPd(ec: HostEc, pd: number, mainEc: number, program: HostProgram, memory: readonly Range[]): void {
   ec.createPd(pd, ROOT.PD, { kind: CrdKind.Null, base: 0, order: 0, rights: 0 });
   ec.createEc(mainEc, pd, { global: true, utcb: 0, program });
+  ec.label(mainEc, "main");
   delegateObject(ec, pd, RIGHT_CREATE, pd, HOST_PD.SELF_PD);
   for (const { start, bytes } of memory) delegateMemory(ec, start, bytes, pd, start, RWX);
 }
@@ -75,10 +76,13 @@ export class PersonalityPd {
     const fsPortal = attachFs(ec, pool);
     ec.delegate(ROOT.FS_PD, object(fsPortal, RIGHT_CALL), ROOT.LINUX_PD, object(HOST_PD.FS, ALL_RIGHTS));
     ec.createPt(ROOT.PROCESS_SERVICE, ROOT.PD, ROOT.SERVICE_EC, 0, this.processService(services));
+    ec.label(ROOT.PROCESS_SERVICE, "process service");
     ec.createPt(ROOT.CONSOLE_SERVICE, ROOT.PD, ROOT.SERVICE_EC, 0, this.consoleService());
+    ec.label(ROOT.CONSOLE_SERVICE, "console");
     ec.delegate(ROOT.PD, object(KERNEL_GSI + GSI.CONSOLE, UP_AND_DOWN), ROOT.PD, object(ROOT.CONSOLE_SM, ALL_RIGHTS), {
       hypervisor: true,
     });
+    ec.label(ROOT.CONSOLE_SM, "console input");
     delegateObject(ec, ROOT.PROCESS_SERVICE, RIGHT_CALL, ROOT.LINUX_PD, HOST_PD.PROCESS);
     delegateObject(ec, ROOT.CONSOLE_SERVICE, RIGHT_CALL, ROOT.LINUX_PD, HOST_PD.CONSOLE);
     delegateObject(ec, ROOT.CONSOLE_SM, UP_AND_DOWN, ROOT.LINUX_PD, HOST_PD.CONSOLE_SM);

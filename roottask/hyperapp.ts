@@ -65,6 +65,8 @@ export function startHyperapp(
     delegateObject(ec, selectors.services + service, RIGHT_CALL, selectors.pd, selector);
   }
   ec.createSc(selectors.sc, ROOT.PD, selectors.ec, PRIORITY.PROGRAM, QUANTUM_US);
+  ec.label(selectors.pd, name);
+  ec.label(selectors.ec, "main");
   return process;
 }
 

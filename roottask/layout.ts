@@ -54,6 +54,7 @@ export function processSelectors(slot: number): ProcessSelectors {
 }
 
 /** Service portals of a process: index of the portal and of its handler. */
+export const SERVICE_NAMES = ["stdout", "stderr", "allocate", "fs", "echo", "raw echo", "exit"] as const;
 export const SERVICE = { STDOUT: 0, STDERR: 1, ALLOCATE: 2, FS: 3, ECHO: 4, RAW_ECHO: 5, EXIT: 6 } as const;
 
 /** Interrupt numbers that roottask's machine uses: the first serial port's as on a PC; 9 is free there (ACPI). */

@@ -2,7 +2,7 @@
 import { type Crd, CrdKind, type HostEc, MTD, type PortalHandler, Status } from "../hedron/api.ts";
 import type { IpcFsClient } from "../fs/client.ts";
 import type { Pool } from "../fs/pool.ts";
-import { ALL_RIGHTS, EXCEPTIONS, object, processSelectors, ROOT, SERVICES } from "./layout.ts";
+import { ALL_RIGHTS, EXCEPTIONS, object, processSelectors, ROOT, SERVICE_NAMES, SERVICES } from "./layout.ts";
 import type { Output } from "./output.ts";
 import { Process } from "./process.ts";
 
@@ -58,6 +58,7 @@ export class Processes {
       const selector = process.selectors.services + s, server = s === rawEcho ? ROOT.RAW_ECHO_EC : ROOT.SERVICE_EC;
       ec.createPt(selector, ROOT.PD, server, 0, handlers[s]);
       ec.ptCtrl(selector, process.pid << SERVICE_ID_SHIFT | s);
+      ec.label(selector, `${SERVICE_NAMES[s]} of ${process.name}`);
     }
   }
 
@@ -66,6 +67,7 @@ export class Processes {
       const selector = process.selectors.exceptions + v;
       ec.createPt(selector, ROOT.PD, ROOT.EXCEPTION_EC, MTD.DEFAULT, handler);
       ec.ptCtrl(selector, process.pid << EXCEPTION_ID_SHIFT | v);
+      ec.label(selector, `exceptions of ${process.name}`);
     }
   }
 

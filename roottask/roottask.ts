@@ -85,8 +85,16 @@ export class Roottask implements HostProgram {
     ec.delegate(ROOT.PD, object(KERNEL_GSI + GSI.IDLE, ALL_RIGHTS), ROOT.PD, object(ROOT.SLEEP, ALL_RIGHTS), {
       hypervisor: true,
     });
-    for (const local of [ROOT.EXCEPTION_EC, ROOT.SERVICE_EC, ROOT.RAW_ECHO_EC]) {
+    ec.label(ROOT.EC, "main");
+    ec.label(ROOT.SLEEP, "sleep");
+    for (
+      const [local, label] of [[ROOT.EXCEPTION_EC, "exceptions"], [ROOT.SERVICE_EC, "services"], [
+        ROOT.RAW_ECHO_EC,
+        "raw echo",
+      ]] as const
+    ) {
       ec.createEc(local, ROOT.PD, { global: false, utcb: 0 });
+      ec.label(local, label);
     }
 
     createHostPd(ec, ROOT.FS_PD, ROOT.FS_EC, fileService(config.fileService), [pools.fs, ...config.modules]);

@@ -39,13 +39,16 @@ function draw(branches: readonly Branch[], indent: string): string {
 }
 
 function portals(pts: PdView["ecs"][number]["pts"]): Branch[] {
-  const groups = runs(pts, (a, b) => family(a.label) === family(b.label) && a.mtd === b.mtd);
+  const groups = runs(
+    [...pts].sort((a, b) => a.portalId - b.portalId),
+    (a, b) => family(a.label) === family(b.label) && a.mtd === b.mtd,
+  );
   return groups.map((group) => {
     const [first, last] = [group[0], group[group.length - 1]];
     const mtd = first.mtd ? `, MTD 0x${first.mtd.toString(16)}` : "";
     if (group.length === 1) return leaf(`${title("PT", first)}, id ${first.portalId}${mtd}`);
     return leaf(
-      `PT ${first.id}-${last.id} ${family(first.label)}, ${group.length} portals, ids ${first.portalId}-${last.portalId}${mtd}`,
+      `PT ${family(first.label)}, ${group.length} portals, ids ${first.portalId}-${last.portalId}${mtd}`,
     );
   });
 }
@@ -61,11 +64,14 @@ function tree(pd: PdView): Branch[] {
         ...portals(ec.pts),
       ],
     })),
-    ...pd.sms.map((sm) => leaf(`${title("SM", sm)}, count ${sm.count}`)),
+    ...pd.sms.map((sm) =>
+      leaf(`${title("SM", sm)}, count ${sm.count}${sm.waiters.length > 0 ? `, EC ${sm.waiters.join(", ")} waiting` : ""}`)
+    ),
   ];
 }
 
-const heading = (pd: PdView): string => `${title("PD", pd)}, ${pd.code}${pd.foreign ? ", foreign system calls" : ""}`;
+const heading = (pd: PdView): string =>
+  `${title("PD", pd)}, ${pd.code}${pd.foreign ? ", foreign system calls" : ""}, ${(pd.memory / 1024).toFixed(0)} KiB mapped`;
 
 /** The tree of PDs, ECs, SCs, PTs and SMs. */
 export const treeText = (view: KernelView): string => view.pds.map((pd) => `${heading(pd)}\n${draw(tree(pd), "")}`).join("");

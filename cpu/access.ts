@@ -95,6 +95,13 @@ export class Access {
     this.#gather();
     return pa;
   };
+  readonly slowRegionWrite = (lo: number, hi: number, bytes: number): number => {
+    const va = (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
+    const e = va < 2 ** 47 ? this.space.find(va) : undefined;
+    if (!e || va + bytes > e.end || this.code.isCodePage((e.pa + (va - e.start)) >>> PAGE_SHIFT)) return -1;
+    if (this.code.isCodePage((e.pa + (va + bytes - 1 - e.start)) >>> PAGE_SHIFT)) return -1;
+    return this.slowWrite(lo, hi, bytes);
+  };
   readonly splitDone = (): void => {
     this.storeBytes(this.#splitVa, this.ram.u8.subarray(SPLIT, SPLIT + this.#splitBytes));
   };

@@ -29,6 +29,10 @@ export class CodeMap {
     return this.#pages.has(page);
   }
 
+  /** Physical page numbers that hold code, in no order. */
+  pages(): Iterable<number> {
+    return this.#pages.keys();
+  }
   add(t: Translation): void {
     for (const [start, end] of t.source) {
       for (let page = start >>> PAGE_SHIFT; page <= (end - 1) >>> PAGE_SHIFT; page++) {

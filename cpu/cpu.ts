@@ -9,7 +9,10 @@ import { fxrstorState, fxsaveState } from "./helpers/x87_state.ts";
 import { Block, Blocks } from "./interp/blocks.ts";
 import { CTL_LINK } from "./interp/generate.ts";
 import { Handlers } from "./interp/handlers.ts";
-import { CTL_BUDGET, CTL_ERROR, CTL_VECTOR, GPR, RIP, STATE, STATE_BYTES, VEC } from "./layout.ts";
+import { RECORD } from "./interp/record.ts";
+import type { Insn } from "./insn.ts";
+import { type Region, Regions } from "./translate/regions.ts";
+import { CTL_BUDGET, CTL_ERROR, CTL_EXIT, CTL_VECTOR, GPR, RIP, STATE, STATE_BYTES, VEC } from "./layout.ts";
 import { Space } from "./mmu.ts";
 import { HOST_IMPORTS, type Runtime, runtimeModule } from "./runtime.ts";
 import type { AddressSpace } from "./space.ts";
@@ -34,8 +37,11 @@ export class HedraCpu implements Cpu {
   readonly #access: Access;
   readonly #code: CodeMap;
   readonly #blocks: Blocks;
+  readonly #regions: Regions;
   readonly #runtime: Runtime;
   readonly #hooks: CpuHooks;
+  /** A region has left at RIP: interpret there, even if a region begins there. */
+  #interpretNext = false;
   #loaded = 0;
   #nextSpace = 1;
   /** Polls that take about `POLL_NS`; adapted while running. */
@@ -55,12 +61,16 @@ export class HedraCpu implements Cpu {
       view: new DataView(buffer),
     };
     this.#hooks = options.hooks;
-    this.#code = new CodeMap((page) => this.#access.watch(page));
+    this.#code = new CodeMap((page) => {
+      this.#access.watch(page);
+      this.#regions.codePageAppeared(page);
+    });
     this.#access = new Access(this.ram, this.#code);
     const table = new WebAssembly.Table({ element: "anyfunc", initial: 1024 });
     const slow: Record<typeof HOST_IMPORTS[number]["name"], CallableFunction> = {
       slow_read: this.#access.slowRead,
       slow_write: this.#access.slowWrite,
+      slow_region_write: this.#access.slowRegionWrite,
     };
     const runtime = new WebAssembly.Instance(new WebAssembly.Module(runtimeModule(pages)), { m: { memory, table, ...slow } });
     this.#runtime = runtime.exports as unknown as Runtime;
@@ -76,9 +86,21 @@ export class HedraCpu implements Cpu {
       ...runtime.exports,
       split_done: this.#access.splitDone,
       helper: (record: number, n: number) => helpers.execute(n, this.#blocks.insnOf(record)),
+      region_helper: (id: number, n: number) => this.#regionHelper(helpers, this.#regions.insnOf(id), n),
     };
     const handlers = new Handlers(pages, table, imports, allocate);
     this.#blocks = new Blocks(this.ram, this.#access, this.#code, handlers, options.heat ?? 500);
+    this.#regions = new Regions(
+      this.ram,
+      this.#access,
+      this.#code,
+      this.#blocks,
+      pages,
+      table,
+      imports,
+      allocate,
+      this.#runtime.no_region,
+    );
     this.#access.select(new Space(0, () => {}, () => {}));
   }
 
@@ -87,9 +109,13 @@ export class HedraCpu implements Cpu {
       this.#nextSpace++,
       (space, from, to) => {
         this.#access.flushRange(from, to);
+        this.#regions.spaceChanged(space, from, to);
         this.#blocks.spaceChanged(space, from, to);
       },
-      (space) => this.#access.release(space),
+      (space) => {
+        this.#regions.release(space);
+        this.#access.release(space);
+      },
     );
   }
 
@@ -139,7 +165,11 @@ export class HedraCpu implements Cpu {
     for (;;) {
       switch (this.#step()) {
         case Exit.Continue:
+        case Exit.Left:
+        case Exit.Side:
+          continue;
         case Exit.Hot:
+          this.#regions.hot(this.#access.space, this.#pc());
           continue;
         case Exit.Syscall: {
           const rip = (STATE + RIP) >> 2, rcx = (STATE + GPR + 8) >> 2, r11 = (STATE + GPR + 88) >> 2;
@@ -171,13 +201,52 @@ export class HedraCpu implements Cpu {
     else if (elapsed > 1_000_000 && this.#pollsPerCheck > 64) this.#pollsPerCheck >>= 1;
   }
 
+  #pc(): number {
+    const { u32 } = this.ram;
+    return u32[(STATE + RIP) >> 2] + u32[(STATE + RIP + 4) >> 2] * TWO32;
+  }
+
   /** Runs something at RIP until it leaves generated code. */
   #step(): Exit {
-    const { u32, i32 } = this.ram;
-    const hi = u32[(STATE + RIP + 4) >> 2], pc = u32[(STATE + RIP) >> 2] + hi * TWO32;
-    if (hi >= 0x8000) return this.#badTarget(pc);
-    const link = i32[CTL_LINK >> 2];
-    let block = this.#blocks.find(this.#access.space, pc);
+    const { u32 } = this.ram, { space } = this.#access;
+    const pc = this.#pc();
+    if (u32[(STATE + RIP + 4) >> 2] >= 0x8000) return this.#badTarget(pc);
+    if (!this.#interpretNext) {
+      const region = this.#regions.find(space, pc);
+      if (region) return this.#enter(region);
+    }
+    const block = this.#block(space, pc);
+    // The first record counts heat and polls; a block whose region has been left must get past it.
+    const start = this.#interpretNext ? block.record + RECORD : block.record;
+    const left = this.#interpretNext;
+    this.#interpretNext = false;
+    const exit = this.#runtime.interpret(start);
+    this.#access.codeKilled = false;
+    if (left && exit !== Exit.Fault) this.#regions.missed(space, pc);
+    return exit === Exit.Side ? this.#fetchFault(block) : exit;
+  }
+
+  #enter(region: Region): Exit {
+    const { i32 } = this.ram;
+    i32[CTL_EXIT >> 2] = Exit.Continue;
+    this.#runtime.enter(region.slot);
+    const exit: Exit = i32[CTL_EXIT >> 2];
+    if (exit === Exit.Side) this.#interpretNext = true;
+    // A long-running loop: translate from its head, so that it goes on in optimised code.
+    if (exit === Exit.Poll) {
+      const pc = this.#pc();
+      if (!this.#regions.find(this.#access.space, pc)) {
+        this.#block(this.#access.space, pc);
+        this.#regions.compile(this.#access.space, pc);
+      }
+    }
+    return exit;
+  }
+
+  /** The decoded block at `pc`; notes it where a jump has just missed it. */
+  #block(space: Space, pc: number): Block {
+    const { i32 } = this.ram;
+    let block = this.#blocks.find(space, pc);
     if (!block) {
       if (this.#blocks.full) {
         this.#blocks.clear();
@@ -186,12 +255,20 @@ export class HedraCpu implements Cpu {
       block = this.#blocks.decode(pc);
       this.#blocks.publish(block, 0);
     }
-    if (link !== 0 && i32[CTL_LINK >> 2] !== 0) {
-      i32[link >> 2] = block.record;
-    } else this.#blocks.publish(block, 0);
+    const link = i32[CTL_LINK >> 2];
+    if (link !== 0) i32[link >> 2] = block.record;
+    else if (!this.#interpretNext) this.#blocks.publish(block, this.#regions.find(space, pc)?.slot ?? 0);
     i32[CTL_LINK >> 2] = 0;
-    const exit = this.#runtime.interpret(block.record);
-    return exit === Exit.Side ? this.#fetchFault(block) : exit;
+    return block;
+  }
+
+  #regionHelper(helpers: Helpers, i: Insn, n: number): Exit {
+    const exit = helpers.execute(n, i);
+    if (exit !== Exit.Continue || !this.#access.codeKilled) return exit;
+    const at = (STATE + RIP) >> 2, next = i.pc + i.length;
+    this.ram.i32[at] = next | 0;
+    this.ram.i32[at + 1] = Math.floor(next / TWO32);
+    return Exit.Left;
   }
 
   /** A jump to a non-canonical or kernel address: #GP, or #PF in the kernel half. */

@@ -11,4 +11,6 @@ export const enum Exit {
   Poll = 4,
   /** The instruction at RIP could not go on in a region (unmapped extent, cold code): interpret it. */
   Side = 5,
+  /** A helper has changed code or mappings: nothing that is on the stack may go on. Continue at RIP. */
+  Left = 6,
 }

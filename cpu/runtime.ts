@@ -57,6 +57,8 @@ const F = (params: ValType[], ...results: ValType[]): FuncType => ({ params, res
 export const HOST_IMPORTS = [
   { name: "slow_read", type: F(["i32", "i32", "i32"], "i32") },
   { name: "slow_write", type: F(["i32", "i32", "i32"], "i32") },
+  /** Like slow_write, but refuses (-1) what only the interpreter may do: writes to code and across pages. */
+  { name: "slow_region_write", type: F(["i32", "i32", "i32"], "i32") },
 ] as const satisfies readonly FuncImport[];
 
 /** Functions of the runtime module that generated code imports, and JavaScript functions it may call; in import order. */
@@ -66,6 +68,10 @@ export const GENERATED_IMPORTS = [
   { name: "write_at", type: F(["i64", "i32"], "i32") },
   /** Completes a store to the split buffer (CTL/SCRATCH) that `write_at` handed out for an access across pages. */
   { name: "split_done", type: F([]) },
+  /** For regions: (va, bytes) -> linear address, or -1: leave the region before the instruction. */
+  { name: "region_write_at", type: F(["i64", "i32"], "i32") },
+  /** For regions: (instruction id, helper number) -> Exit; registers are in the state block. */
+  { name: "region_helper", type: F(["i32", "i32"], "i32") },
   /** (record, helper number) -> Exit. */
   { name: "helper", type: F(["i32", "i32"], "i32") },
   { name: "find_record", type: F(["i64"], "i32") },
@@ -78,8 +84,8 @@ export const GENERATED_IMPORTS = [
 ] as const satisfies readonly FuncImport[];
 
 export const HANDLER_TYPE: FuncType = F(["i32"], "i32");
-/** Regions: (target PC) -> next PC. */
-export const REGION_TYPE: FuncType = F(["i64"], "i64");
+/** Regions: (target PC, depth of guest calls) -> next PC. */
+export const REGION_TYPE: FuncType = F(["i64", "i32"], "i64");
 
 const local = (index: number, type: ValType): Expr => ({ kind: "local", type, index });
 
@@ -160,6 +166,8 @@ export interface Runtime {
   readonly fill: (at: number, value: number, length: number) => void;
   /** Runs handlers from a record until one returns an Exit. */
   readonly interpret: (record: number) => number;
+  /** What an unused region slot holds: gives its PC back, so that the dispatcher goes on there. */
+  readonly no_region: CallableFunction;
   /** Calls the region in a table slot; RIP is stored from its result. */
   readonly enter: (slot: number) => void;
 }
@@ -170,6 +178,7 @@ export function runtimeModule(pages: number): Uint8Array<ArrayBuffer> {
   const define = (name: string, type: FuncType, body: (f: FuncBuilder) => void) => body(m.func(type, name, true));
   define("read_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 0, "slow_read"));
   define("write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 8, "slow_write"));
+  define("region_write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 8, "slow_region_write"));
   define("find_region", F(["i64"], "i32"), (f) => jumpLookup(f, 12));
   define("find_record", F(["i64"], "i32"), (f) => jumpLookup(f, 16));
   define("mulhi_u", F(["i64", "i64"], "i64"), (f) => mulhi(f, false));
@@ -199,9 +208,11 @@ export function runtimeModule(pages: number): Uint8Array<ArrayBuffer> {
     f.expr(load("i32.load", local(0, "i32"), 0));
     f.callIndirect(m.typeIndex(HANDLER_TYPE));
   });
+  define("no_region", REGION_TYPE, (f) => f.get(0));
   define("enter", F(["i32"]), (f) => {
     f.i32(0);
     f.expr(load("i64.load", i32(0), STATE + 0x80));
+    f.i32(0);
     f.get(0);
     f.callIndirect(m.typeIndex(REGION_TYPE));
     f.store("i64.store", STATE + 0x80);

@@ -142,7 +142,7 @@ export class InterpSem implements Sem {
     return this.let(load("v128.load", i32(0), STATE + XMM + 16 * n));
   }
   load(address: Expr, bytes: number, opts?: AccessOptions): Expr {
-    return this.let(load(loadOp(bytes, opts), this.#translate(address, bytes, false, opts)));
+    return this.let(load(loadOp(bytes, opts), this.#translate(address, bytes, opts?.write === true, opts)));
   }
   store(address: Expr, bytes: number, value: Expr, opts?: AccessOptions): void {
     this.#store(this.#translate(address, bytes, true, opts), bytes, value);

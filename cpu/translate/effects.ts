@@ -12,7 +12,7 @@ const leaf = (type: ValType): LocalExpr => ({ kind: "local", type, index: 0 });
 const typeOf = (size: number): ValType => size === 16 ? "v128" : size === 8 ? "i64" : "i32";
 
 class EffectSem implements Sem {
-  readonly e: Effects = { uses: 0, defs: 0, writes: 0, flagUses: 0, flagDefs: 0, flagWrites: 0, helper: false };
+  readonly e: Effects = { uses: 0, defs: 0, writes: 0, flagUses: 0, flagDefs: 0, flagWrites: 0, helper: false, leaves: false };
   #inIf = false;
 
   constructor(private readonly i: Insn) {}
@@ -38,6 +38,7 @@ class EffectSem implements Sem {
       case "imm":
         return this.i.size === 8 ? i64(op.value) : i32(Number(BigInt.asIntN(32, op.value)));
       case "mem":
+        this.e.leaves = true;
         this.address(op);
         return leaf(LOADS[loadOp(op.size, opts)][1]);
       default:
@@ -47,7 +48,10 @@ class EffectSem implements Sem {
   write(op: Operand): void {
     if (op.kind === "reg") this.#def(gprBit(op.n), op.size >= 4);
     else if (op.kind === "xmm") this.setXmm(op);
-    else if (op.kind === "mem") this.address(op);
+    else if (op.kind === "mem") {
+      this.e.leaves = true;
+      this.address(op);
+    }
   }
   rmw(op: Operand): Expr {
     return this.read(op);
@@ -82,14 +86,19 @@ class EffectSem implements Sem {
     return leaf("v128");
   }
   load(_address: Expr, bytes: number, opts?: AccessOptions): Expr {
+    this.e.leaves = true;
     return leaf(LOADS[loadOp(bytes, opts)][1]);
   }
-  store(): void {}
+  store(): void {
+    this.e.leaves = true;
+  }
   push(): void {
+    this.e.leaves = true;
     this.#use(gprBit(RSP));
     this.#def(gprBit(RSP), true);
   }
   pop(size: number): Expr {
+    this.e.leaves = true;
     this.#use(gprBit(RSP));
     return leaf(typeOf(size));
   }
@@ -135,7 +144,9 @@ class EffectSem implements Sem {
     otherwise?.();
     this.#inIf = outer;
   }
-  raise(): void {}
+  raise(): void {
+    this.e.leaves = true;
+  }
   trap(): void {}
   jump(target: Operand): void {
     if (target.kind !== "rel") this.read(target);

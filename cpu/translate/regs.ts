@@ -23,6 +23,8 @@ export interface Effects {
   flagWrites: number;
   /** Works on the state block in memory: everything is written back before and reloaded after. */
   helper: boolean;
+  /** May leave the region before anything has changed: accesses memory, or raises an exception. */
+  leaves: boolean;
 }
 
 /** Flags that can be read by condition code cc (pairs share). */

@@ -1,0 +1,452 @@
+/**
+ * Emits a region: structured control flow from the dominator tree (N. Ramsey, "Beyond Relooper", 2022), with the semantics of each step in
+ * between. A region is a wasm function (target PC, depth) -> next PC; see docs/architecture.md.
+ */
+import { Exit } from "../exit.ts";
+import type { Insn, Operand } from "../insn.ts";
+import { CTL_BUDGET, CTL_EXIT, GPR, STATE } from "../layout.ts";
+import { REGION_TYPE } from "../runtime.ts";
+import { SEMANTICS } from "../semantics/mod.ts";
+import type { FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
+import { add, eq, type Expr, i32, i64, load, lt_s, ne, or, sub, w } from "../wasm/expr.ts";
+import { type Group, type NodePlan, planNode, RSP, stackChange } from "./access_plan.ts";
+import type { Graph, Node } from "./cfg.ts";
+import { Exits } from "./exits.ts";
+import { FlagState } from "./flag_state.ts";
+import { analyse, type FlagsNeededAt, isCall, type NodeFlow } from "./flow.ts";
+import { Locals } from "./locals.ts";
+import { Memory, type MemoryEnvironment } from "./memory.ts";
+import { type Ending, type RegionContext, RegionSem } from "./region_sem.ts";
+import { ALL_FLAGS, FLAG_BIT, FLAG_LIST, gprBit } from "./regs.ts";
+
+export interface RegionEnvironment extends MemoryEnvironment {
+  flagsNeededAt: FlagsNeededAt;
+  /** Table slot of the region at `pc` (compiled or not) for a direct call. */
+  callSlot(pc: number): number;
+  /** The same for a jump out of the region; undefined = cold code, better left to the dispatcher (which is then told by `opens`). */
+  jumpSlot(pc: number): number | undefined;
+  /** The region has an exit to cold code at `pc`. */
+  opens(pc: number): void;
+  /** Names an instruction for `region_helper`. */
+  insnId(i: Insn): number;
+}
+
+/** Deepest nesting of guest calls as wasm calls; beyond it everything unwinds to the dispatcher. */
+const MAX_DEPTH = 200;
+/** Loop iterations per poll of the budget. */
+const POLL_EVERY = 1024;
+const DEPTH_LOCAL = 1;
+
+export function emitRegion(m: ModuleBuilder, name: string, g: Graph, env: RegionEnvironment): void {
+  new Emitter(m, name, g, env).run();
+}
+
+class Emitter implements RegionContext {
+  readonly f: FuncBuilder;
+  readonly locals: Locals;
+  readonly flags: FlagState;
+  readonly memory: Memory;
+  readonly #exits: Exits;
+  readonly #flow: Map<Node, NodeFlow>;
+  readonly #regionType: number;
+  readonly #poll: number;
+  readonly #loops = new Map<Node, number>();
+  readonly #merges = new Map<Node, number>();
+  readonly #plans = new Map<Node, NodePlan>();
+  #entryGroup: Group | undefined;
+
+  // ---- the step being emitted
+  #node!: Node;
+  #index = 0;
+  /** Registers that may differ from the state block, now. */
+  #dirty = 0;
+  #ending: Ending | undefined;
+  /** All steps of the node have been emitted. */
+  #nodeDone = false;
+
+  constructor(m: ModuleBuilder, name: string, private readonly g: Graph, private readonly env: RegionEnvironment) {
+    this.f = m.func(REGION_TYPE, name, true);
+    this.#regionType = m.typeIndex(REGION_TYPE);
+    this.locals = new Locals(this.f);
+    this.flags = new FlagState(this.f, this.locals);
+    this.memory = new Memory(this.f, this.locals, env, (cond) => this.leave(cond));
+    this.#exits = new Exits(this.f, this.locals, this.flags);
+    this.#poll = this.f.newLocal("i32");
+    this.#flow = analyse(g, env.flagsNeededAt, (n, i) => n.steps[i].effects.leaves);
+  }
+
+  run(): void {
+    const { f } = this;
+    const code = f.code;
+    this.#planStack();
+    this.#entry();
+    this.#emitNode(this.g.entry);
+    f.unreachable();
+    const opening = this.#exits.opening(), body = code.view().slice();
+    code.length = 0;
+    code.bytes(opening);
+    code.bytes(body);
+    this.#exits.close();
+    f.unreachable();
+  }
+
+  /** Polls (where the region may call itself or others), then loads what is needed. */
+  #entry(): void {
+    const { f } = this, need = this.#flow.get(this.g.entry)!.need;
+    if (this.g.nodes.some(transfers)) {
+      const left = this.locals.temp("i32");
+      f.assign(left.index, sub(load("i32.load", i32(0), CTL_BUDGET), i32(1)));
+      f.storeAt(CTL_BUDGET, "i32.store", left);
+      f.expr(or(lt_s(left, i32(0)), w("i32.gt_s", { kind: "local", type: "i32", index: DEPTH_LOCAL }, i32(MAX_DEPTH))));
+      f.if();
+      f.expr(lt_s(left, i32(0)));
+      f.if();
+      f.storeAt(CTL_EXIT, "i32.store", i32(Exit.Poll));
+      f.end();
+      f.i64(BigInt(this.g.entry.pc));
+      f.return();
+      f.end();
+    }
+    this.locals.loadRegisters(need.r);
+    for (const flag of FLAG_LIST) if (need.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
+    this.#node = this.g.entry;
+    this.#index = 0;
+    const group = this.#entryGroup;
+    if (group && group.max > group.min) {
+      const first = this.#firstStackStep();
+      if (!first || !(need.r & gprBit(RSP)) || !this.memory.check(group, 0, first.step, first.slot)) this.#entryGroup = undefined;
+    }
+    this.locals.endStep([]);
+    if (this.#entryGroup === undefined) this.#replan();
+  }
+
+  // ---- stack tracking
+
+  #planStack(): void {
+    const group: Group = { base: RSP, index: -1, scale: 0, min: 0, max: 0, local: undefined, pa: 0, writable: false };
+    const delta = new Map<Node, number | undefined>([[this.g.entry, 0]]);
+    for (let changed = true; changed;) {
+      changed = false;
+      for (const n of this.g.nodes) {
+        if (!delta.has(n)) continue;
+        let d = delta.get(n);
+        for (const { insn, effects } of n.steps) {
+          const c = effects.helper ? undefined : stackChange(insn, effects.writes);
+          d = d === undefined || c === undefined ? undefined : d + c;
+        }
+        for (const s of n.succ) {
+          const next = !delta.has(s) || delta.get(s) === d ? d : undefined;
+          if (delta.has(s) && delta.get(s) === next) continue;
+          delta.set(s, next);
+          changed = true;
+        }
+      }
+    }
+    for (const n of this.g.nodes) {
+      const d = delta.get(n);
+      this.#plans.set(n, planNode(n, d === undefined ? undefined : { group, delta: d }));
+    }
+    this.#entryGroup = group;
+  }
+  #replan(): void {
+    for (const n of this.g.nodes) this.#plans.set(n, planNode(n, undefined));
+  }
+  /** A step of the region whose profile shows where the stack is. */
+  #firstStackStep() {
+    for (const n of this.g.nodes) {
+      const plan = this.#plans.get(n)!;
+      for (let i = 0; i < n.steps.length; i++) {
+        const implicit = plan.stack[i]?.group === this.#entryGroup, explicit = plan.operand[i]?.group === this.#entryGroup;
+        if (!implicit && !explicit) continue;
+        // PUSH and CALL with a memory operand access that first.
+        const hasBoth = n.steps[i].insn.ops.some((o) => o.kind === "mem" && o.size > 0) && plan.stack[i] !== undefined;
+        const slot = implicit && hasBoth && n.steps[i].insn.name !== "pop" ? 1 : 0;
+        if (this.env.lastAddress(n.steps[i].record, slot) !== 0) return { step: n.steps[i], slot };
+      }
+    }
+    return undefined;
+  }
+
+  // ---- structure
+
+  #emitNode(n: Node): void {
+    if (n.loopHeader) {
+      this.#loops.set(n, this.f.loop());
+      this.#startNode(n);
+      this.#emitPoll(n);
+    }
+    const merges = n.children.filter(isMerge).sort((a, b) => a.rpo - b.rpo);
+    this.#emitWithin(n, merges);
+    if (n.loopHeader) this.f.end();
+  }
+  #emitWithin(n: Node, merges: Node[]): void {
+    const y = merges.pop();
+    if (!y) return this.#emitBody(n);
+    this.#merges.set(y, this.f.block());
+    this.#emitWithin(n, merges);
+    this.f.end();
+    this.flags.pending = undefined;
+    this.#emitNode(y);
+  }
+  #emitPoll(n: Node): void {
+    const { f } = this, poll = { kind: "local", type: "i32", index: this.#poll } as const;
+    f.assign(this.#poll, sub(poll, i32(1)));
+    f.expr(lt_s(poll, i32(0)));
+    f.if();
+    const left = this.locals.temp("i32");
+    f.assign(left.index, sub(load("i32.load", i32(0), CTL_BUDGET), i32(1)));
+    f.storeAt(CTL_BUDGET, "i32.store", left);
+    const fl = this.#flow.get(n)!;
+    this.#exits.leave(lt_s(left, i32(0)), n.pc, Exit.Poll, fl.dirty.r, fl.dirty.f & fl.need.live);
+    f.assign(this.#poll, i32(POLL_EVERY));
+    f.end();
+    this.locals.endStep([]);
+  }
+  #startNode(n: Node): void {
+    this.#node = n;
+    this.#index = 0;
+    this.#nodeDone = false;
+    this.#dirty = this.#flow.get(n)!.dirty.r;
+  }
+
+  #emitBody(n: Node): void {
+    this.#startNode(n);
+    const plan = this.#plans.get(n)!, fl = this.#flow.get(n)!;
+    this.#ending = undefined;
+    for (let i = 0; i < n.steps.length; i++) {
+      this.#index = i;
+      const step = n.steps[i], semantic = SEMANTICS[step.insn.name];
+      this.#ending = undefined;
+      if (!semantic || step.insn.row.fault) {
+        this.#ending = { kind: "exit", reason: Exit.Side, pc: step.insn.pc };
+        break;
+      }
+      semantic(new RegionSem(this, step, plan.operand[i], plan.stack[i]), step.insn);
+      if (this.#ending) break;
+      this.locals.endStep(this.flags.kept());
+    }
+    for (const list of [plan.operand, plan.stack]) {
+      for (const p of list) {
+        if (!p || p.group === this.#entryGroup || p.group.local === undefined) continue;
+        this.f.freeLocal("i32", p.group.local);
+        p.group.local = undefined;
+      }
+    }
+    this.#finish(n, fl, this.#ending ?? { kind: "jump", target: { kind: "rel", target: n.next! }, to: undefined });
+  }
+
+  #finish(n: Node, fl: NodeFlow, ending: Ending): void {
+    this.#nodeDone = ending.kind !== "exit";
+    switch (ending.kind) {
+      case "exit": {
+        const live = ending.reason === Exit.Side ? this.#liveBefore() : ALL_FLAGS;
+        this.#exits.leave(undefined, ending.pc, ending.reason, this.#dirty, this.#dirtyFlags() & live);
+        this.locals.endStep([]);
+        return;
+      }
+      case "return":
+        this.locals.storeRegisters(this.#dirty);
+        this.f.expr(ending.to);
+        this.f.return();
+        this.locals.endStep([]);
+        return;
+      case "jump":
+        if (ending.to) this.#indirectJump(n, ending.to);
+        else this.#goto(n, target(ending.target));
+        this.locals.endStep([]);
+        return;
+      case "branch":
+        return this.#branch(n, fl, ending.cond, target(ending.target));
+      case "call":
+        this.#call(ending, fl);
+        this.#goto(n, n.next!);
+        this.locals.endStep([]);
+    }
+  }
+
+  #branch(n: Node, fl: NodeFlow, cond: Expr, to: number): void {
+    const c = this.locals.temp("i32");
+    this.f.assign(c.index, cond);
+    this.#settleForSuccessors(n);
+    this.locals.endStep([...this.flags.kept(), c]);
+    this.locals.detach();
+    const release = this.locals.hold();
+    const pending = this.flags.pending && { ...this.flags.pending };
+    this.f.get(c.index);
+    this.f.if();
+    this.#goto(n, to);
+    this.f.end();
+    this.#startAfter(n, fl);
+    this.flags.pending = pending;
+    this.#goto(n, n.next!);
+    release();
+    this.flags.pending = undefined;
+  }
+  /** State at the end of `n` again, after other code has been emitted. */
+  #startAfter(n: Node, fl: NodeFlow): void {
+    this.#node = n;
+    this.#index = n.steps.length - 1;
+    this.#nodeDone = true;
+    const last = n.steps[this.#index].effects;
+    this.#dirty = fl.dirtyBefore[this.#index].r | last.writes;
+  }
+
+  /** Flags that a join or loop reads must be in their locals. */
+  #settleForSuccessors(n: Node): void {
+    let live = 0;
+    for (const s of n.succ) if (isMerge(s) || s.loopHeader || s.rpo <= n.rpo) live |= this.#flow.get(s)!.need.live;
+    this.flags.settle(live);
+  }
+
+  /** Control goes from the end of `n` to `pc`: inside the region by structure, else out of it. */
+  #goto(n: Node, pc: number): void {
+    const s = n.succ.find((x) => x.pc === pc);
+    if (!s) return this.#leaveFor(pc);
+    const back = s.rpo <= n.rpo;
+    if (back || isMerge(s)) {
+      this.flags.settle(this.#flow.get(s)!.need.live);
+      this.f.br(back ? this.#loops.get(s)! : this.#merges.get(s)!);
+      return;
+    }
+    if (s.loopHeader) this.flags.settle(this.#flow.get(s)!.need.live);
+    if (s.loopHeader) this.flags.pending = undefined;
+    this.#emitNode(s);
+  }
+  #leaveFor(pc: number): void {
+    const flags = this.#dirtyFlags() & this.env.flagsNeededAt(pc);
+    const slot = this.env.jumpSlot(pc);
+    if (slot === undefined) this.env.opens(pc);
+    if (slot === undefined || flags !== 0) return this.#exits.leave(undefined, pc, Exit.Continue, this.#dirty, flags);
+    this.locals.storeRegisters(this.#dirty);
+    this.f.i64(BigInt(pc));
+    this.f.get(DEPTH_LOCAL);
+    this.f.i32(slot);
+    this.f.returnCallIndirect(this.#regionType);
+  }
+
+  #indirectJump(n: Node, to: Expr): void {
+    const { f } = this, local = this.locals.temp("i64");
+    f.assign(local.index, to);
+    this.#settleForSuccessors(n);
+    this.flags.settle(ALL_FLAGS & this.#flow.get(n)!.after[n.steps.length - 1].live);
+    this.flags.pending = undefined;
+    const release = this.locals.hold();
+    const { succ } = n;
+    for (const s of succ) {
+      f.expr(eq(local, i64(s.pc)));
+      f.if();
+      this.#goto(n, s.pc);
+      f.end();
+      this.#startAfter(n, this.#flow.get(n)!);
+      this.flags.pending = undefined;
+    }
+    this.locals.storeRegisters(this.#dirty);
+    this.#tailCall(local);
+    release();
+  }
+  /** Jumps to a computed address: straight into its region when there is one. */
+  #tailCall(to: Expr): void {
+    const { f } = this, slot = this.locals.temp("i32");
+    f.expr(to);
+    f.call("find_region");
+    f.tee(slot.index);
+    f.if();
+    f.expr(to);
+    f.get(DEPTH_LOCAL);
+    f.get(slot.index);
+    f.returnCallIndirect(this.#regionType);
+    f.end();
+    f.expr(to);
+    f.return();
+  }
+
+  /** The return address has been pushed. Comes back here when the callee returns as it should, else unwinds. */
+  #call(ending: Ending & { kind: "call" }, fl: NodeFlow): void {
+    const { f } = this, node = this.#node, back = node.next!;
+    this.locals.storeRegisters(this.#dirty);
+    const slot = this.locals.temp("i32");
+    if (ending.to) {
+      f.expr(ending.to);
+      f.call("find_region");
+      f.tee(slot.index);
+      f.op(0x45);
+      f.if();
+      f.expr(ending.to);
+      f.return();
+      f.end();
+      f.expr(ending.to);
+    } else f.i64(BigInt(target(ending.target)));
+    f.expr(add({ kind: "local", type: "i32", index: DEPTH_LOCAL }, i32(1)));
+    if (ending.to) f.get(slot.index);
+    else f.i32(this.env.callSlot(target(ending.target)));
+    f.callIndirect(this.#regionType);
+    const result = this.locals.temp("i64"), rsp = this.locals.read(RSP);
+    f.set(result.index);
+    f.expr(or(ne(result, i64(back)), ne(load("i64.load", i32(0), STATE + GPR + 8 * RSP), add(rsp, i64(8)))));
+    f.if();
+    f.get(result.index);
+    f.return();
+    f.end();
+    this.locals.write(RSP, add(rsp, i64(8)));
+    this.flags.pending = undefined;
+    const after = fl.after[node.steps.length - 1];
+    this.locals.loadRegisters(after.r & ~gprBit(RSP));
+    for (const flag of FLAG_LIST) if (after.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
+    this.#dirty = 0;
+    this.locals.endStep([]);
+  }
+
+  // ---- RegionContext
+
+  leave(cond?: Expr): void {
+    this.#exits.leave(
+      cond,
+      this.#node.steps[this.#index].insn.pc,
+      Exit.Side,
+      this.#dirty,
+      this.#dirtyFlags() & this.#liveBefore(),
+    );
+  }
+  writeBack(flags: number): void {
+    this.flags.settle(flags);
+    this.locals.storeRegisters(this.#dirty);
+    const dirty = this.#dirtyFlags() & flags;
+    for (const f of FLAG_LIST) if (dirty & FLAG_BIT[f]) this.locals.storeFlag(f, this.flags.source(f));
+    this.#dirty = 0;
+  }
+  reload(): void {
+    const after = this.#flow.get(this.#node)!.after[this.#index];
+    this.locals.loadRegisters(after.r);
+    for (const flag of FLAG_LIST) if (after.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
+  }
+  liveAfter(): number {
+    return this.#flow.get(this.#node)!.after[this.#index].live;
+  }
+  insnId(): number {
+    return this.env.insnId(this.#node.steps[this.#index].insn);
+  }
+  markWritten(register: number): void {
+    this.#dirty |= 1 << register;
+  }
+  end(how: Ending): void {
+    this.#ending = how;
+  }
+  #dirtyFlags(): number {
+    const fl = this.#flow.get(this.#node)!;
+    const before = fl.dirtyBefore[this.#index]?.f ?? 0;
+    return before | (this.#nodeDone ? this.#node.steps[this.#index]?.effects.flagWrites ?? 0 : 0);
+  }
+  #liveBefore(): number {
+    const fl = this.#flow.get(this.#node)!;
+    return this.#index === 0 ? fl.need.live : fl.after[this.#index - 1].live;
+  }
+}
+
+const isMerge = (n: Node): boolean => n.pred.filter((p) => p.rpo < n.rpo).length > 1;
+const target = (op: Operand): number => op.kind === "rel" ? op.target : NaN;
+
+/** May control pass from this node to another region without going through the dispatcher? */
+function transfers(n: Node): boolean {
+  return isCall(n) || n.steps.at(-1)?.insn.name === "jmp" ||
+    n.succ.length < [n.next, ...n.targets].filter((x) => x !== undefined).length;
+}

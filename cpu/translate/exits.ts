@@ -1,0 +1,82 @@
+/**
+ * Exit stubs of a region. Places that leave with the same set of dirty registers and the same flags share a stub; the address to go on at
+ * travels in a local. Stubs stand behind the body: the body is wrapped in one block per stub, the first stub's block innermost.
+ */
+import { Exit } from "../exit.ts";
+import { flagSource } from "../flags.ts";
+import { CTL_EXIT } from "../layout.ts";
+import type { FuncBuilder } from "../wasm/encoder.ts";
+import { type Expr, i32 } from "../wasm/expr.ts";
+import { cloneDef, type FlagState, type Pending } from "./flag_state.ts";
+import type { Locals } from "./locals.ts";
+import { FLAG_BIT, FLAG_LIST } from "./regs.ts";
+
+interface Stub {
+  reason: Exit;
+  dirty: number;
+  flags: number;
+  pending: Pending | undefined;
+}
+
+const text = (_: string, v: unknown): unknown => typeof v === "bigint" ? String(v) : v;
+
+export class Exits {
+  readonly #stubs: Stub[] = [];
+  readonly #byKey = new Map<string, number>();
+  readonly #pc: number;
+
+  constructor(private readonly f: FuncBuilder, private readonly locals: Locals, private readonly flags: FlagState) {
+    this.#pc = f.newLocal("i64");
+  }
+
+  /** Leaves for `pc` when `cond` (always when undefined). `flags`: dirty flags that somebody may still read. */
+  leave(cond: Expr | undefined, pc: number, reason: Exit, dirty: number, flags: number): void {
+    const label = this.#stub(reason, dirty, flags);
+    this.f.i64(BigInt(pc));
+    this.f.set(this.#pc);
+    if (cond) {
+      this.f.expr(cond);
+      this.#branch(0x0d, label);
+    } else this.#branch(0x0c, label);
+  }
+  /** The depth of stub n's label: all stubs stand outside of depth 0. */
+  #branch(opcode: number, stub: number): void {
+    this.f.code.byte(opcode);
+    this.f.code.u32(this.f.depth + stub);
+  }
+
+  #stub(reason: Exit, dirty: number, flags: number): number {
+    const p = this.flags.pending;
+    // A copy: later instructions may move what the definition refers to into other locals.
+    const pending = p && p.mask & flags ? { ...p, def: cloneDef(p.def) } : undefined;
+    const key = `${reason}|${dirty}|${flags}|${pending ? `${pending.mask & flags}.${JSON.stringify(pending.def, text)}` : ""}`;
+    let n = this.#byKey.get(key);
+    if (n === undefined) {
+      n = this.#stubs.push({ reason, dirty, flags, pending }) - 1;
+      this.#byKey.set(key, n);
+    }
+    return n;
+  }
+
+  /** Code to put before the body: one `block` per stub. */
+  opening(): Uint8Array<ArrayBuffer> {
+    const out = new Uint8Array(2 * this.#stubs.length);
+    for (let n = 0; n < this.#stubs.length; n++) out.set([0x02, 0x40], 2 * n);
+    return out;
+  }
+  /** Emits the stubs behind the body (which never falls through). */
+  close(): void {
+    for (const s of this.#stubs) {
+      this.f.code.byte(0x0b);
+      this.locals.storeRegisters(s.dirty);
+      for (const f of FLAG_LIST) {
+        if (!(s.flags & FLAG_BIT[f])) continue;
+        const source = s.pending && s.pending.mask & FLAG_BIT[f] ? flagSource(s.pending.def, f)! : this.locals.flag(f);
+        this.locals.storeFlag(f, source);
+      }
+      if (s.reason !== Exit.Continue) this.f.storeAt(CTL_EXIT, "i32.store", i32(s.reason));
+      this.f.get(this.#pc);
+      this.f.return();
+    }
+  }
+}

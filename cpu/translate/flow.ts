@@ -1,0 +1,132 @@
+/** Dataflow over a region: which registers must be valid in locals, which may be dirty, which flags are live. */
+import type { Graph, Node } from "./cfg.ts";
+import { ALL_FLAGS } from "./regs.ts";
+
+/** State at a point: register bits (GPR 0..15, XMM 16..31) and flag bits. */
+export interface Bits {
+  r: number;
+  f: number;
+}
+export interface Need extends Bits {
+  /** Flags that may be read later, in the region or after an exit: their definitions must not be dropped. */
+  live: number;
+}
+
+export interface NodeFlow {
+  /** At entry: locals that may differ from the state block. */
+  dirty: Bits;
+  /** At entry: what locals must hold (read later before being overwritten, or may have to be stored). */
+  need: Need;
+  /** The same after step i; `after[steps.length - 1]` is the state at the node's end. */
+  after: Need[];
+  /** Dirty before step i. */
+  dirtyBefore: Bits[];
+}
+
+/** Flags that code at an address outside the region may read; ALL_FLAGS when unknown. */
+export type FlagsNeededAt = (pc: number) => number;
+
+/** Can step i of a node leave the region before it has changed anything (memory access, exception)? */
+export type MayLeave = (n: Node, i: number) => boolean;
+
+export const isCall = (n: Node): boolean => n.steps.at(-1)?.insn.name === "call";
+
+export function analyse(g: Graph, flagsNeededAt: FlagsNeededAt, memoryExit: MayLeave): Map<Node, NodeFlow> {
+  const flow = new Map<Node, NodeFlow>();
+  for (const n of g.nodes) {
+    flow.set(n, { dirty: { r: 0, f: 0 }, need: { r: 0, f: 0, live: 0 }, after: [], dirtyBefore: [] });
+  }
+  forward(g, flow);
+  backward(g, flow, flagsNeededAt, memoryExit);
+  return flow;
+}
+
+/** May-dirty, forwards. A call and a helper write everything back. */
+function forward(g: Graph, flow: Map<Node, NodeFlow>): void {
+  const work = [...g.nodes];
+  while (work.length > 0) {
+    const n = work.shift()!, fl = flow.get(n)!;
+    let { r, f } = fl.dirty;
+    for (let i = 0; i < n.steps.length; i++) {
+      const e = n.steps[i].effects;
+      fl.dirtyBefore[i] = { r, f };
+      if (e.helper) r = f = 0;
+      r |= e.writes;
+      f |= e.flagWrites;
+    }
+    if (isCall(n)) r = f = 0;
+    for (const s of n.succ) {
+      const d = flow.get(s)!.dirty;
+      if ((r & ~d.r) === 0 && (f & ~d.f) === 0) continue;
+      d.r |= r;
+      d.f |= f;
+      if (!work.includes(s)) work.push(s);
+    }
+  }
+}
+
+/**
+ * Needed registers and live flags, backwards. At every exit the dirty registers must be valid; exits happen at accesses, at the
+ * region's open ends, and at polls (loop headers).
+ */
+function backward(g: Graph, flow: Map<Node, NodeFlow>, flagsNeededAt: FlagsNeededAt, memoryExit: MayLeave): void {
+  const open = new Map<Node, number>();
+  for (const n of g.nodes) open.set(n, openFlags(n, flagsNeededAt));
+  for (let changed = true; changed;) {
+    changed = false;
+    for (let k = g.nodes.length - 1; k >= 0; k--) {
+      const n = g.nodes[k], fl = flow.get(n)!, last = n.steps.length - 1;
+      let r = 0, f = 0, live = open.get(n)!;
+      for (const s of n.succ) {
+        const need = flow.get(s)!.need;
+        r |= need.r;
+        f |= need.f;
+        live |= need.live;
+      }
+      if (last >= 0) {
+        const e = n.steps[last].effects, dirty = fl.dirtyBefore[last];
+        f |= (dirty.f | e.flagWrites) & open.get(n)!;
+        fl.after[last] = { r, f, live };
+        // After a call everything is reloaded; the callee is expected to define flags before it reads them.
+        if (isCall(n)) r = f = live = 0;
+        r |= dirty.r & ~e.defs;
+      }
+      for (let i = last; i >= 0; i--) {
+        const e = n.steps[i].effects, dirty = fl.dirtyBefore[i];
+        if (i < last) fl.after[i] = { r, f, live };
+        if (e.helper) {
+          r = dirty.r;
+          f = dirty.f;
+          live = ALL_FLAGS;
+          continue;
+        }
+        r = (r & ~e.defs) | e.uses;
+        f = (f & ~e.flagDefs) | e.flagUses;
+        live = (live & ~e.flagDefs) | e.flagUses;
+        if (memoryExit(n, i)) {
+          r |= dirty.r;
+          f |= dirty.f & live;
+        }
+      }
+      if (n.loopHeader) {
+        r |= fl.dirty.r;
+        f |= fl.dirty.f & live;
+      }
+      if (r !== fl.need.r || f !== fl.need.f || live !== fl.need.live) {
+        fl.need = { r, f, live };
+        changed = true;
+      }
+    }
+  }
+}
+
+/** Flags live where control leaves the region from the end of `n`. */
+function openFlags(n: Node, flagsNeededAt: FlagsNeededAt): number {
+  const last = n.steps.at(-1)?.insn;
+  // A fault or trap shows the flags to its handler.
+  if (!last || (n.next === undefined && n.targets.length === 0 && last.name !== "ret" && last.name !== "jmp")) return ALL_FLAGS;
+  let f = 0;
+  const inside = new Set(n.succ.map((s) => s.pc));
+  for (const pc of [n.next, ...n.targets]) if (pc !== undefined && !inside.has(pc)) f |= flagsNeededAt(pc);
+  return f;
+}

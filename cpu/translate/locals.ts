@@ -1,0 +1,150 @@
+/** Guest registers in wasm locals, temporaries, and expressions that still refer to a register which is about to change. */
+import { FLAG_A, FLAG_C, FLAG_O, FLAG_P, FLAG_S, FLAG_Z, GPR, STATE, XMM } from "../layout.ts";
+import type { Flag } from "../sem.ts";
+import type { FuncBuilder } from "../wasm/encoder.ts";
+import type { Expr, LoadOp, LocalExpr, StoreOp, ValType } from "../wasm/expr.ts";
+import { i32, load } from "../wasm/expr.ts";
+
+/** Register numbers: GPR 0..15, XMM 16..31, as the bits of `Bits.r`. */
+const XMM0 = 16;
+
+const FLAG_HOME: Record<Flag, { address: number; type: ValType; load: LoadOp; store: StoreOp }> = {
+  c: flagHome(FLAG_C, "i32"),
+  p: flagHome(FLAG_P, "i32"),
+  a: flagHome(FLAG_A, "i32"),
+  o: flagHome(FLAG_O, "i32"),
+  z: flagHome(FLAG_Z, "i64"),
+  s: flagHome(FLAG_S, "i64"),
+};
+function flagHome(offset: number, type: "i32" | "i64") {
+  return { address: STATE + offset, type, load: `${type}.load`, store: `${type}.store` } as const;
+}
+
+export class Locals {
+  readonly #registers: (number | undefined)[] = [];
+  readonly #flags = new Map<Flag, number>();
+  /** Expressions handed out since the last `endStep` (or kept by it) that read a register's own local. */
+  readonly #readers: LocalExpr[][] = Array.from({ length: 32 }, () => []);
+  /** Temporaries of this step and of what was kept. */
+  #temps: LocalExpr[] = [];
+
+  constructor(private readonly f: FuncBuilder) {}
+
+  // ---- registers
+
+  register(n: number): number {
+    return this.#registers[n] ??= this.f.newLocal(n < XMM0 ? "i64" : "v128");
+  }
+  /** The register's value now. Stays right when the register is written later in the same step. */
+  read(n: number): LocalExpr {
+    const e: LocalExpr = { kind: "local", type: n < XMM0 ? "i64" : "v128", index: this.register(n) };
+    this.#readers[n].push(e);
+    return e;
+  }
+  /** `value` may read the register. */
+  write(n: number, value: Expr): void {
+    const readers = this.#readers[n];
+    if (readers.length > 0) {
+      const saved = this.temp(readers[0].type);
+      this.f.get(this.register(n));
+      this.f.set(saved.index);
+      for (const e of readers) e.index = saved.index;
+      this.#readers[n] = [];
+    }
+    this.f.expr(value);
+    this.f.set(this.register(n));
+  }
+  loadRegisters(bits: number): void {
+    for (let n = 0; n < 32; n++) {
+      if (!((bits >>> n) & 1)) continue;
+      this.f.i32(0);
+      this.f.load(n < XMM0 ? "i64.load" : "v128.load", home(n));
+      this.f.set(this.register(n));
+    }
+  }
+  storeRegisters(bits: number): void {
+    for (let n = 0; n < 32; n++) {
+      if (!((bits >>> n) & 1)) continue;
+      this.f.i32(0);
+      this.f.get(this.register(n));
+      this.f.store(n < XMM0 ? "i64.store" : "v128.store", home(n));
+    }
+  }
+
+  // ---- flags
+
+  flag(f: Flag): LocalExpr {
+    let index = this.#flags.get(f);
+    if (index === undefined) this.#flags.set(f, index = this.f.newLocal(FLAG_HOME[f].type));
+    return { kind: "local", type: FLAG_HOME[f].type, index };
+  }
+  loadFlag(f: Flag): void {
+    this.f.expr(load(FLAG_HOME[f].load, i32(0), FLAG_HOME[f].address));
+    this.f.set(this.flag(f).index);
+  }
+  storeFlag(f: Flag, source: Expr): void {
+    this.f.storeAt(FLAG_HOME[f].address, FLAG_HOME[f].store, source);
+  }
+
+  // ---- temporaries
+
+  temp(type: ValType): LocalExpr {
+    const t: LocalExpr = { kind: "local", type, index: this.f.newLocal(type) };
+    this.#temps.push(t);
+    return t;
+  }
+  /** End of an instruction: frees what `kept` does not refer to. */
+  endStep(kept: readonly Expr[]): void {
+    const leaves = new Set<LocalExpr>();
+    for (const e of kept) collect(e, leaves);
+    const indices = new Set([...leaves].map((l) => l.index));
+    for (let n = 0; n < 32; n++) {
+      if (this.#readers[n].length > 0) this.#readers[n] = this.#readers[n].filter((e) => leaves.has(e));
+    }
+    this.#temps = this.#temps.filter((t) => {
+      if (indices.has(t.index)) return true;
+      this.f.freeLocal(t.type, t.index);
+      return false;
+    });
+  }
+  /** Makes `kept` independent of registers: what reads one reads a copy from now on. */
+  detach(): void {
+    for (let n = 0; n < 32; n++) {
+      const readers = this.#readers[n];
+      if (readers.length === 0) continue;
+      const saved = this.temp(readers[0].type);
+      this.f.get(this.register(n));
+      this.f.set(saved.index);
+      for (const e of readers) e.index = saved.index;
+      this.#readers[n] = [];
+    }
+  }
+  /** Takes the live temporaries out of management (they are used in more than one branch); returns how to free them. */
+  hold(): () => void {
+    const held = this.#temps;
+    this.#temps = [];
+    return () => {
+      for (const t of held) this.f.freeLocal(t.type, t.index);
+    };
+  }
+}
+
+const home = (n: number): number => STATE + (n < XMM0 ? GPR + 8 * n : XMM + 16 * (n - XMM0));
+
+function collect(e: Expr, into: Set<LocalExpr>): void {
+  switch (e.kind) {
+    case "local":
+      into.add(e);
+      return;
+    case "op":
+    case "call":
+      for (const a of e.args) collect(a, into);
+      return;
+    case "select":
+      collect(e.cond, into);
+      collect(e.then, into);
+      return collect(e.else, into);
+    case "load":
+      return collect(e.address, into);
+  }
+}

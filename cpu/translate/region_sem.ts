@@ -1,0 +1,322 @@
+/** Back end (b): the semantics of one instruction inside a region, on guest registers in wasm locals. */
+import { Exit } from "../exit.ts";
+import { helperNumber } from "../helper_context.ts";
+import type { Insn, MemOperand, Operand } from "../insn.ts";
+import { CTL_EXIT, FS_BASE, GS_BASE, RIP, ST, STATE, X87_SW, X87_TAG } from "../layout.ts";
+import { emitStore, loadOp } from "../memory_ops.ts";
+import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
+import type { FuncBuilder } from "../wasm/encoder.ts";
+import { add, and, type Expr, i32, i64, int, load, type LocalExpr, or, shl, shr_u, toI32, toI64u, w } from "../wasm/expr.ts";
+import type { Planned } from "./access_plan.ts";
+import type { Step } from "./cfg.ts";
+import type { FlagState } from "./flag_state.ts";
+import type { Locals } from "./locals.ts";
+import type { Memory, Place } from "./memory.ts";
+import { ALL_FLAGS } from "./regs.ts";
+
+const RSP = 4;
+
+/** What the semantics of a step need to know of the region around it. */
+export interface RegionContext {
+  readonly f: FuncBuilder;
+  readonly locals: Locals;
+  readonly flags: FlagState;
+  readonly memory: Memory;
+  /** Leaves the region before the current step when `cond` is true (always when omitted). */
+  leave(cond?: Expr): void;
+  /** Writes back registers (and flags) that may be dirty. */
+  writeBack(flags: number): void;
+  /** Registers and flags to load again after a helper. */
+  reload(): void;
+  /** Flags live after the step. */
+  liveAfter(): number;
+  /** Names the step's instruction for `region_helper`. */
+  insnId(): number;
+  markWritten(register: number): void;
+  /** Control transfers end the node; the emitter turns them into structure. */
+  end(how: Ending): void;
+}
+
+export type Ending =
+  | { kind: "jump"; target: Operand; to: Expr | undefined }
+  | { kind: "branch"; cond: Expr; target: Operand }
+  | { kind: "call"; target: Operand; to: Expr | undefined }
+  | { kind: "return"; to: Expr }
+  | { kind: "exit"; reason: Exit; pc: number };
+
+export class RegionSem implements Sem {
+  #slot = 0;
+  #rmw: Place | undefined;
+  #inIf = 0;
+  readonly #addresses = new Map<Expr, MemOperand>();
+
+  constructor(
+    private readonly c: RegionContext,
+    private readonly step: Step,
+    private readonly operandPlan: Planned | undefined,
+    private readonly stackPlan: Planned | undefined,
+  ) {}
+
+  get #i(): Insn {
+    return this.step.insn;
+  }
+
+  // ---- operands
+  read(op: Operand, opts?: AccessOptions): Expr {
+    switch (op.kind) {
+      case "reg":
+        return this.#part(this.c.locals.read(op.n), op.size, op.high);
+      case "xmm":
+        return this.xmm(op);
+      case "mmx":
+        return this.mmx(op);
+      case "imm":
+        return int(this.#i.size === 8 ? 8 : 4, op.value);
+      case "mem":
+        return this.#fetch(this.#place(op, op.size, false, opts), op.size, opts);
+      default:
+        throw new Error(`Cannot read operand kind ${op.kind}`);
+    }
+  }
+  write(op: Operand, value: Expr, opts?: AccessOptions): void {
+    if (op.kind === "reg") return this.#setPart(op.n, op.size, op.high, value);
+    if (op.kind === "xmm") return this.setXmm(op, value);
+    if (op.kind === "mmx") return this.setMmx(op, value);
+    if (op.kind !== "mem") throw new Error(`Cannot write operand kind ${op.kind}`);
+    const place = this.#rmw ?? this.#place(op, op.size, true, opts);
+    this.#rmw = undefined;
+    this.#put(place, op.size, value);
+  }
+  rmw(op: Operand): Expr {
+    if (op.kind !== "mem") return this.read(op);
+    this.#rmw = this.#place(op, op.size, true);
+    return this.#fetch(this.#rmw, op.size);
+  }
+  staticImm(op: Operand): number {
+    if (op.kind !== "imm") throw new Error("No immediate operand");
+    return Number(op.value & 0xffn);
+  }
+  offset(op: MemOperand): Expr {
+    let e: Expr = i64(op.disp);
+    if (op.base >= 0) e = add(this.c.locals.read(op.base), e);
+    if (op.index >= 0) e = add(e, op.scale ? shl(this.c.locals.read(op.index), i64(op.scale)) : this.c.locals.read(op.index));
+    return op.addressSize === 4 ? and(e, i64(0xffff_ffff)) : e;
+  }
+  address(op: MemOperand): Expr {
+    const e = this.offset(op);
+    const a = this.let(op.seg ? add(e, load("i64.load", i32(0), STATE + (op.seg === "fs" ? FS_BASE : GS_BASE))) : e);
+    this.#addresses.set(a, op);
+    return a;
+  }
+
+  // ---- registers
+  reg(n: number, size: number): Expr {
+    return this.#part(this.c.locals.read(n), size, false);
+  }
+  setReg(n: number, size: number, value: Expr): void {
+    this.#setPart(n, size, false, value);
+  }
+  xmm(op: Operand): Expr {
+    if (op.kind !== "xmm") throw new Error("No vector register");
+    return this.c.locals.read(16 + op.n);
+  }
+  setXmm(op: Operand, value: Expr): void {
+    if (op.kind !== "xmm") throw new Error("No vector register");
+    this.c.locals.write(16 + op.n, value);
+    this.c.markWritten(16 + op.n);
+  }
+  xmmReg(n: number): Expr {
+    return this.c.locals.read(16 + n);
+  }
+  #part(whole: LocalExpr, size: number, high: boolean): Expr {
+    if (size === 8) return whole;
+    const low = toI32(whole);
+    if (size === 4) return low;
+    return size === 2 ? and(low, i32(0xffff)) : and(high ? shr_u(low, i32(8)) : low, i32(0xff));
+  }
+  #setPart(n: number, size: number, high: boolean, value: Expr): void {
+    this.c.locals.write(n, this.#merged(n, size, high, value));
+    this.c.markWritten(n);
+  }
+  #merged(n: number, size: number, high: boolean, value: Expr): Expr {
+    if (size === 8) return value;
+    if (size === 4) return toI64u(toI32(value));
+    const mask = size === 2 ? 0xffffn : high ? 0xff00n : 0xffn;
+    let part: Expr = and(toI64u(toI32(value)), i64(size === 2 ? 0xffff : 0xff));
+    if (high) part = shl(part, i64(8));
+    return or(and(this.c.locals.read(n), i64(~mask)), part);
+  }
+
+  // ---- memory
+  load(address: Expr, bytes: number, opts?: AccessOptions): Expr {
+    return this.#fetch(this.#placeAt(address, bytes, false, opts), bytes, opts);
+  }
+  store(address: Expr, bytes: number, value: Expr, opts?: AccessOptions): void {
+    const v = this.#calm(value);
+    this.#put(this.#placeAt(address, bytes, true, opts), bytes, v);
+  }
+  push(value: Expr, size: number): void {
+    const v = this.#calm(value);
+    const place = this.#stack(-size, size, true);
+    this.#put(place, size, v);
+    this.setReg(RSP, 8, add(this.c.locals.read(RSP), i64(-size)));
+  }
+  pop(size: number): Expr {
+    return this.#fetch(this.#stack(0, size, false), size);
+  }
+  popped(size: number): void {
+    this.setReg(RSP, 8, add(this.c.locals.read(RSP), i64(size)));
+  }
+  /** Values that are evaluated after a check has been emitted must not depend on what the check's statements change: nothing, so as is. */
+  #calm(value: Expr): Expr {
+    return value;
+  }
+  #stack(disp: number, bytes: number, write: boolean): Place {
+    const slot = this.#slot++;
+    if (this.stackPlan && !this.#inIf) return this.c.memory.planned(this.stackPlan, bytes, write, this.step, slot);
+    return this.c.memory.dynamic(this.let(add(this.c.locals.read(RSP), i64(disp))), bytes, write, this.step, slot);
+  }
+  #place(op: MemOperand, bytes: number, write: boolean, opts?: AccessOptions): Place {
+    const slot = this.#slot++;
+    const aligned = opts?.aligned === true && bytes === 16;
+    if (this.operandPlan && !this.#inIf && !aligned) {
+      return this.c.memory.planned(this.operandPlan, bytes, write, this.step, slot);
+    }
+    if (op.base < 0 && op.index < 0 && !op.seg) {
+      return this.c.memory.fixed(Number(BigInt.asUintN(64, op.disp)), bytes, write, this.step, slot, aligned);
+    }
+    const a = this.address(op);
+    if (aligned) this.c.leave(w("i64.ne", and(a, i64(15)), i64(0)));
+    if (this.operandPlan && !this.#inIf) return this.c.memory.planned(this.operandPlan, bytes, write, this.step, slot);
+    return this.c.memory.dynamic(a, bytes, write, this.step, slot);
+  }
+  #placeAt(address: Expr, bytes: number, write: boolean, opts?: AccessOptions): Place {
+    const op = this.#addresses.get(address);
+    if (op && op.size === bytes) return this.#place(op, bytes, write, opts);
+    const slot = this.#slot++, a = this.let(address);
+    if (opts?.aligned && bytes === 16) this.c.leave(w("i64.ne", and(a, i64(15)), i64(0)));
+    return this.c.memory.dynamic(a, bytes, write, this.step, slot);
+  }
+  #fetch(p: Place, bytes: number, opts?: AccessOptions): Expr {
+    return this.let(load(loadOp(bytes, opts), p.index, p.offset));
+  }
+  #put(p: Place, bytes: number, value: Expr): void {
+    emitStore(this.c.f, () => this.c.f.expr(p.index), p.offset, bytes, value);
+  }
+
+  // ---- other state
+  state(offset: number, type: "i32" | "i64" | "u16" | "u8"): Expr {
+    return this.let(load(STATE_LOAD[type], i32(0), STATE + offset));
+  }
+  setState(offset: number, type: "i32" | "i64" | "u16" | "u8", value: Expr): void {
+    this.c.f.storeAt(STATE + offset, STATE_STORE[type], value);
+  }
+  mmx(op: Operand): Expr {
+    this.#mmxState();
+    return this.let(load("i64.load", i32(0), this.#mmxAddress(op)));
+  }
+  setMmx(op: Operand, value: Expr): void {
+    const v = this.let(value);
+    this.#mmxState();
+    this.c.f.storeAt(this.#mmxAddress(op), "i64.store", v);
+    this.c.f.storeAt(this.#mmxAddress(op) + 8, "i32.store16", i32(0xffff));
+  }
+  #mmxAddress(op: Operand): number {
+    if (op.kind !== "mmx") throw new Error("No MMX register");
+    return STATE + ST + 16 * op.n;
+  }
+  #mmxState(): void {
+    this.setState(X87_TAG, "u8", i32(0xff));
+    this.setState(X87_SW, "u16", and(load("i32.load16_u", i32(0), STATE + X87_SW), i32(0xc7ff)));
+  }
+
+  // ---- flags
+  flag(f: Flag): Expr {
+    return this.let(this.c.flags.value(f));
+  }
+  setFlags(def: FlagDef): void {
+    const live = this.c.liveAfter();
+    this.c.flags.set(def, live);
+    if (this.#inIf) this.c.flags.settle(live);
+  }
+  cond(cc: number): Expr {
+    return this.c.flags.cond(cc);
+  }
+
+  // ---- values and inner control
+  let(value: Expr): Expr {
+    if (value.kind === "const" || value.kind === "local") return value;
+    const t = this.c.locals.temp(value.type);
+    this.c.f.assign(t.index, value);
+    return t;
+  }
+  if(cond: Expr, then: () => void, otherwise?: () => void): void {
+    this.c.flags.settle(this.c.liveAfter() | this.step.effects.flagUses);
+    const c = this.let(cond);
+    this.c.locals.detach();
+    this.c.f.expr(c);
+    this.c.f.if();
+    this.#inIf++;
+    then();
+    this.c.flags.settle(this.c.liveAfter());
+    this.c.flags.pending = undefined;
+    if (otherwise) {
+      this.c.locals.detach();
+      this.c.f.else();
+      otherwise();
+      this.c.flags.settle(this.c.liveAfter());
+      this.c.flags.pending = undefined;
+    }
+    this.#inIf--;
+    this.c.f.end();
+  }
+  raise(_vector: number, _errorCode: number, cond?: Expr): void {
+    this.c.leave(cond);
+    if (!cond && !this.#inIf) this.c.end({ kind: "exit", reason: Exit.Side, pc: this.#i.pc });
+  }
+  trap(): void {
+    this.c.end({ kind: "exit", reason: Exit.Side, pc: this.#i.pc });
+  }
+
+  // ---- control flow
+  jump(target: Operand): void {
+    this.c.end({ kind: "jump", target, to: target.kind === "rel" ? undefined : this.let(this.read(target)) });
+  }
+  branch(cond: Expr, target: Operand): void {
+    this.c.end({ kind: "branch", cond, target });
+  }
+  callNear(target: Operand): void {
+    const to = target.kind === "rel" ? undefined : this.let(this.read(target));
+    this.push(i64(this.#i.pc + this.#i.length), 8);
+    this.c.end({ kind: "call", target, to });
+  }
+  ret(extra?: Operand): void {
+    const to = this.let(this.pop(8));
+    const release = extra ? add(i64(8), toI64u(this.read(extra))) : i64(8);
+    this.setReg(RSP, 8, add(this.c.locals.read(RSP), release));
+    this.c.end({ kind: "return", to });
+  }
+  syscall(): void {
+    this.c.end({ kind: "exit", reason: Exit.Syscall, pc: this.#i.pc + this.#i.length });
+  }
+  helper(name: string): void {
+    const { f } = this.c;
+    this.c.writeBack(ALL_FLAGS);
+    f.storeAt(STATE + RIP, "i64.store", i64(this.#i.pc));
+    const status = this.c.locals.temp("i32");
+    f.i32(this.c.insnId());
+    f.i32(helperNumber(name));
+    f.call("region_helper");
+    f.tee(status.index);
+    f.if();
+    f.storeAt(CTL_EXIT, "i32.store", status);
+    f.expr(load("i64.load", i32(0), STATE + RIP));
+    f.return();
+    f.end();
+    this.c.flags.pending = undefined;
+    this.c.reload();
+  }
+}
+
+const STATE_LOAD = { i32: "i32.load", i64: "i64.load", u16: "i32.load16_u", u8: "i32.load8_u" } as const;
+const STATE_STORE = { i32: "i32.store", i64: "i64.store", u16: "i32.store16", u8: "i32.store8" } as const;

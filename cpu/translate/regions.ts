@@ -1,0 +1,308 @@
+/** Translated regions: when to make them, where to find them, when to drop them. */
+import type { Access } from "../access.ts";
+import type { Ram } from "../api.ts";
+import type { CodeMap, Translation } from "../code_map.ts";
+import { controlOf } from "../control.ts";
+import type { Insn } from "../insn.ts";
+import type { Block, Blocks } from "../interp/blocks.ts";
+import { PAGE, PAGE_SHIFT } from "../layout.ts";
+import type { Space } from "../mmu.ts";
+import { GENERATED_IMPORTS } from "../runtime.ts";
+import { RIGHT_W } from "../space.ts";
+import { ModuleBuilder } from "../wasm/encoder.ts";
+import { buildGraph, type Graph } from "./cfg.ts";
+import { effectsOf } from "./effects.ts";
+import { emitRegion, type RegionEnvironment } from "./emit.ts";
+import type { Baked } from "./memory.ts";
+import { ALL_FLAGS } from "./regs.ts";
+
+/** Side exits at an instruction before its region is made anew with what has been learned. */
+const MISSES = 24;
+/** Times a region is made anew because an extent has grown, before the instruction goes through the TLB. */
+const GROWTHS = 3;
+
+export class Region implements Translation {
+  dead = false;
+  /** Extents whose bounds are baked in. */
+  readonly baked = new Set<Baked>();
+  /** Instruction ids in use. */
+  readonly ids: number[] = [];
+  constructor(
+    readonly space: Space,
+    readonly pc: number,
+    readonly slot: number,
+    readonly source: readonly (readonly [number, number])[],
+    /** Virtual ranges of the instructions. */
+    readonly code: readonly (readonly [number, number])[],
+    private readonly onKill: (r: Region) => void,
+  ) {}
+  kill(): void {
+    this.dead = true;
+    this.onKill(this);
+  }
+}
+
+interface SpaceRegions {
+  /** Living regions by entry address. */
+  readonly regions: Map<number, Region>;
+  /** Table slots by entry address, compiled or not. */
+  readonly slots: Map<number, number>;
+  /** Regions that have an exit to cold code at this address. */
+  readonly openings: Map<number, Region>;
+  /** Which region relies on which extent at an instruction. */
+  readonly sites: Map<number, { region: Region; extent: Baked; misses: number; growths: number }>;
+  readonly roaming: Set<number>;
+  readonly flagsNeeded: Map<number, number>;
+}
+
+export interface RegionStats {
+  regions: number;
+  killed: number;
+  codeBytes: number;
+  insns: number;
+}
+
+export class Regions {
+  readonly stats: RegionStats = { regions: 0, killed: 0, codeBytes: 0, insns: 0 };
+  readonly #spaces = new Map<Space, SpaceRegions>();
+  readonly #insns: (Insn | undefined)[] = [];
+  readonly #freeIds: number[] = [];
+
+  constructor(
+    private readonly ram: Ram,
+    private readonly access: Access,
+    private readonly code: CodeMap,
+    private readonly blocks: Blocks,
+    private readonly pages: number,
+    private readonly table: WebAssembly.Table,
+    private readonly imports: WebAssembly.ModuleImports,
+    private readonly allocateSlot: () => number,
+    private readonly noRegion: CallableFunction,
+  ) {}
+
+  find(space: Space, pc: number): Region | undefined {
+    return this.#spaces.get(space)?.regions.get(pc);
+  }
+  insnOf(id: number): Insn {
+    return this.#insns[id]!;
+  }
+
+  /** The block at `pc` is hot: translates it, or makes the region anew that has been leaving for it. */
+  hot(space: Space, pc: number): void {
+    const s = this.#of(space), owner = s.openings.get(pc);
+    s.openings.delete(pc);
+    if (owner && !owner.dead) {
+      const entry = owner.pc;
+      this.#drop(owner);
+      this.compile(space, entry);
+      return;
+    }
+    this.compile(space, pc);
+  }
+
+  compile(space: Space, pc: number): Region | undefined {
+    const s = this.#of(space);
+    const existing = s.regions.get(pc);
+    if (existing) return existing;
+    const graph = buildGraph(this.ram, this.blocks, space, pc);
+    const block = this.blocks.find(space, pc);
+    if (!graph || !block) return undefined;
+    const slot = this.#slot(s, pc);
+    const ranges = this.#ranges(space, graph);
+    const region = new Region(space, pc, slot, ranges.physical, ranges.virtual, (r) => this.#killed(r));
+    const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true);
+    emitRegion(m, "r", graph, this.#environment(space, s, region));
+    const bytes = m.finish();
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports });
+    this.table.set(slot, instance.exports.r as CallableFunction);
+    s.regions.set(pc, region);
+    this.code.add(region);
+    this.blocks.divert(block, true);
+    this.blocks.publish(block, slot);
+    this.stats.regions++;
+    this.stats.codeBytes += bytes.length;
+    this.stats.insns += graph.insns;
+    return region;
+  }
+
+  /** The instruction at `pc` has left its region because of its address. */
+  missed(space: Space, pc: number): void {
+    const s = this.#of(space), site = s.sites.get(pc);
+    if (!site || site.region.dead || ++site.misses < MISSES) return;
+    const now = space.find(site.extent.start);
+    const grown = now !== undefined && now.end > site.extent.end && site.growths < GROWTHS;
+    if (!grown) s.roaming.add(pc);
+    const { region, growths } = site;
+    this.#drop(region);
+    this.compile(space, region.pc);
+    const fresh = s.sites.get(pc);
+    if (fresh) fresh.growths = growths + 1;
+  }
+
+  spaceChanged(space: Space, from: number, to: number): void {
+    const s = this.#spaces.get(space);
+    if (!s) return;
+    for (const r of s.regions.values()) {
+      if (overlaps(r.code, from, to) || [...r.baked].some((b) => b.start < to && b.end > from)) this.#drop(r);
+    }
+  }
+  release(space: Space): void {
+    const s = this.#spaces.get(space);
+    if (!s) return;
+    for (const r of s.regions.values()) this.#drop(r);
+    this.#spaces.delete(space);
+  }
+  /** Memory that translated code writes to without looking now holds code. */
+  codePageAppeared(page: number): void {
+    const pa = page * PAGE;
+    for (const s of this.#spaces.values()) {
+      for (const r of s.regions.values()) {
+        for (const b of r.baked) if (b.writable && b.pa < pa + PAGE && b.pa + (b.end - b.start) > pa) this.#drop(r);
+      }
+    }
+  }
+
+  #drop(r: Region): void {
+    if (r.dead) return;
+    this.code.remove(r);
+    r.kill();
+  }
+  #killed(r: Region): void {
+    const s = this.#of(r.space);
+    s.regions.delete(r.pc);
+    s.flagsNeeded.clear();
+    this.table.set(r.slot, this.noRegion);
+    for (const id of r.ids) {
+      this.#insns[id] = undefined;
+      this.#freeIds.push(id);
+    }
+    this.blocks.unpublish(r.pc);
+    const block = this.blocks.find(r.space, r.pc);
+    if (block && !block.dead) this.blocks.divert(block, false);
+    this.stats.killed++;
+  }
+
+  #of(space: Space): SpaceRegions {
+    let s = this.#spaces.get(space);
+    if (!s) {
+      s = {
+        regions: new Map(),
+        slots: new Map(),
+        openings: new Map(),
+        sites: new Map(),
+        roaming: new Set(),
+        flagsNeeded: new Map(),
+      };
+      this.#spaces.set(space, s);
+    }
+    return s;
+  }
+  #slot(s: SpaceRegions, pc: number): number {
+    let slot = s.slots.get(pc);
+    if (slot === undefined) {
+      slot = this.allocateSlot();
+      s.slots.set(pc, slot);
+      this.table.set(slot, this.noRegion);
+    }
+    return slot;
+  }
+
+  #environment(space: Space, s: SpaceRegions, region: Region): RegionEnvironment {
+    const known = new Map<string, Baked>();
+    return {
+      bake: (va) => {
+        const b = this.#bake(space, va);
+        if (!b) return undefined;
+        const key = `${b.start}.${b.end}`;
+        const same = known.get(key) ?? b;
+        known.set(key, same);
+        return same;
+      },
+      lastAddress: (record, slot) => slot > 1 ? 0 : this.blocks.lastAddress(record, slot),
+      roams: (pc) => s.roaming.has(pc),
+      relies: (pc, extent) => {
+        region.baked.add(extent);
+        s.sites.set(pc, { region, extent, misses: 0, growths: s.sites.get(pc)?.growths ?? 0 });
+      },
+      flagsNeededAt: (pc) => this.#flagsNeededAt(space, s, pc, 0),
+      callSlot: (pc) => this.#slot(s, pc),
+      jumpSlot: (pc) => {
+        const block = this.blocks.find(space, pc);
+        return s.regions.has(pc) || (block && this.blocks.executed(block)) ? this.#slot(s, pc) : undefined;
+      },
+      opens: (pc) => s.openings.set(pc, region),
+      insnId: (i) => {
+        const id = this.#freeIds.pop() ?? this.#insns.length;
+        this.#insns[id] = i;
+        region.ids.push(id);
+        return id;
+      },
+    };
+  }
+
+  #bake(space: Space, va: number): Baked | undefined {
+    const e = va < 2 ** 47 ? space.find(va) : undefined;
+    if (!e) return undefined;
+    if (!(e.rights & RIGHT_W)) return { start: e.start, end: e.end, pa: e.pa, writable: false };
+    // Keep clear of pages with code: writes there must be noticed.
+    const at = e.pa + (va - e.start), paEnd = e.pa + (e.end - e.start);
+    let low = e.pa, high = paEnd;
+    for (const page of this.code.pages()) {
+      const pa = page * PAGE;
+      if (pa + PAGE <= e.pa || pa >= paEnd) continue;
+      if (page === at >>> PAGE_SHIFT) return undefined;
+      if (pa < at) low = Math.max(low, pa + PAGE);
+      else high = Math.min(high, pa);
+    }
+    return { start: e.start + (low - e.pa), end: e.start + (high - e.pa), pa: low, writable: true };
+  }
+
+  #flagsNeededAt(space: Space, s: SpaceRegions, pc: number, depth: number): number {
+    const known = s.flagsNeeded.get(pc);
+    if (known !== undefined) return known;
+    if (space !== this.access.space) return ALL_FLAGS;
+    const block: Block = this.blocks.find(space, pc) ?? this.blocks.decode(pc);
+    let need = 0, defined = 0;
+    for (const i of block.insns) {
+      const e = effectsOf(i);
+      need |= (e.helper ? ALL_FLAGS : e.flagUses) & ~defined;
+      defined |= e.flagDefs;
+      if (defined === ALL_FLAGS || e.helper) break;
+    }
+    const last = block.insns.at(-1);
+    const open = ALL_FLAGS & ~defined;
+    if (last && open !== 0 && (need & open) !== open) {
+      const control = controlOf(last.name), to = last.ops[0];
+      const onward: number[] = [];
+      if (control === "next" || control === "branch") onward.push(block.end);
+      if ((control === "branch" || control === "jump") && to?.kind === "rel") onward.push(to.target);
+      if (control === "trap") need |= open;
+      for (const next of onward) need |= open & (depth < 3 ? this.#flagsNeededAt(space, s, next, depth + 1) : ALL_FLAGS);
+    }
+    if (depth === 0) s.flagsNeeded.set(pc, need);
+    return need;
+  }
+
+  #ranges(space: Space, g: Graph): { physical: [number, number][]; virtual: [number, number][] } {
+    const virtual: [number, number][] = [];
+    const steps = g.nodes.flatMap((n) => n.steps).sort((a, b) => a.insn.pc - b.insn.pc);
+    for (const { insn } of steps) {
+      const last = virtual.at(-1), end = insn.pc + insn.length;
+      if (last && insn.pc <= last[1]) last[1] = Math.max(last[1], end);
+      else virtual.push([insn.pc, end]);
+    }
+    const physical: [number, number][] = [];
+    for (const [from, to] of virtual) {
+      for (let va = from; va < to;) {
+        const e = space.find(va)!;
+        const end = Math.min(to, e.end);
+        physical.push([e.pa + (va - e.start), e.pa + (end - e.start)]);
+        va = end;
+      }
+    }
+    return { physical, virtual };
+  }
+}
+
+const overlaps = (ranges: readonly (readonly [number, number])[], from: number, to: number): boolean =>
+  ranges.some(([s, e]) => s < to && e > from);

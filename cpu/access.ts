@@ -20,6 +20,8 @@ export class Access {
   space!: Space;
   /** CR2 of the pending page fault. */
   faultAddress = 0;
+  /** The pending #GP comes from a non-canonical address; whoever reports it clears this. */
+  nonCanonical = false;
   /** Set when a write has killed translated code; whoever runs translated code must leave it and clear this. */
   codeKilled = false;
 
@@ -163,6 +165,7 @@ export class Access {
       this.#pageFault(va, write, true);
       return;
     }
+    this.nonCanonical = true;
     this.ram.i32[CTL_VECTOR >> 2] = VEC.GP;
     this.ram.i32[CTL_ERROR >> 2] = 0;
   }
@@ -171,13 +174,15 @@ export class Access {
 
   /** Physical address for an access within one page; throws GuestFault. */
   translate(va: number, bytes: number, write: boolean): number {
-    const pa = this.#resolve(va % 0x1_0000_0000, Math.floor(va / 0x1_0000_0000) % 0x1_0000_0000, bytes, write);
+    // Addresses just below 2^64 are rounded up to it: they must not wrap to 0.
+    const hi = Math.min(Math.floor(va / 0x1_0000_0000), 0xffff_ffff);
+    const pa = this.#resolve(va % 0x1_0000_0000, hi, bytes, write);
     if (pa === -1) throw this.#fault;
     return pa;
   }
   /** Linear address at which `bytes` bytes of `va` can be read, across pages too; throws GuestFault. */
   readAt(va: number, bytes: number): number {
-    const at = this.slowRead(va % 0x1_0000_0000, Math.floor(va / 0x1_0000_0000), bytes);
+    const at = this.slowRead(va % 0x1_0000_0000, Math.min(Math.floor(va / 0x1_0000_0000), 0xffff_ffff), bytes);
     if (at === -1) throw this.#fault;
     return at;
   }

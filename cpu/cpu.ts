@@ -11,11 +11,12 @@ import { CTL_LINK } from "./interp/generate.ts";
 import { Handlers } from "./interp/handlers.ts";
 import { RECORD } from "./interp/record.ts";
 import type { Insn } from "./insn.ts";
-import { type Region, Regions } from "./translate/regions.ts";
+import { type Region, Regions, type RegionStats } from "./translate/regions.ts";
 import { CTL_BUDGET, CTL_ERROR, CTL_EXIT, CTL_VECTOR, GPR, RIP, STATE, STATE_BYTES, VEC } from "./layout.ts";
 import { Space } from "./mmu.ts";
 import { HOST_IMPORTS, type Runtime, runtimeModule } from "./runtime.ts";
 import type { AddressSpace } from "./space.ts";
+import { isStackReference } from "./stack_fault.ts";
 
 const WASM_PAGE = 65536;
 const TWO32 = 0x1_0000_0000;
@@ -104,6 +105,10 @@ export class HedraCpu implements Cpu {
     this.#access.select(new Space(0, () => {}, () => {}));
   }
 
+  /** Counters for `--stats`. */
+  stats(): RegionStats {
+    return this.#regions.stats;
+  }
   createSpace(): AddressSpace {
     return new Space(
       this.#nextSpace++,
@@ -159,9 +164,9 @@ export class HedraCpu implements Cpu {
     this.#load(state);
     if (this.#access.space !== space) this.#access.select(space as Space);
     const { i32 } = this.ram;
-    const end = this.#hooks.tsc() + sliceNs;
     i32[CTL_BUDGET >> 2] = sliceNs > 0 ? this.#pollsPerCheck : 0;
-    let last = this.#hooks.tsc();
+    // Reading the clock costs as much as a short system call, so a run begins to measure at its first poll.
+    let last = -1, end = 0;
     for (;;) {
       switch (this.#step()) {
         case Exit.Continue:
@@ -181,14 +186,16 @@ export class HedraCpu implements Cpu {
         }
         case Exit.Poll: {
           const now = this.#hooks.tsc();
+          if (last < 0) end = now + sliceNs;
+          else this.#adapt(now - last);
           if (now >= end) return Trap.Timer;
-          this.#adapt(now - last);
           last = now;
           i32[CTL_BUDGET >> 2] = this.#pollsPerCheck;
           continue;
         }
         default:
           this.vector = i32[CTL_VECTOR >> 2];
+          if (this.#access.nonCanonical) this.#stackFault();
           this.errorCode = this.ram.u32[CTL_ERROR >> 2];
           this.faultAddress = this.vector === VEC.PF ? this.#access.faultAddress : 0;
           return Trap.Exception;
@@ -196,6 +203,13 @@ export class HedraCpu implements Cpu {
     }
   }
 
+  /** A non-canonical stack reference raises #SS instead of #GP. */
+  #stackFault(): void {
+    this.#access.nonCanonical = false;
+    const at = (STATE + RIP) >> 2;
+    const pc = this.ram.u32[at] + this.ram.u32[at + 1] * TWO32;
+    if (this.vector === VEC.GP && isStackReference(this.#access, this.ram, pc)) this.vector = VEC.SS;
+  }
   #adapt(elapsed: number): void {
     if (elapsed < 100_000 && this.#pollsPerCheck < 1 << 24) this.#pollsPerCheck *= 2;
     else if (elapsed > 1_000_000 && this.#pollsPerCheck > 64) this.#pollsPerCheck >>= 1;

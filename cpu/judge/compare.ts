@@ -24,8 +24,8 @@ export const undefinedFlags = (row: OpRow): number => [...row.undef ?? ""].reduc
 function exception(r: Result): string {
   if (r.vector === 6) return `#6 at ${hex(r.rip)}`;
   const error = r.vector === PAGE_FAULT && r.cr2 >= KERNEL_HALF ? r.error | 1 : r.error;
-  // CR2 is a double in Cpu: exact below 2^53.
-  const cr2 = r.vector === PAGE_FAULT ? ` cr2 ${hex(Number(r.cr2))}` : "";
+  // CR2 is a double in Cpu: exact below 2^53 only.
+  const cr2 = r.vector !== PAGE_FAULT ? "" : ` cr2 ${r.cr2 >= KERNEL_HALF ? "in the kernel's half" : hex(r.cr2)}`;
   return `#${r.vector} error ${hex(r.vector === PAGE_FAULT || r.vector === 13 || r.vector === 12 ? error : 0)}${cr2} at ${
     hex(r.rip)
   }`;

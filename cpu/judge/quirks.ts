@@ -27,6 +27,10 @@ const APPROXIMATE_LANES: Quirk = {
   },
 };
 
+/** Neighbouring 80-bit numbers of one sign have neighbouring ordinals. */
+const ordinal = (fp: DataView, at: number): bigint =>
+  BigInt(fp.getUint16(at + 8, true)) << 63n | fp.getBigUint64(at, true) & ~(1n << 63n);
+
 /** One unit in the last place of an 80-bit result, and C1 (its rounding direction). */
 const APPROXIMATE_X87: Quirk = {
   reason: "transcendental functions differ between processors in the last place",
@@ -37,9 +41,8 @@ const APPROXIMATE_X87: Quirk = {
     a.setUint16(FX.SW, (a.getUint16(FX.SW, true) & ~C1) | (b.getUint16(FX.SW, true) & C1), true);
     for (let n = 0; n < 8; n++) {
       const at = FX.ST + 16 * n;
-      const difference = a.getBigUint64(at, true) - b.getBigUint64(at, true);
-      if (a.getUint16(at + 8, true) !== b.getUint16(at + 8, true) || difference > 1n || difference < -1n) continue;
-      a.setBigUint64(at, b.getBigUint64(at, true), true);
+      const difference = ordinal(a, at) - ordinal(b, at);
+      if (difference <= 1n && difference >= -1n) ours.fp.set(native.fp.subarray(at, at + 10), at);
     }
   },
 };
@@ -48,7 +51,8 @@ const APPROXIMATE_X87: Quirk = {
 const FAULT_IN_BLOCK: Quirk = {
   reason: "the order of accesses to a state image is the processor's own",
   forgive(ours, native) {
-    if (ours.vector === 14 && native.vector === 14 && ours.cr2 >> 9n === native.cr2 >> 9n) ours.cr2 = native.cr2;
+    const distance = ours.cr2 - native.cr2;
+    if (ours.vector === 14 && native.vector === 14 && distance < 512n && distance > -512n) ours.cr2 = native.cr2;
   },
 };
 
@@ -79,11 +83,11 @@ const UD_LENGTH: Quirk = {
   },
 };
 
-const MMX_TAGS: Quirk = {
-  reason: "whether a faulting MMX store has entered MMX mode is the processor's own choice",
+const MASKED_STORE: Quirk = {
+  reason: "which bytes are tried first, and whether a zero mask faults, is the processor's own choice",
   forgive(ours, native) {
-    if (ours.vector !== 14 || !ours.fp || !native.fp) return;
-    ours.fp.set(native.fp.subarray(FX.SW, FX.TAG + 1), FX.SW);
+    if (native.vector !== 14) return;
+    Object.assign(ours, { ...native, fp: native.fp?.slice() });
   },
 };
 
@@ -107,7 +111,8 @@ const BY_NAME: Readonly<Record<string, Quirk>> = {
   ret: FAULT_AT_TARGET,
   ud0: UD_LENGTH,
   ud1: UD_LENGTH,
-  maskmovq: MMX_TAGS,
+  maskmovq: MASKED_STORE,
+  maskmovdqu: MASKED_STORE,
 };
 
 export function quirkOf(row: OpRow): Quirk | undefined {

@@ -17,6 +17,10 @@ const CONTROL: Readonly<Record<string, Control>> = {
   ud2: "trap",
   ud1: "trap",
   hlt: "trap",
+  iret: "trap",
+  retf: "trap",
+  callf: "trap",
+  jmpf: "trap",
 };
 
 export const controlOf = (name: string): Control => CONTROL[name] ?? "next";

@@ -2,6 +2,7 @@
 import type { Helper } from "./api.ts";
 import { SSE_HELPERS } from "./sse.ts";
 import { BIT_HELPERS } from "./bits.ts";
+import { FAR_HELPERS } from "./far.ts";
 import { CPUID_HELPERS } from "./cpuid.ts";
 import { STRING_HELPERS } from "./strings.ts";
 import { SYSTEM_HELPERS } from "./system.ts";
@@ -13,5 +14,6 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
   ...STRING_HELPERS,
   ...SYSTEM_HELPERS,
   ...CPUID_HELPERS,
+  ...FAR_HELPERS,
   ...X87_HELPERS,
 };

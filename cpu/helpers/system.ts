@@ -29,10 +29,10 @@ const TWO32 = 0x1_0000_0000;
 /** State field of segment register n (0 ES, 1 CS, 2 SS, 3 DS, 4 FS, 5 GS). */
 const SEG_FIELD = [SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS];
 /** Index part of the selectors that user code may load: 64-bit code 0x18 and 0x28, flat data 0x20 (Hedron ABI 2.4 and 6.1). */
-const CODE_SELECTORS = [0x18, 0x28], DATA_SELECTOR = 0x20;
+export const CODE_SELECTORS = [0x18, 0x28], DATA_SELECTOR = 0x20;
 
 /** Loads a segment register as at CPL 3; FS and GS get base 0. Raises #GP(selector). */
-function loadSegment(c: HelperContext, n: number, selector: number): void {
+export function loadSegment(c: HelperContext, n: number, selector: number): void {
   const index = selector & 0xfffc, isStack = SEG_FIELD[n] === SEG_SS;
   if (isStack) {
     if (selector !== (DATA_SELECTOR | 3)) c.raise(VEC.GP, index);

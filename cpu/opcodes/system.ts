@@ -1,7 +1,4 @@
-/**
- * System, input/output and processor-control instructions as user mode (CPL 3, IOPL 0) sees them. Far transfers and IRET would need
- * descriptor tables that Hedra does not have: they raise #GP(0), the result of a null selector.
- */
+/** System, input/output and processor-control instructions as user mode (CPL 3, IOPL 0) sees them. */
 import type { OpRow } from "../insn.ts";
 
 /** Privileged: #GP(0) at CPL 3 before any operand is touched (Intel SDM vol. 3, 5.9). */
@@ -29,6 +26,13 @@ export const SYSTEM_ROWS: readonly OpRow[] = [
   undefinedOp("0F 01 CB", "stac"),
   undefinedOp("0F 01 D4", "vmfunc"),
   undefinedOp("0F 01 D9", "vmmcall"),
+
+  // ---- far transfers, between the two 64-bit code segments of user mode
+  { enc: "CF", name: "iret", args: "" },
+  { enc: "CB", name: "retf", args: "" },
+  { enc: "CA", name: "retf", args: "Iw" },
+  { enc: "FF /3", name: "callf", args: "M" },
+  { enc: "FF /5", name: "jmpf", args: "M" },
 
   // ---- input and output: permission decides between access and #GP
   { enc: "E4", name: "in", args: "AL,Ib", size: "b" },
@@ -114,9 +118,4 @@ export const SYSTEM_ROWS: readonly OpRow[] = [
   privileged("0F 01 /7", "invlpg", "M"),
   privileged("0F 01 F8", "swapgs"),
   privileged("NP 0F 01 D1", "xsetbv"),
-  privileged("CF", "iret"),
-  privileged("CB", "retf"),
-  privileged("CA", "retf", "Iw"),
-  privileged("FF /3", "callf", "M"),
-  privileged("FF /5", "jmpf", "M"),
 ];

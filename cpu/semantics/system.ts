@@ -70,6 +70,11 @@ export const SYSTEM: Record<string, Semantic> = {
   int1: (s) => s.trap(VEC.DB),
   int: helper("int_n"),
 
+  iret: helper("iret"),
+  retf: helper("retf"),
+  callf: helper("callf"),
+  jmpf: helper("jmpf"),
+
   in: helper("port_in"),
   out: helper("port_out"),
   ins: helper("ins"),

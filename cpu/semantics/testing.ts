@@ -4,7 +4,7 @@ import { type Cpu, type CpuHooks, createCpu, Trap } from "../mod.ts";
 import { GPR, KERNEL_MEMORY, MXCSR, RIP, ST, USER_RAM, VEC, XMM } from "../layout.ts";
 
 /** Guest addresses of the code, and of one page of data behind which nothing is mapped. */
-const CODE = 0x40_0000;
+export const CODE = 0x40_0000;
 export const DATA = 0x50_0000;
 const PAGE = 4096, MIB = 1 << 20;
 
@@ -26,14 +26,19 @@ export interface Outcome {
   flags: number;
   memory: Uint8Array;
   vector: number | undefined;
+  error: number;
+  /** Address reached, relative to the first byte of the code. */
+  rip: number;
 }
 
 /** Executes the bytes ("66 0f fc c1") with the given registers; those not named are zero. */
 export class Executor {
-  readonly #cpu: Cpu = createCpu({ ramBytes: USER_RAM + 16 * MIB, hooks: NO_DEVICES, heat: Infinity });
-  readonly #space = this.#cpu.createSpace();
+  readonly #cpu: Cpu;
+  readonly #space;
 
-  constructor() {
+  constructor(hooks: Partial<CpuHooks> = {}) {
+    this.#cpu = createCpu({ ramBytes: USER_RAM + 16 * MIB, hooks: { ...NO_DEVICES, ...hooks }, heat: Infinity });
+    this.#space = this.#cpu.createSpace();
     this.#space.map(CODE, USER_RAM, PAGE, 7);
     this.#space.map(DATA, USER_RAM + PAGE, PAGE, 3);
   }
@@ -64,6 +69,8 @@ export class Executor {
       flags: this.#cpu.getFlags(now),
       memory: ram.u8.slice(USER_RAM + PAGE, USER_RAM + 2 * PAGE),
       vector: finished ? undefined : this.#cpu.vector,
+      error: this.#cpu.errorCode,
+      rip: Number(u64(RIP)) - CODE,
     };
   }
 }

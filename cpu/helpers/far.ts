@@ -1,0 +1,80 @@
+/**
+ * Far jumps, calls, returns and IRET in user mode. Only 64-bit code segments of privilege 3 exist, so CS may be 0x1b or 0x2b; everything
+ * else raises #GP with the selector (Intel SDM vol. 2, RET, CALL, JMP, IRET in IA-32e mode).
+ */
+import { DF, IF, IOPL, NT, RIP, SEG_CS, STATE, VEC } from "../layout.ts";
+import type { Insn } from "../insn.ts";
+import type { Helper, HelperContext } from "./api.ts";
+import { addToRegister, RSP, setField64, setRegister, unsigned } from "./registers.ts";
+import { CODE_SELECTORS, loadSegment } from "./system.ts";
+
+const TWO32 = 0x1_0000_0000;
+const SS = 2;
+/** RFLAGS bits that IRET takes from the stack at CPL 3: arithmetic, TF, DF, NT, RF, AC, ID. */
+const RETURNED = 0xcd5 | 1 << 8 | DF | NT | 1 << 16 | 1 << 18 | 1 << 21;
+
+/** Values of `size` bytes each, from `va` upwards. */
+function words(c: HelperContext, va: number, size: number, count: number): number[] {
+  const bytes = new Uint8Array(8 * count);
+  for (let n = 0; n < count; n++) c.loadBytes(va + n * size, bytes.subarray(8 * n, 8 * n + size));
+  const view = new DataView(bytes.buffer);
+  return Array.from({ length: count }, (_, n) => view.getUint32(8 * n + 4, true) * TWO32 + view.getUint32(8 * n, true));
+}
+
+function checkCode(c: HelperContext, selector: number, target: number): void {
+  if (!CODE_SELECTORS.includes(selector & 0xfffc) || (selector & 3) !== 3) c.raise(VEC.GP, selector & 0xfffc);
+  if (target >= 2 ** 47) c.raise(VEC.GP, 0);
+}
+
+/** Continues at `target`: RIP is set and the dispatcher takes it from there. */
+function go(c: HelperContext, selector: number, target: number): void {
+  c.ram.u32[(STATE + SEG_CS) >> 2] = selector & 0xffff;
+  setField64(c.ram, RIP, target);
+  c.repeat();
+}
+
+const retf: Helper = (c, i) => {
+  const [extra] = i.ops, size = extra ? (i.rex & 8 ? 8 : 4) : i.size;
+  const [target, selector] = words(c, unsigned(c.ram, RSP), size, 2);
+  checkCode(c, selector & 0xffff, target);
+  addToRegister(c.ram, RSP, 2 * size + (extra?.kind === "imm" ? Number(extra.value & 0xffffn) : 0), 8);
+  go(c, selector, target);
+};
+
+const iret: Helper = (c, i) => {
+  const flags = c.getFlags();
+  if (flags & NT) c.raise(VEC.GP, 0);
+  const [target, selector, popped, rsp, stack] = words(c, unsigned(c.ram, RSP), i.size, 5);
+  checkCode(c, selector & 0xffff, target);
+  loadSegment(c, SS, stack & 0xffff);
+  const taken = i.size === 2 ? RETURNED & 0xffff : RETURNED;
+  c.setFlags(((popped & taken) | (flags & (~taken | IF | IOPL))) >>> 0);
+  setRegister(c.ram, RSP, i.size, rsp % TWO32, Math.floor(rsp / TWO32));
+  go(c, selector, target);
+};
+
+/** The pointer in memory: offset of operand size, then a 16-bit selector. */
+function farPointer(c: HelperContext, i: Insn): readonly [number, number] {
+  const [op] = i.ops;
+  if (op.kind !== "mem") return c.raise(VEC.UD, 0);
+  const at = c.address(op), [target] = words(c, at, i.size, 1), selector = c.load16(at + i.size);
+  checkCode(c, selector, target);
+  return [target, selector];
+}
+
+const jmpf: Helper = (c, i) => {
+  const [target, selector] = farPointer(c, i);
+  go(c, selector, target);
+};
+
+const callf: Helper = (c, i) => {
+  const [target, selector] = farPointer(c, i), size = i.size;
+  const frame = new Uint8Array(2 * size), view = new DataView(frame.buffer), next = i.pc + i.length;
+  for (let n = 0; n < size; n++) frame[n] = Math.floor(next / 2 ** (8 * n)) % 256;
+  view.setUint16(size, c.ram.u32[(STATE + SEG_CS) >> 2], true);
+  c.storeBytes(unsigned(c.ram, RSP) - 2 * size, frame);
+  addToRegister(c.ram, RSP, -2 * size, 8);
+  go(c, selector, target);
+};
+
+export const FAR_HELPERS: Readonly<Record<string, Helper>> = { retf, iret, jmpf, callf };

@@ -1,5 +1,5 @@
 import { EXIT, reasonOf, UserError } from "./errors.ts";
-import { inspectExecutable, type Inspection } from "./elf.ts";
+import { inspectExecutable, type Inspection } from "../roottask/diagnose.ts";
 
 /** A program file of the host that will be the guest's only file. */
 export interface HostProgram {

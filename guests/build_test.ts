@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { inspectExecutable } from "../cli/elf.ts";
+import { inspectExecutable } from "../roottask/diagnose.ts";
 import { execute, type Outcome, runHedra, text } from "../tests/process.ts";
 import { testWith, workDirectory } from "../tests/tools.ts";
 import { bootImage, buildGuest, committedGuests, type Guest, GUESTS, hasTool } from "./build.ts";

@@ -2,16 +2,17 @@
 import { RIGHT_R, RIGHT_W, RIGHT_X } from "../cpu/space.ts";
 import { FS_ROOT } from "../fs/api.ts";
 import { IpcFsClient } from "../fs/client.ts";
-import { O_RDONLY } from "../fs/flags.ts";
+import { O_PATH, O_RDONLY } from "../fs/flags.ts";
 import { Pool } from "../fs/pool.ts";
 import { fileService, type FileServiceHost, FS_ADMIN } from "../fs/program.ts";
 import { FS_ADMIN_OP } from "../fs/protocol.ts";
 import type { Coroutine, HostEc, HostProgram, Status, Wait } from "../hedron/api.ts";
 import type { Host } from "../host/api.ts";
-import { ENOENT, ENOEXEC, ENOSYS } from "../host/errno.ts";
+import { EISDIR, ENOENT, ENOEXEC, ENOSYS } from "../host/errno.ts";
 import type { BootConfig, ProgramResult, ProgramSpec } from "./boot_config.ts";
 import { delegateMemory, fetchObject } from "./delegate.ts";
-import { type Executable, parseElf } from "./elf.ts";
+import { inspectExecutable } from "./diagnose.ts";
+import { type Executable, parseElf, type ReadAt } from "./elf.ts";
 import { exceptionHandler } from "./exceptions.ts";
 import { administerFs, attachFs, createHostPd, PersonalityPd, type Range, startHostPd } from "./host_pds.ts";
 import { type Handlers, startHyperapp } from "./hyperapp.ts";
@@ -132,7 +133,7 @@ export class Roottask implements HostProgram {
         context.fs.ec = ec;
         context.fs.close(file.handle);
       }
-      results.push(pid > 0 ? { spec, pid, exitCode: 0 } : failure(spec, pid));
+      results.push(pid > 0 ? { spec, pid, exitCode: 0 } : failure(spec, pid, this.diagnose(context, ec, spec, buffer)));
     }
     yield* this.supervise(context, ec, results);
     config.finished(results);
@@ -168,11 +169,28 @@ export class Roottask implements HostProgram {
     fs.ec = ec;
     const handle = fs.open(FS_ROOT, spec.path, O_RDONLY, 0);
     if (handle < 0) return handle;
-    const elf = parseElf((offset, length) => {
-      const got = fs.read(handle, offset, buffer, Math.min(length, HEADER_WINDOW));
-      return ec.memory.view(buffer, Math.max(0, got), false).slice();
-    });
+    const elf = parseElf(reader(context, ec, handle, buffer));
     return { handle, elf: typeof elf === "number" ? undefined : elf };
+  }
+
+  /** What is wrong with a program that could not be started, if its file tells. */
+  private diagnose(context: Context, ec: HostEc, spec: ProgramSpec, buffer: number): string | undefined {
+    const { fs } = context;
+    fs.ec = ec;
+    const handle = fs.open(FS_ROOT, spec.path, O_RDONLY, 0);
+    if (handle < 0) return undefined;
+    const read = fs.read(handle, 0, buffer, 1);
+    let reason: string | undefined;
+    if (read === -EISDIR) reason = "is a directory";
+    else if (read >= 0) {
+      const found = inspectExecutable(reader(context, ec, handle, buffer), fs.size(handle));
+      if (found.kind === "bad") reason = found.reason;
+      else if (found.interpreter !== undefined && !exists(context, found.interpreter)) {
+        reason = `its interpreter ${found.interpreter} is missing`;
+      }
+    }
+    fs.close(handle);
+    return reason;
   }
 
   private startHyperapp(
@@ -207,10 +225,25 @@ export class Roottask implements HostProgram {
   }
 }
 
+function exists({ fs }: Context, path: string): boolean {
+  const handle = fs.open(FS_ROOT, path, O_PATH, 0);
+  if (handle >= 0) fs.close(handle);
+  return handle >= 0;
+}
+
+/** Reads a file through the window at `buffer`. */
+function reader({ fs }: Context, ec: HostEc, handle: number, buffer: number): ReadAt {
+  return (offset, length) => {
+    const got = fs.read(handle, offset, buffer, Math.min(length, HEADER_WINDOW));
+    return ec.memory.view(buffer, Math.max(0, got), false).slice();
+  };
+}
+
 const nameOf = (spec: ProgramSpec): string => spec.name ?? spec.path.slice(spec.path.lastIndexOf("/") + 1);
 
-function failure(spec: ProgramSpec, status: number): ProgramResult {
-  return { spec, pid: -1, exitCode: startExitCode(status), message: `Cannot run "${spec.path}": ${reason(status)}` };
+/** `diagnosis`: what its file tells. */
+function failure(spec: ProgramSpec, status: number, diagnosis: string | undefined): ProgramResult {
+  return { spec, pid: -1, exitCode: startExitCode(status), message: `Cannot run "${spec.path}": ${diagnosis ?? reason(status)}` };
 }
 
 function split(ram: Range): { fs: Range; linux: Range; own: Range } {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { inspectExecutable } from "./elf.ts";
+import { inspectExecutable } from "./diagnose.ts";
 
 const inspect = (bytes: Uint8Array) => inspectExecutable((at, length) => bytes.subarray(at, at + length), bytes.length);
 const text = (content: string) => new TextEncoder().encode(content);

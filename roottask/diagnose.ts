@@ -1,10 +1,9 @@
 /**
- * Looks at an executable before the machine starts, so that a bad one is refused with a reason. Offsets and values are those of the ELF-64
+ * Says in words why a file is no executable: before the machine starts, or when a start has failed. Offsets and values are those of the ELF-64
  * object file format (System V ABI, chapters 4 and 5; Linux elf.h).
  */
 
-/** Reads up to `length` bytes at `offset`; fewer at the end of the file. */
-export type ReadAt = (offset: number, length: number) => Uint8Array;
+import type { ReadAt } from "./elf.ts";
 
 export type Inspection =
   /** `interpreter`: PT_INTERP. */

@@ -87,6 +87,33 @@ export function difference(ours: Result, native: Result, undef: number, s: Stric
   return memoryDifference(ours, native) ?? (ours.fp && native.fp ? fpDifference(ours.fp, native.fp, s) : undefined);
 }
 
+/** Everything that `difference` compares without sticky flags, as text: equal texts mean equal results. */
+export function canonical(r: Result, undef: number): string {
+  const fp = r.fp && r.fp.slice();
+  if (fp) {
+    const view = new DataView(fp.buffer);
+    const keep = (at: number, mask: number) => view.setUint16(at, view.getUint16(at, true) & mask, true);
+    keep(FX.CW, 0x1f3f);
+    keep(FX.SW, 0x7f00);
+    keep(FX.MXCSR, 0xffc0);
+    // Last opcode and pointers, reserved bytes, MXCSR_MASK.
+    fp.fill(0, FX.TAG + 1, FX.MXCSR);
+    fp.fill(0, FX.MXCSR + 4, FX.ST);
+    for (let n = 0; n < 8; n++) fp.fill(0, FX.ST + 16 * n + 10, FX.ST + 16 * n + 16);
+    fp.fill(0, FX.XMM + 256, FX_BYTES);
+  }
+  return [
+    exception(r),
+    r.gpr.join(),
+    r.rflags & COMPARED_FLAGS & ~undef,
+    r.fs,
+    r.gs,
+    r.offsets.join(),
+    r.words.join(),
+    fp ? bytesText(fp, 0, fp.length) : "",
+  ].join(";");
+}
+
 /** The registers an instruction starts with, for a report. */
 export function stateText(c: Case, insn: Insn | undefined): string {
   const used = new Set<number>([0, 1, 2, 4]);

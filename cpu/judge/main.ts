@@ -4,6 +4,7 @@ import { ROWS } from "../opcodes/mod.ts";
 import { baseline } from "./generate.ts";
 import { Native, nativeAvailable, runSafely } from "./native.ts";
 import { type Case, IMAGE_BYTES } from "./protocol.ts";
+import { record } from "./vectors.ts";
 import { type Failure, type JudgeOptions, RowJudge, type RowReport, rowText, SequenceJudge } from "./run.ts";
 
 /** A row by index, name, or encoding. */
@@ -45,6 +46,7 @@ const options = new Command()
   .option("--sequences <n>", "judge so many random sequences instead of rows", Number)
   .option("--case <n>", "only this case of each row, or this sequence", Number)
   .option("--heat <n>", "executions before a block is translated; 0 = interpret only", Number, 0)
+  .option("--record <file>", "record results (of --cases cases per row) for hosts without the native judge")
   .option("--sticky", "compare the sticky exception flags too", false)
   .option("--verbose", "print rows that agree, too", false)
   .parse(["deno", "judge", ...Deno.args])
@@ -69,6 +71,13 @@ const judgeOptions: JudgeOptions = {
   heat: options.heat === 0 ? Infinity : options.heat,
   sticky: options.sticky,
 };
+if (options.record !== undefined) {
+  const file = await record(onHost, options.seed, options.cases);
+  await Deno.writeFile(options.record, file);
+  console.log(`${options.record}: ${file.length} bytes`);
+  await native.stop();
+  Deno.exit(0);
+}
 const failed = options.sequences === undefined ? await judgeRows() : await judgeSequences();
 await native.stop();
 Deno.exit(failed === 0 ? 0 : 1);

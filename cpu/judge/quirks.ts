@@ -86,7 +86,7 @@ const UD_LENGTH: Quirk = {
 const MASKED_STORE: Quirk = {
   reason: "which bytes are tried first, and whether a zero mask faults, is the processor's own choice",
   forgive(ours, native) {
-    if (native.vector !== 14) return;
+    if (native.vector === 6) return;
     Object.assign(ours, { ...native, fp: native.fp?.slice() });
   },
 };

@@ -39,7 +39,7 @@ const COMMON = CANDIDATES.filter((row) => COMMON_NAMES.has(row.name));
 export interface Piece {
   offset: number;
   length: number;
-  /** False for the frame (loop counters, calls, returns), which cannot be left out. */
+  /** False for what cannot be left out without changing what the rest means: loop counters, stack use, returns. */
   removable: boolean;
 }
 
@@ -108,11 +108,11 @@ class Builder {
 
   /** Jcc over a block. */
   #branch(depth: number): void {
-    this.#emit([0x0f, 0x80 | this.r.below(16), 0, 0, 0, 0]);
+    this.#emit([0x0f, 0x80 | this.r.below(16), 0, 0, 0, 0], true);
     const at = this.bytes.length - 4;
     this.block(1 + this.r.below(5), depth + 1);
     if (this.r.chance(40)) {
-      this.#emit([0xe9, 0, 0, 0, 0]);
+      this.#emit([0xe9, 0, 0, 0, 0], true);
       const over = this.bytes.length - 4;
       this.#rel32(at, this.bytes.length);
       this.block(1 + this.r.below(4), depth + 1);
@@ -127,13 +127,13 @@ class Builder {
     const top = this.bytes.length;
     this.block(1 + this.r.below(7), depth + 1);
     this.#emit([0xff, 0xcf]);
-    this.#emit([0x0f, 0x85, 0, 0, 0, 0]);
+    this.#emit([0x0f, 0x85, 0, 0, 0, 0], true);
     this.#rel32(this.bytes.length - 4, top);
     this.#looping = false;
   }
 
   #call(): void {
-    this.#emit([0xe8, 0, 0, 0, 0]);
+    this.#emit([0xe8, 0, 0, 0, 0], true);
     if (this.#functionCount === 0 || this.r.chance(60)) this.#functionCount++;
     this.#calls.push([this.bytes.length - 4, this.r.below(this.#functionCount)]);
   }

@@ -98,7 +98,7 @@ function inspectSegments(read: ReadAt, size: number, ehdr: DataView, type: numbe
       align: u64(table, at + 48),
     });
   }
-  const loads = segments.filter((segment) => segment.type === PT_LOAD && segment.memsz > 0);
+  const loads = segments.filter((segment) => segment.type === PT_LOAD && segment.memsz + segment.filesz > 0);
   if (loads.length === 0) return bad("nothing to load");
   for (const [index, load] of loads.entries()) {
     const reason = absurdity(load, size, index === 0 ? 0 : loads[index - 1].vaddr);

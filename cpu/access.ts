@@ -192,6 +192,11 @@ export class Access {
     if (!e || (write && !(e.rights & RIGHT_W))) return 0;
     return Math.min(limit, e.end - va);
   }
+  /** Physical address of `va` when all of [va, va+bytes) is contiguous and allows the access, else -1 (nothing raised). */
+  contiguous(va: number, bytes: number, write: boolean): number {
+    const e = va < 2 ** 47 ? this.space.find(va) : undefined;
+    return e && va + bytes <= e.end && (!write || e.rights & RIGHT_W) ? e.pa + (va - e.start) : -1;
+  }
   loadBytes(va: number, into: Uint8Array): void {
     this.#pieces(va, into.length, false, (pa, at, n) => into.set(this.ram.u8.subarray(pa, pa + n), at));
   }

@@ -54,6 +54,9 @@ export class Helpers implements HelperContext {
   run(va: number, limit: number, write: boolean): number {
     return this.access.run(va, limit, write);
   }
+  contiguous(va: number, bytes: number, write: boolean): number {
+    return this.access.contiguous(va, bytes, write);
+  }
   load8(va: number): number {
     return this.ram.u8[this.access.translate(va, 1, false)];
   }

@@ -21,6 +21,8 @@ export interface HelperContext {
   translate(va: number, bytes: number, write: boolean): number;
   /** Longest physically contiguous run from `va` with the right, at most `limit` bytes; 0 when `va` itself is not accessible (nothing raised). */
   run(va: number, limit: number, write: boolean): number;
+  /** Physical address of `va` when all of [va, va+bytes) is contiguous and allows the access, else -1 (nothing raised). */
+  contiguous(va: number, bytes: number, write: boolean): number;
   load8(va: number): number;
   load16(va: number): number;
   load32(va: number): number;

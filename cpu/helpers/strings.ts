@@ -2,7 +2,7 @@
  * String instructions with a REP prefix, in whole runs of physically contiguous memory. RSI, RDI and RCX are written back after every run, so a
  * fault leaves them at the faulting element (Intel SDM vol. 2, REP), and the flags as the last comparison before it set them.
  */
-import { FLAG_D, FS_BASE, GS_BASE, PAGE, STATE } from "../layout.ts";
+import { FLAG_D, FS_BASE, GS_BASE, PAGE, SCRATCH, STATE } from "../layout.ts";
 import type { Insn } from "../insn.ts";
 import type { Helper, HelperContext } from "./api.ts";
 import { addToRegister, field64, high, low, RAX, RCX, RDI, RSI, setCompareFlags, setRegister, unsigned } from "./registers.ts";
@@ -98,10 +98,11 @@ function plainBytes(c: HelperContext, i: Insn): number {
 
 /** The usual case without allocations: everything in one run. False = nothing was done. */
 function plainMove(c: HelperContext, i: Insn, bytes: number): boolean {
-  const { ram } = c, from = unsigned(ram, RSI), to = unsigned(ram, RDI);
-  if (bytes === 0 || c.run(from, bytes, false) !== bytes || c.run(to, bytes, true) !== bytes) return false;
-  const target = c.translate(to, 1, true);
-  copyUp(ram.u8, target, c.translate(from, 1, false), bytes, i.size);
+  if (bytes === 0) return false;
+  const { ram } = c;
+  const source = c.contiguous(unsigned(ram, RSI), bytes, false), target = c.contiguous(unsigned(ram, RDI), bytes, true);
+  if (source < 0 || target < 0) return false;
+  copyUp(ram.u8, target, source, bytes, i.size);
   c.codeWritten(target, bytes);
   addToRegister(ram, RSI, bytes, 8);
   addToRegister(ram, RDI, bytes, 8);
@@ -110,9 +111,10 @@ function plainMove(c: HelperContext, i: Insn, bytes: number): boolean {
 }
 
 function plainFill(c: HelperContext, i: Insn, bytes: number): boolean {
-  const { ram } = c, { u8 } = ram, size = i.size, to = unsigned(ram, RDI);
-  if (bytes === 0 || c.run(to, bytes, true) !== bytes) return false;
-  const target = c.translate(to, 1, true), first = STATE + 8 * RAX;
+  if (bytes === 0) return false;
+  const { ram } = c, { u8 } = ram, size = i.size, target = c.contiguous(unsigned(ram, RDI), bytes, true);
+  if (target < 0) return false;
+  const first = STATE + 8 * RAX;
   let uniform = true;
   for (let n = 1; n < size; n++) uniform &&= u8[first + n] === u8[first];
   if (uniform) u8.fill(u8[first], target, target + bytes);
@@ -192,43 +194,45 @@ function part(bytes: Uint8Array, first: number, size: number, at = 0): number {
   return size === 2 ? low16 : (low16 | bytes[at + first + 2] << 16 | bytes[at + first + 3] << 24) >>> 0;
 }
 
-/** Compares elements until the REP condition fails; ends the instruction (returns 0) when it does. */
+/** Where CMPS and SCAS put elements that cannot be compared in place, behind the page-crossing buffer. */
+const FIRST = SCRATCH + 0x800, SECOND = FIRST + 8;
+
+function equalElements(u8: Uint8Array, a: number, b: number, size: number): boolean {
+  for (let n = 0; n < size; n++) if (u8[a + n] !== u8[b + n]) return false;
+  return true;
+}
+
+/**
+ * Compares RAX or the elements at RSI with those at RDI until the REP condition fails. All are in RAM (RAX in the state block), so one loop
+ * serves both.
+ */
 function compare(c: HelperContext, i: Insn, other: number): void {
   const { ram } = c, { u8 } = ram, size = i.size, down = backwards(c), whileEqual = i.rep === "rep";
-  const registers = other === RSI ? [RSI, RDI] : [RDI];
-  const first = new Uint8Array(size), second = new Uint8Array(size), accumulator = u8.slice(STATE, STATE + size);
+  const inMemory = other === RSI, step = down ? -size : size;
   repeatSteps(c, i, (n) => {
     let k = elements(c, i, RDI, n, false, down);
-    if (other === RSI) k = Math.min(k, elements(c, i, RSI, n, false, down));
-    let a = accumulator, aAt = 0, aStep = 0, b = u8, bAt = 0;
-    const step = down ? -size : size;
+    if (inMemory) k = Math.min(k, elements(c, i, RSI, n, false, down));
+    let a = STATE + 8 * RAX, b = SECOND;
     if (k === 0) {
       // Across pages: one element, read in the architectural order so that the right byte faults.
-      if (other === RSI) {
-        c.loadBytes(pointer(c, i, RSI), first);
-        a = first;
-      }
-      c.loadBytes(pointer(c, i, RDI), second);
-      b = second;
+      if (inMemory) c.loadBytes(pointer(c, i, RSI), u8.subarray(a = FIRST, FIRST + size));
+      c.loadBytes(pointer(c, i, RDI), u8.subarray(SECOND, SECOND + size));
       k = 1;
     } else {
-      if (other === RSI) {
-        a = u8;
-        aAt = c.translate(pointer(c, i, RSI), size, false);
-        aStep = step;
-      }
-      bAt = c.translate(pointer(c, i, RDI), size, false);
+      if (inMemory) a = c.translate(pointer(c, i, RSI), size, false);
+      b = c.translate(pointer(c, i, RDI), size, false);
     }
-    for (let e = 0;; e++, aAt += aStep, bAt += step) {
-      let equal = true;
-      for (let byte = 0; byte < size && equal; byte++) equal = a[aAt + byte] === b[bAt + byte];
-      const stop = equal !== whileEqual;
-      if (!stop && e + 1 < k) continue;
-      const aLo = part(a, 0, size, aAt), aHi = part(a, 4, size, aAt), bLo = part(b, 0, size, bAt), bHi = part(b, 4, size, bAt);
-      advance(c, i, e + 1, down, ...registers);
-      setCompareFlags(ram, size, aLo, aHi, bLo, bHi);
-      return stop ? 0 : e + 1;
+    const aStep = inMemory ? step : 0;
+    let e = 1;
+    if (size === 1) {
+      for (; e < k && (u8[a] === u8[b]) === whileEqual; e++, a += aStep, b += step);
+    } else {
+      for (; e < k && equalElements(u8, a, b, size) === whileEqual; e++, a += aStep, b += step);
     }
+    setCompareFlags(ram, size, part(u8, 0, size, a), part(u8, 4, size, a), part(u8, 0, size, b), part(u8, 4, size, b));
+    if (inMemory) advance(c, i, e, down, RSI, RDI);
+    else advance(c, i, e, down, RDI);
+    return equalElements(u8, a, b, size) === whileEqual ? e : 0;
   });
 }
 

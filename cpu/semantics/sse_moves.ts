@@ -56,10 +56,10 @@ const moveQuad: Semantic = (s, { ops: [dst, src] }) => {
   s.setXmm(dst, src.kind === "mem" ? source(s, src) : shuffle(8, s.xmm(src), ZERO, [0, 2]));
 };
 
-/** In JavaScript. Reading the mask as an MMX register has the effect on the x87 state that every MMX instruction has. */
+/** In JavaScript. Reading the mask as an MMX register has the effect on the x87 state that every MMX instruction has, even when this faults. */
 const maskedStore: Semantic = (s, { ops: [, mask] }) => {
-  s.helper("masked_store");
   if (mask.kind === "mmx") s.mmx(mask);
+  s.helper("masked_store");
 };
 
 type Inserted = { size: number; op: "i8x16.replace_lane" | "i16x8.replace_lane" | "i32x4.replace_lane" | "i64x2.replace_lane" };

@@ -95,8 +95,9 @@ function backward(g: Graph, flow: Map<Node, NodeFlow>, flagsNeededAt: FlagsNeede
         const e = n.steps[i].effects, dirty = fl.dirtyBefore[i];
         if (i < last) fl.after[i] = { r, f, live };
         if (e.helper) {
-          r = dirty.r;
-          f = dirty.f;
+          // What the semantics read themselves before the helper runs, too.
+          r = dirty.r | e.uses;
+          f = dirty.f | e.flagUses;
           live = ALL_FLAGS;
           continue;
         }

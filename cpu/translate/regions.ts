@@ -270,6 +270,8 @@ export class Regions {
       if (defined === ALL_FLAGS || e.helper) break;
     }
     const last = block.insns.at(-1);
+    // Nothing can be fetched there: a page fault shows the flags.
+    if (!last) need = ALL_FLAGS;
     const open = ALL_FLAGS & ~defined;
     if (last && open !== 0 && (need & open) !== open) {
       const control = controlOf(last.name), to = last.ops[0];

@@ -145,7 +145,8 @@ export const MTD = {
 
 /**
  * The caller's registers, in place: reading a field needs its bit in the portal's MTD, writing takes effect on reply for the
- * bits set in `mtd` (which starts as 0 at each call). Without the bit a read gives 0 and a write is lost.
+ * bits set in `mtd` (which starts as 0 at each call; set it before you write, that is the fast way). Without the bit a read gives 0
+ * and a write is lost.
  * `num` reads an unsigned 64-bit register (exact below 2^53), `int` a signed one, `lo`/`hi` are its 32-bit halves (unsigned).
  */
 export interface ArchState {

@@ -17,16 +17,16 @@ const GPR_BIT: readonly number[] = [
   ...new Array<number>(8).fill(MTD.R8_R15),
 ];
 const RSP = GPR + 8 * 4;
-/** Words of the state block in each group, for putting back what a reply does not select. */
-const GROUPS: readonly (readonly [bit: number, offset: number, words: number])[] = [
-  [MTD.ACDB, GPR, 8],
-  [MTD.RSP, RSP, 2],
-  [MTD.BSD, GPR + 8 * 5, 6],
-  [MTD.R8_R15, GPR + 8 * 8, 16],
-  [MTD.RIP, RIP, 2],
-  [MTD.FS_GS, FS_BASE, 4],
+/** Each group's place in the state block and in the shadow, for putting back what a reply does not select. Order of use. */
+const SHADOW: readonly { readonly bit: number; readonly offset: number; readonly words: number; readonly at: number }[] = [
+  { bit: MTD.ACDB, offset: GPR, words: 8, at: 0 },
+  { bit: MTD.RIP, offset: RIP, words: 2, at: 8 },
+  { bit: MTD.RSP, offset: RSP, words: 2, at: 10 },
+  { bit: MTD.BSD, offset: GPR + 8 * 5, words: 6, at: 12 },
+  { bit: MTD.FS_GS, offset: FS_BASE, words: 4, at: 18 },
+  { bit: MTD.R8_R15, offset: GPR + 8 * 8, words: 16, at: 22 },
 ];
-const SHADOW_WORDS = 40;
+const SHADOW_WORDS = 38;
 /** Where writes go when there is no caller: the null guard page, which nobody reads. */
 const NOWHERE = 0;
 
@@ -35,8 +35,8 @@ type Resolve = (va: number, length: number, write: boolean) => number;
 
 /**
  * The caller's registers in place: a reusable window on the caller's state block, so that a state message to a host handler
- * copies nothing. Writing a group before its bit is set in `mtd` first keeps the old values, and the reply puts them back when the
- * bit is still clear then.
+ * copies nothing. Handlers set `mtd` first and write then; writing a group before its bit is set costs a copy of the old values, which
+ * the reply puts back when the bit is still clear.
  */
 export class HostArchState implements ArchState {
   mtd = 0;
@@ -169,19 +169,20 @@ export class HostArchState implements ArchState {
   }
 
   #keep(bit: number): void {
-    let to = 0;
-    for (const [group, offset, words] of GROUPS) {
-      if (group === bit) { for (let i = 0; i < words; i++) this.#shadow[to + i] = this.#u32[((this.#at + offset) >> 2) + i]; }
-      to += words;
-    }
     this.#shadowed |= bit;
+    for (const group of SHADOW) {
+      if (group.bit !== bit) continue;
+      const from = (this.#at + group.offset) >> 2;
+      for (let i = 0; i < group.words; i++) this.#shadow[group.at + i] = this.#u32[from + i];
+      return;
+    }
   }
 
   #putBack(lost: number): void {
-    let from = 0;
-    for (const [group, offset, words] of GROUPS) {
-      if (group & lost) { for (let i = 0; i < words; i++) this.#u32[((this.#at + offset) >> 2) + i] = this.#shadow[from + i]; }
-      from += words;
+    for (const group of SHADOW) {
+      if ((lost & group.bit) === 0) continue;
+      const to = (this.#at + group.offset) >> 2;
+      for (let i = 0; i < group.words; i++) this.#u32[to + i] = this.#shadow[group.at + i];
     }
     if (lost & MTD.RFLAGS) this.cpu.setFlags(this.#at, this.#oldFlags);
   }

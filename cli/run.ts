@@ -18,30 +18,31 @@ export async function runProgram(raw: RawOptions, program: string, args: string[
 
 /** The machine for one program. Throws a UserError when something on the host is missing or wrong. */
 export async function configure(options: RunOptions, host: DenoHost, program: string, args: string[]): Promise<BootConfig> {
-  const { spec, mounts } = await place(options, program);
+  const { kind, path, mounts } = await place(options, program);
   const env = environment(options.env, host.stdout.isTerminal);
   return {
     memoryMiB: options.memoryMiB,
     host,
     mounts: [...mounts, ...options.mounts.map(extraMount)],
-    programs: [
-      { kind: options.kind ?? "auto", path: spec, argv: [program, ...args], env, cwd: options.cwd } satisfies ProgramSpec,
-    ],
+    programs: [{ kind, path, argv: [program, ...args], env, cwd: options.cwd }],
     output: { style: "raw" },
     strace: options.strace,
     verbose: options.verbose,
   };
 }
 
-/** Where the program stands in the guest's tree. */
-async function place(options: RunOptions, program: string): Promise<{ spec: string; mounts: BootConfig["mounts"] }> {
+/** Where the program stands in the guest's tree, and what it is as far as the host can tell. */
+async function place(
+  options: RunOptions,
+  program: string,
+): Promise<Pick<ProgramSpec, "kind" | "path"> & Pick<BootConfig, "mounts">> {
   if (options.root === undefined) {
-    const file = openHostProgram(program);
-    return { spec: file.guestPath, mounts: soleProgram(file) };
+    const file = openHostProgram(program, options.kind);
+    return { kind: file.kind, path: file.guestPath, mounts: soleProgram(file) };
   }
   if (program === "") throw cannotRun(program, "no such file", EXIT.NOT_FOUND);
-  const spec = program.startsWith("/") ? program : `${options.cwd.replace(/\/$/, "")}/${program}`;
-  return { spec, mounts: [await rootMount(options.root)] };
+  const path = program.startsWith("/") ? program : `${options.cwd.replace(/\/$/, "")}/${program}`;
+  return { kind: options.kind ?? "auto", path, mounts: [await rootMount(options.root)] };
 }
 
 /** A later value of the same variable replaces an earlier one. */
@@ -51,11 +52,16 @@ function environment(given: readonly string[], terminal: boolean): string[] {
   return [...new Map(all.map((entry) => [entry.slice(0, entry.indexOf("=")), entry])).values()];
 }
 
-/** Boots and runs to the end. Throws a UserError when the host has not enough memory. */
+/** Boots and runs to the end. Throws a UserError when the machine cannot be set up as asked. */
 export async function bootMachine(config: BootConfig): Promise<BootResult> {
-  const { boot, BootError } = await import("../roottask/boot.ts");
+  const needsLinux = config.programs.some(({ kind }) => kind !== "hyperapp");
+  const [{ boot, BootError }, linux] = await Promise.all([
+    import("../roottask/boot.ts"),
+    needsLinux ? import("../linux/mod.ts") : undefined,
+  ]);
+  const { strace, verbose } = config;
   try {
-    return await boot(config);
+    return await boot({ ...config, linux: linux && (() => linux.createLinux({ strace, verbose })) });
   } catch (error) {
     if (error instanceof BootError) throw new UserError(error.message, EXIT.FAILURE);
     if (!(error instanceof RangeError) || !/memory/i.test(error.message)) throw error;

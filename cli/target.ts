@@ -1,5 +1,7 @@
 import { EXIT, reasonOf, UserError } from "./errors.ts";
 import { inspectExecutable, type Inspection } from "../roottask/diagnose.ts";
+import { parseElf } from "../roottask/elf.ts";
+import type { Kind } from "./options.ts";
 
 /** A program file of the host that will be the guest's only file. */
 export interface HostProgram {
@@ -9,6 +11,7 @@ export interface HostProgram {
   guestPath: string;
   bytes: Uint8Array<ArrayBuffer>;
   mode: number;
+  kind: Kind;
 }
 
 export const cannotRun = (name: string, reason: string, exitCode: number): UserError =>
@@ -18,7 +21,7 @@ export const cannotRun = (name: string, reason: string, exitCode: number): UserE
  * Finds and reads PROGRAM on the host, as a shell would: a name with a slash is a path; a bare name is a file of the working directory or
  * else of a directory in PATH. Throws a UserError with the shell's exit code 126 or 127 when it cannot be started.
  */
-export function openHostProgram(name: string): HostProgram {
+export function openHostProgram(name: string, override: Kind | undefined): HostProgram {
   if (name === "") throw cannotRun(name, "no such file", EXIT.NOT_FOUND);
   const hostPath = findOnHost(name);
   const info = statOrThrow(name, hostPath);
@@ -27,9 +30,12 @@ export function openHostProgram(name: string): HostProgram {
   const mode = (info.mode ?? 0o755) & 0o7777;
   if ((mode & 0o111) === 0) throw cannotRun(name, "permission denied (no execute bit)", EXIT.NOT_EXECUTABLE);
   const bytes = readOrThrow(name, hostPath);
-  const found = inspectExecutable((offset, length) => bytes.subarray(offset, offset + length), bytes.length);
+  const read = (offset: number, length: number) => bytes.subarray(offset, offset + length);
+  const found = inspectExecutable(read, bytes.length);
   refuseUnstartable(name, found);
-  return { hostPath, guestPath: `/${hostPath.slice(hostPath.lastIndexOf("/") + 1)}`, bytes, mode };
+  const elf = parseElf(read);
+  const kind = override ?? (typeof elf === "number" ? "linux" : elf.kind);
+  return { hostPath, guestPath: `/${hostPath.slice(hostPath.lastIndexOf("/") + 1)}`, bytes, mode, kind };
 }
 
 /** Without --root nothing else of the host is visible, so neither a script nor a dynamically linked program can start. */

@@ -1,0 +1,103 @@
+import type { FsClient, FsStat } from "../../fs/api.ts";
+import { E } from "../abi/errno.ts";
+import { O_APPEND, POLLIN, POLLOUT, S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, SEEK_END } from "../abi/fcntl.ts";
+import type { MappedFile, SharedPages } from "../memory/vma.ts";
+import type { Thread } from "../process/thread.ts";
+import { SIG } from "../signals/numbers.ts";
+import { sigInfo } from "../signals/state.ts";
+import { RLIMIT_FSIZE } from "../process/limits.ts";
+import { FsMapping } from "./fs_mapping.ts";
+import { type DirEntry, OpenFile } from "./open_file.ts";
+
+/** A regular file, directory or device of the file service. */
+export class FsFile extends OpenFile {
+  readonly #handle: number;
+  /** S_IF* bits. */
+  readonly type: number;
+  readonly dev: number;
+  readonly ino: number;
+  readonly #fs: FsClient;
+
+  constructor(fs: FsClient, handle: number, stat: FsStat, flags: number) {
+    super(flags);
+    this.#fs = fs;
+    this.#handle = handle;
+    this.type = stat.mode & S_IFMT;
+    this.dev = stat.dev;
+    this.ino = stat.ino;
+  }
+
+  override get handle(): number {
+    return this.#handle;
+  }
+
+  override get path(): string {
+    const path = this.#fs.pathOf(this.#handle);
+    return typeof path === "string" ? path : "(deleted)";
+  }
+
+  override get seekable(): boolean {
+    return this.type === S_IFREG || this.type === S_IFDIR || this.type === S_IFBLK || this.type === S_IFCHR;
+  }
+
+  override readTo(t: Thread, pa: number, bytes: number, offset: number): number {
+    if (this.type === S_IFDIR) return -E.EISDIR;
+    return bytes === 0 ? 0 : t.fs.read(this.#handle, offset, pa, bytes);
+  }
+
+  override writeFrom(t: Thread, pa: number, bytes: number, offset: number): number {
+    if (bytes === 0) return 0;
+    const append = (this.flags & O_APPEND) !== 0;
+    const limit = t.process.limits.soft[RLIMIT_FSIZE];
+    let count = bytes;
+    if (limit !== Infinity && this.type === S_IFREG) {
+      const start = append ? t.fs.size(this.#handle) : offset;
+      if (start >= limit) {
+        t.os.signals.sendToThread(t, sigInfo(SIG.XFSZ, 0, t.process.pid));
+        return -E.EFBIG;
+      }
+      count = Math.min(count, limit - start);
+    }
+    return t.fs.write(this.#handle, append ? -1 : offset, pa, count);
+  }
+
+  protected override advance(t: Thread, bytes: number): void {
+    this.offset = (this.flags & O_APPEND) !== 0 ? t.fs.size(this.#handle) : this.offset + bytes;
+  }
+
+  override poll(): number {
+    return POLLIN | POLLOUT;
+  }
+
+  override stat(t: Thread, out: FsStat): number {
+    return t.fs.fstat(this.#handle, out);
+  }
+
+  override seek(t: Thread, offset: number, whence: number): number {
+    if (this.type === S_IFCHR) return 0;
+    return this.seekWithin(offset, whence, whence >= SEEK_END ? t.fs.size(this.#handle) : 0);
+  }
+
+  override list(t: Thread, cookie: number, max: number): DirEntry[] | number {
+    return this.type === S_IFDIR ? t.fs.list(this.#handle, cookie, max) : -E.ENOTDIR;
+  }
+
+  override truncate(t: Thread, size: number): number {
+    return this.type === S_IFREG ? t.fs.truncate(this.#handle, size) : -E.EINVAL;
+  }
+
+  override sync(t: Thread): number {
+    return this.type === S_IFCHR ? -E.EINVAL : t.fs.sync(this.#handle);
+  }
+
+  override map(t: Thread, shared: boolean): MappedFile | SharedPages | number {
+    if (this.type !== S_IFREG) return -E.ENODEV;
+    t.fs.dup(this.#handle);
+    const mapping = new FsMapping(t.fs, this.#handle, this.path, this.dev, this.ino);
+    return shared ? t.os.sharedFile(mapping) : mapping;
+  }
+
+  protected override closed(t: Thread | undefined): void {
+    t?.fs.close(this.#handle);
+  }
+}

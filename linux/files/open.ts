@@ -1,0 +1,43 @@
+import { E } from "../abi/errno.ts";
+import * as F from "../abi/fcntl.ts";
+import type { Thread } from "../process/thread.ts";
+import { FsFile } from "./fs_file.ts";
+import type { OpenFile } from "./open_file.ts";
+import { ConsoleStream } from "./streams.ts";
+
+/** Flags that only matter while opening. */
+const OPENING = F.O_CREAT | F.O_EXCL | F.O_NOCTTY | F.O_TRUNC | F.O_CLOEXEC;
+/** Device numbers of drivers/tty. */
+const TTY = 5 << 8, CONSOLE = 5 << 8 | 1;
+
+/** Opens what `path` (relative to directory handle `dir`) names. An open file with one reference, or -errno. */
+export function openPath(t: Thread, dir: number, path: string, flags: number, mode: number): OpenFile | number {
+  if (path === "") return -E.ENOENT;
+  if ((flags & F.O_CREAT) !== 0 && (flags & F.O_DIRECTORY) !== 0 && (flags & F.O_TMPFILE) !== F.O_TMPFILE) return -E.EINVAL;
+  const handle = t.fs.open(dir, path, flags & ~F.O_CLOEXEC, mode & ~t.process.fsContext.umask & 0o7777);
+  if (handle < 0) return handle;
+  return wrapHandle(t, handle, flags);
+}
+
+/** The open file for a handle of the file service, which passes to it. */
+export function wrapHandle(t: Thread, handle: number, flags: number): OpenFile | number {
+  const stat = t.os.statBuffer;
+  const status = t.fs.fstat(handle, stat);
+  if (status < 0) {
+    t.fs.close(handle);
+    return status;
+  }
+  const kept = flags & ~OPENING | ((flags & F.O_PATH) === 0 ? F.O_LARGEFILE : 0);
+  if ((stat.mode & F.S_IFMT) === F.S_IFCHR && (flags & F.O_PATH) === 0 && (stat.rdev === TTY || stat.rdev === CONSOLE)) {
+    t.fs.close(handle);
+    return controllingTerminal(t, kept);
+  }
+  return new FsFile(t.fs, handle, stat, kept);
+}
+
+function controllingTerminal(t: Thread, flags: number): OpenFile | number {
+  for (const fd of [0, 1, 2] as const) {
+    if (t.os.console.isTerminal(fd)) return new ConsoleStream(fd, t.os.terminal, flags);
+  }
+  return -E.ENXIO;
+}

@@ -1,0 +1,254 @@
+import { E } from "../abi/errno.ts";
+import { S_IFMT, S_IFREG } from "../abi/fcntl.ts";
+import { PAGE, pageDown, pageUp, PROT_EXEC, PROT_READ, PROT_WRITE } from "../abi/mman.ts";
+import { emptyStat } from "../files/open_file.ts";
+import { FsMapping } from "../files/fs_mapping.ts";
+import type { Mm } from "../memory/mm.ts";
+import { newVma } from "../memory/vma.ts";
+import type { Personality } from "../personality.ts";
+import type { Credentials, Image } from "../process/process.ts";
+import { PROCESS } from "../../roottask/protocol.ts";
+import { decodeElf, type ElfFile, headerTable, type Segment } from "./elf.ts";
+import { PREFIX_BYTES, scriptLine } from "./script.ts";
+import { AT, buildStack, stackBytes } from "./stack.ts";
+
+/** ELF_ET_DYN_BASE without randomisation, arch/x86/include/asm/elf.h. */
+const PIE_BASE = 0x5555_5555_4000;
+/** Nesting of scripts, fs/exec.c. */
+const MAX_SCRIPTS = 5;
+/** Segments up to this size are read when the program starts, larger ones when touched. */
+const EAGER_SEGMENT = 16 << 20;
+/** The stack that exists from the start; more comes by page faults. */
+const FIRST_STACK = 128 << 10;
+/** Distance of the mmap area from the stack: at least this, arch/x86/mm/mmap.c. */
+const MIN_GAP = 128 << 20;
+/** CPUID.1:EDX. */
+const HWCAP = 0x078b_fbff;
+const CLK_TCK = 100;
+
+interface Opened {
+  file: FsMapping;
+  elf: ElfFile;
+}
+
+/** Everything checked and opened: what cannot fail any more, except for memory. */
+export interface ExecPlan {
+  program: Opened;
+  interpreter: Opened | undefined;
+  argv: string[];
+  env: string[];
+  /** AT_EXECFN. */
+  execfn: string;
+  /** Last component, for comm. */
+  name: string;
+}
+
+export interface Started {
+  entry: number;
+  sp: number;
+  image: Image;
+}
+
+/** Opens an executable file. A handle, or -errno. */
+function openExecutable(os: Personality, dir: number, path: string, flags: number): FsMapping | number {
+  const handle = os.fs.open(dir, path, flags, 0);
+  if (handle < 0) return handle;
+  const stat = emptyStat();
+  const status = os.fs.fstat(handle, stat);
+  if (status < 0 || (stat.mode & S_IFMT) !== S_IFREG || (stat.mode & 0o111) === 0) {
+    os.fs.close(handle);
+    return status < 0 ? status : -E.EACCES;
+  }
+  const real = os.fs.pathOf(handle);
+  return new FsMapping(os.fs, handle, typeof real === "string" ? real : path, stat.dev, stat.ino);
+}
+
+/** Reads the ELF headers of `file`; `bad` is the errno for "no ELF file". */
+function readElf(os: Personality, file: FsMapping, bad: number): ElfFile | number {
+  const at = os.buffer;
+  os.u8.fill(0, at, at + PAGE);
+  const got = file.read(0, at, PREFIX_BYTES);
+  if (got < 0) return got;
+  const table = headerTable(os.data, at, got);
+  if (typeof table === "number") return -bad;
+  if (file.read(table.offset, at + PAGE, table.bytes) !== table.bytes) return -bad;
+  return decodeElf(os.data, at, at + PAGE);
+}
+
+/**
+ * First half of execve(2): finds the program, follows scripts, opens the interpreter and checks all headers.
+ * `dir` is a directory handle for relative paths. -errno when there is nothing to run.
+ */
+export function planExec(
+  os: Personality,
+  dir: number,
+  path: string,
+  argv: readonly string[],
+  env: readonly string[],
+  openFlags = 0,
+): ExecPlan | number {
+  let args = [...argv];
+  let current = path;
+  for (let depth = 0;; depth++) {
+    const file = openExecutable(os, dir, current, openFlags);
+    if (typeof file === "number") return file;
+    const elf = readElf(os, file, E.ENOEXEC);
+    if (typeof elf !== "number") return withInterpreter(os, dir, { file, elf }, args, [...env], path);
+    const script = scriptLine(os.u8.subarray(os.buffer, os.buffer + PREFIX_BYTES));
+    file.release();
+    if (elf !== -E.ENOEXEC || typeof script === "number") return elf;
+    if (depth >= MAX_SCRIPTS) return -E.ELOOP;
+    args = [script.path, ...(script.argument === undefined ? [] : [script.argument]), current, ...args.slice(1)];
+    current = script.path;
+  }
+}
+
+function withInterpreter(
+  os: Personality,
+  dir: number,
+  program: Opened,
+  argv: string[],
+  env: string[],
+  execfn: string,
+): ExecPlan | number {
+  const plan: ExecPlan = { program, interpreter: undefined, argv, env, execfn, name: execfn.slice(execfn.lastIndexOf("/") + 1) };
+  const { interp } = program.elf;
+  if (interp === undefined) return plan;
+  const status = openInterpreter(os, dir, program.file, interp);
+  if (typeof status === "number") {
+    program.file.release();
+    return status;
+  }
+  plan.interpreter = status;
+  return plan;
+}
+
+function openInterpreter(
+  os: Personality,
+  dir: number,
+  program: FsMapping,
+  interp: { offset: number; size: number },
+): Opened | number {
+  const at = os.buffer;
+  if (program.read(interp.offset, at, interp.size) !== interp.size) return -E.EIO;
+  if (os.u8[at + interp.size - 1] !== 0) return -E.ENOEXEC;
+  const zero = os.u8.indexOf(0, at);
+  const path = new TextDecoder().decode(os.u8.subarray(at, zero));
+  const file = openExecutable(os, dir, path, 0);
+  if (typeof file === "number") return file;
+  const elf = readElf(os, file, E.ELIBBAD);
+  if (typeof elf === "number") {
+    file.release();
+    return elf;
+  }
+  return { file, elf };
+}
+
+export function dropPlan(plan: ExecPlan): void {
+  plan.program.file.release();
+  plan.interpreter?.file.release();
+}
+
+/** Do arguments and environment fit (MAX_ARG_STRLEN, and a quarter of the stack limit)? */
+export function argumentsFit(argv: readonly string[], env: readonly string[], stackLimit: number): boolean {
+  const limit = Math.min(Math.max(stackLimit / 4, MIN_ARGUMENTS), 6 << 20);
+  return stackBytes(argv, env) <= limit;
+}
+const MIN_ARGUMENTS = 128 << 10;
+
+/**
+ * Second half: maps program, interpreter and stack into `mm`, which is empty. Undefined when memory is short.
+ * The plan's files pass to the areas.
+ */
+export function startImage(os: Personality, mm: Mm, plan: ExecPlan, credentials: Credentials): Started | undefined {
+  const { program, interpreter } = plan;
+  const { elf } = program;
+  const top = PROCESS.STACK_TOP;
+  const gap = Math.min(Math.max(mm.stackLimit + (1 << 20), MIN_GAP), top / 6);
+  mm.mmapBase = pageDown(top - gap);
+  const bias = elf.relocatable ? PIE_BASE - PIE_BASE % elf.align - (elf.low - elf.low % elf.align) : 0;
+  let ok = mapElf(os, mm, program, bias);
+  mm.brkStart = mm.brk = pageUp(elf.high + bias);
+
+  let base = 0;
+  let entry = elf.entry + bias;
+  if (interpreter !== undefined && ok) {
+    const at = mm.findGap(interpreter.elf.high - interpreter.elf.low);
+    base = (at ?? 0) - interpreter.elf.low;
+    ok = at !== undefined && mapElf(os, mm, interpreter, base);
+    entry = interpreter.elf.entry + base;
+  }
+  dropPlan(plan);
+  if (!ok) return undefined;
+
+  os.random(os.scratch, 16);
+  const { uid, euid, gid, egid } = credentials;
+  const stack = buildStack({
+    top,
+    argv: plan.argv,
+    env: plan.env,
+    execfn: plan.execfn,
+    platform: "x86_64",
+    random: os.u8.slice(os.scratch, os.scratch + 16),
+    auxv: [
+      [AT.MINSIGSTKSZ, 2048],
+      [AT.HWCAP, HWCAP],
+      [AT.PAGESZ, PAGE],
+      [AT.CLKTCK, CLK_TCK],
+      [AT.PHDR, elf.phdr + bias],
+      [AT.PHENT, elf.phentsize],
+      [AT.PHNUM, elf.phnum],
+      [AT.BASE, interpreter === undefined ? 0 : base],
+      [AT.FLAGS, 0],
+      [AT.ENTRY, elf.entry + bias],
+      [AT.UID, uid],
+      [AT.EUID, euid],
+      [AT.GID, gid],
+      [AT.EGID, egid],
+      [AT.SECURE, 0],
+    ],
+  });
+  const area = newVma(pageDown(stack.sp) - FIRST_STACK, top, PROT_READ | PROT_WRITE | (elf.execStack ? PROT_EXEC : 0));
+  area.growsDown = true;
+  area.name = "[stack]";
+  if (!mm.add(area, true)) return undefined;
+  const user = os.userMemory(mm);
+  if (!user.putBytes(stack.sp, stack.bytes)) return undefined;
+  const image: Image = {
+    path: program.file.path,
+    argv: plan.argv,
+    argStart: stack.argStart,
+    argEnd: stack.argEnd,
+    envStart: stack.envStart,
+    envEnd: stack.envEnd,
+    auxv: stack.auxv,
+  };
+  return { entry, sp: stack.sp, image };
+}
+
+function mapElf(os: Personality, mm: Mm, { file, elf }: Opened, bias: number): boolean {
+  return elf.segments.every((segment) => mapSegment(os, mm, file, segment, bias));
+}
+
+/** One PT_LOAD: the file's pages, then zero pages; the rest of the last file page is cleared when there is a zero part. */
+function mapSegment(os: Personality, mm: Mm, file: FsMapping, segment: Segment, bias: number): boolean {
+  const start = segment.vaddr + bias;
+  const fileEnd = start + segment.fileSize;
+  const end = pageUp(start + segment.memSize);
+  let zeroFrom = pageDown(start);
+  if (segment.fileSize > 0) {
+    const vma = newVma(pageDown(start), pageUp(fileEnd), segment.prot);
+    vma.file = file;
+    vma.offset = segment.offset - (start - vma.start);
+    file.dup();
+    zeroFrom = vma.end;
+    if (!mm.add(vma, vma.end - vma.start <= EAGER_SEGMENT || undefined)) return false;
+    if (segment.memSize > segment.fileSize && (segment.prot & PROT_WRITE) !== 0 && !clearTail(os, mm, fileEnd)) return false;
+  }
+  return zeroFrom >= end || mm.add(newVma(zeroFrom, end, segment.prot));
+}
+
+function clearTail(os: Personality, mm: Mm, from: number): boolean {
+  const bytes = pageUp(from) - from;
+  return bytes === 0 || os.userMemory(mm).fill(from, 0, bytes);
+}

@@ -1,0 +1,506 @@
+import { MMAP_MIN_ADDR, PAGE, pageDown, pageUp, PROT_EXEC, PROT_READ, PROT_WRITE, TASK_SIZE } from "../abi/mman.ts";
+import { Intervals } from "./intervals.ts";
+import type { Pool } from "./pool.ts";
+import { type Backing, cutVma, dropVma, mergeable, newVma, type Vma } from "./vma.ts";
+
+/** The hardware's side of an address space: one protection domain's memory. */
+export interface PageTable {
+  /** Maps [va, va+bytes) to [pa, ...) with PROT_* rights (not 0). */
+  map(va: number, pa: number, bytes: number, rights: number): void;
+  unmap(va: number, bytes: number): void;
+}
+
+/** Moves bytes of RAM; HostMemory is one. */
+export interface Copier {
+  copy(to: number, from: number, length: number): void;
+  fill(va: number, value: number, length: number): void;
+}
+
+/** Why an access failed; values of `Mm.fault`. */
+export const enum Fault {
+  None = 0,
+  /** Nothing is mapped there: SIGSEGV, SEGV_MAPERR. */
+  Unmapped = 1,
+  /** Not allowed: SIGSEGV, SEGV_ACCERR. */
+  Denied = 2,
+  /** Beyond the end of a mapped file: SIGBUS, BUS_ADRERR. */
+  BeyondFile = 3,
+  /** The pool is empty: the program is killed. */
+  NoMemory = 4,
+}
+
+/** Mappings up to this size get their memory at once; larger ones when touched. */
+const EAGER_BYTES = 256 << 10;
+/** First and largest piece of memory given on a page fault. */
+const CHUNK_MIN = 64 << 10, CHUNK_MAX = 4 << 20;
+/** How far below a growing-down area an access may make it grow. */
+const STACK_GAP = 1 << 20;
+/** A region this large is looked for when a process starts to use memory, so that its parts become physically contiguous. */
+const REGION_BYTES = 64 << 20;
+
+/**
+ * The memory of one process (or several, with CLONE_VM): its areas, and where their pages are in RAM.
+ * Invariant: pages are mapped in `pages` iff they are backed and their area's prot is not PROT_NONE.
+ */
+export class Mm {
+  readonly vmas = new Intervals<Vma>();
+  readonly backing = new Intervals<Backing>();
+  /** Processes that use it. */
+  users = 1;
+  brkStart = 0;
+  brk = 0;
+  /** mmap without an address goes below this. */
+  mmapBase = 0;
+  /** RLIMIT_STACK, bytes; how far the stack may grow. */
+  stackLimit = 8 << 20;
+  /** Sum of all areas, bytes. */
+  totalBytes = 0;
+  /** Increased by every change of areas or backing; guards UserMemory's cache. */
+  version = 0;
+
+  readonly pool: Pool;
+  pages: PageTable;
+  readonly memory: Copier;
+  /** pa - va that keeps low areas (image, heap) and high areas (mmap, stacks) physically contiguous; undefined until first used. */
+  #lowDelta: number | undefined;
+  #highDelta: number | undefined;
+
+  constructor(pool: Pool, pages: PageTable, memory: Copier) {
+    this.pool = pool;
+    this.pages = pages;
+    this.memory = memory;
+  }
+
+  /** Bytes that are in RAM. */
+  get backedBytes(): number {
+    return this.backing.items.reduce((sum, b) => sum + b.end - b.start, 0);
+  }
+
+  // ---- areas ------------------------------------------------------------------------------------------------------
+
+  /** Adds an area over [vma.start, vma.end), dropping what was there. False when memory is short (the old areas are gone then). */
+  add(vma: Vma, populate: boolean | undefined = undefined): boolean {
+    this.remove(vma.start, vma.end);
+    const { prot, file, shared, offset, start, end } = vma;
+    const added = this.#insert(vma);
+    const bytes = end - start;
+    if (prot !== 0 && populate !== false && (populate || bytes <= EAGER_BYTES && shared === undefined)) {
+      const upTo = file === undefined ? end : Math.min(end, start + pageUp(file.size() - offset));
+      if (upTo > start && !this.populate(added, start, upTo)) return false;
+    }
+    return true;
+  }
+
+  /** Removes all areas within [start, end). */
+  remove(start: number, end: number): void {
+    const items = this.vmas.items;
+    let i = this.vmas.lowerBound(start);
+    if (i >= items.length || items[i].start >= end) return;
+    this.version++;
+    i = this.#splitAt(start, i);
+    while (i < items.length && items[i].start < end) {
+      this.#splitAt(end, i);
+      const vma = items[i];
+      this.totalBytes -= vma.end - vma.start;
+      this.#writeBack(vma);
+      this.unback(vma.start, vma.end);
+      this.vmas.replace(i, 1);
+      dropVma(vma);
+    }
+  }
+
+  /** Is every page of [start, end) in some area? */
+  covered(start: number, end: number): boolean {
+    let i = this.vmas.lowerBound(start);
+    let at = start;
+    while (at < end) {
+      const vma = this.vmas.items[i++];
+      if (vma === undefined || vma.start > at) return false;
+      at = vma.end;
+    }
+    return true;
+  }
+
+  /** Calls `change` for every area of [start, end), split at the borders, and merges what became equal. */
+  change(start: number, end: number, change: (vma: Vma) => void): void {
+    const items = this.vmas.items;
+    let i = this.vmas.lowerBound(start);
+    if (i >= items.length) return;
+    this.version++;
+    i = this.#splitAt(start, i);
+    const first = i;
+    for (; i < items.length && items[i].start < end; i++) {
+      this.#splitAt(end, i);
+      change(items[i]);
+    }
+    this.#merge(Math.max(0, first - 1), i);
+  }
+
+  /** Sets PROT_* of every page of [start, end). */
+  protect(start: number, end: number, prot: number): void {
+    this.change(start, end, (vma) => {
+      if (vma.prot === prot) return;
+      vma.prot = prot;
+      this.#remap(vma);
+    });
+  }
+
+  /** The highest free range of `bytes` below `top` (0 = the mmap base); undefined when there is none. */
+  findGap(bytes: number, top = this.mmapBase): number | undefined {
+    const items = this.vmas.items;
+    let limit = top;
+    for (let i = this.vmas.lowerBound(top - 1); i >= 0; i--) {
+      const vma = items[i];
+      if (vma === undefined || vma.start >= top) continue;
+      if (limit - vma.end >= bytes) return limit - bytes;
+      limit = Math.min(limit, vma.start);
+    }
+    if (limit - bytes >= MMAP_MIN_ADDR) return limit - bytes;
+    return top < TASK_SIZE && top === this.mmapBase ? this.#findGapAbove(bytes) : undefined;
+  }
+
+  #findGapAbove(bytes: number): number | undefined {
+    const items = this.vmas.items;
+    let at = this.mmapBase;
+    for (let i = this.vmas.lowerBound(at); i < items.length; i++) {
+      if (items[i].start - at >= bytes) return at;
+      at = items[i].end;
+    }
+    return undefined;
+  }
+
+  // ---- physical memory --------------------------------------------------------------------------------------------
+
+  /** Gives memory to every page of [from, to) of `vma`. False when the pool is empty. */
+  populate(vma: Vma, from: number, to: number): boolean {
+    let at = from;
+    while (at < to) {
+      const i = this.backing.lowerBound(at);
+      const next = this.backing.items[i];
+      if (next !== undefined && next.start <= at) {
+        at = next.end;
+        continue;
+      }
+      const end = next === undefined ? to : Math.min(to, next.start);
+      const got = this.#back(vma, at, end);
+      if (got === 0) return false;
+      at += got;
+    }
+    return true;
+  }
+
+  /** Makes one access possible, or says why it is not. */
+  fault(va: number, write: boolean, exec = false): Fault {
+    let vma = this.vmas.find(va);
+    if (vma === undefined) {
+      vma = this.#grow(va);
+      if (vma === undefined) return Fault.Unmapped;
+    }
+    const need = write ? PROT_WRITE : exec ? PROT_EXEC : PROT_READ;
+    // x86-64 pages that may be written or executed can also be read.
+    if ((vma.prot & need) === 0 && (need !== PROT_READ || vma.prot === 0)) return Fault.Denied;
+    const backing = this.backing.find(va);
+    if (backing !== undefined) {
+      if (write && backing.owned && this.pool.isShared(backing.pa + (pageDown(va) - backing.start), PAGE)) {
+        return this.#unshare(vma, backing, va);
+      }
+      this.#mapPart(vma, backing, pageDown(va), pageDown(va) + PAGE);
+      return Fault.None;
+    }
+    return this.#touch(vma, va);
+  }
+
+  /** Allocates a chunk of a large area around `va`. */
+  #touch(vma: Vma, va: number): Fault {
+    const i = this.backing.lowerBound(va);
+    const above = this.backing.items[i];
+    const below = this.backing.items[i - 1];
+    const low = Math.max(vma.start, below?.end ?? 0);
+    let high = Math.min(vma.end, above?.start ?? Infinity);
+    if (vma.file !== undefined) {
+      const fileEnd = vma.start + pageUp(Math.max(0, vma.file.size() - vma.offset));
+      if (va >= fileEnd) return Fault.BeyondFile;
+      high = Math.min(high, fileEnd);
+    }
+    let from = Math.max(low, va - va % CHUNK_MIN);
+    let to = Math.min(high, from - from % CHUNK_MIN + CHUNK_MIN);
+    if (below !== undefined && below.end === from && from > vma.start) {
+      to = Math.min(high, Math.max(to, from + Math.min(CHUNK_MAX, below.end - Math.max(below.start, vma.start))));
+    } else if (above !== undefined && above.start === to && to < vma.end) {
+      from = Math.max(low, Math.min(from, to - Math.min(CHUNK_MAX, Math.min(above.end, vma.end) - above.start)));
+    }
+    from = pageDown(from);
+    this.version++;
+    if (this.populate(vma, from, to)) return Fault.None;
+    if (this.populate(vma, pageDown(va), pageDown(va) + PAGE)) return Fault.None;
+    return vma.shared?.file === undefined ? Fault.NoMemory : Fault.BeyondFile;
+  }
+
+  /** Backs a run of unbacked pages from `at`; returns how many bytes, 0 on failure. */
+  #back(vma: Vma, at: number, end: number): number {
+    if (vma.shared !== undefined) {
+      const part = vma.shared.ensure(vma.offset + (at - vma.start), end - at);
+      if (part === undefined) return 0;
+      const bytes = Math.min(part.bytes, end - at);
+      this.#install(vma, at, at + bytes, part.pa, false);
+      return bytes;
+    }
+    const bytes = end - at;
+    const pa = this.#take(at, bytes);
+    if (pa === undefined) {
+      // A smaller piece may still be free.
+      if (bytes <= PAGE) return 0;
+      const half = pageUp(bytes / 2);
+      return this.#back(vma, at, at + half);
+    }
+    if (vma.file !== undefined) vma.file.read(vma.offset + (at - vma.start), pa, bytes);
+    this.#install(vma, at, end, pa, true);
+    return bytes;
+  }
+
+  /** Memory for [va, va+bytes), next to its neighbours' memory when that is free. */
+  #take(va: number, bytes: number): number | undefined {
+    const i = this.backing.lowerBound(va);
+    const below = this.backing.items[i - 1];
+    if (below !== undefined && below.end === va && this.pool.takeAt(below.pa + (below.end - below.start), bytes)) {
+      return below.pa + (below.end - below.start);
+    }
+    const above = this.backing.items[i];
+    if (above !== undefined && above.start === va + bytes && this.pool.takeAt(above.pa - bytes, bytes)) return above.pa - bytes;
+    const high = va >= this.mmapBase / 2 && this.mmapBase !== 0 && va > this.brk;
+    const wanted = this.#wanted(high, va, bytes) + va;
+    if (this.pool.takeAt(wanted, bytes)) return wanted;
+    return this.pool.take(bytes, va);
+  }
+
+  #wanted(high: boolean, va: number, bytes: number): number {
+    const known = high ? this.#highDelta : this.#lowDelta;
+    if (known !== undefined) return known;
+    const start = this.pool.propose(REGION_BYTES, va);
+    // High areas grow towards lower addresses, so they start at the region's end.
+    const delta = (high ? start + REGION_BYTES - bytes : start) - va;
+    const aligned = delta - delta % PAGE;
+    if (high) this.#highDelta = aligned;
+    else this.#lowDelta = aligned;
+    return aligned;
+  }
+
+  /** Installs memory that the caller has allocated from the pool, filled for example by the loader. */
+  adopt(vma: Vma, start: number, end: number, pa: number): void {
+    this.version++;
+    this.#install(vma, start, end, pa, true);
+  }
+
+  #install(vma: Vma, start: number, end: number, pa: number, owned: boolean): void {
+    const i = this.backing.lowerBound(start);
+    const below = this.backing.items[i - 1];
+    if (below !== undefined && below.end === start && below.pa + (below.end - below.start) === pa && below.owned === owned) {
+      below.end = end;
+    } else {
+      this.backing.replace(i, 0, { start, end, pa, owned });
+    }
+    const rights = this.#rights(vma, pa, end - start, owned);
+    if (rights !== 0) this.pages.map(start, pa, end - start, rights);
+  }
+
+  /** Pages shared copy-on-write with another process must not be written. */
+  #rights(vma: Vma, pa: number, bytes: number, owned: boolean): number {
+    if ((vma.prot & PROT_WRITE) === 0 || !owned || !this.pool.isShared(pa, bytes)) return vma.prot;
+    return vma.prot & ~PROT_WRITE | PROT_READ;
+  }
+
+  #mapPart(vma: Vma, backing: Backing, from: number, to: number): void {
+    const pa = backing.pa + (from - backing.start);
+    const rights = this.#rights(vma, pa, to - from, backing.owned);
+    if (rights === 0) this.pages.unmap(from, to - from);
+    else this.pages.map(from, pa, to - from, rights);
+  }
+
+  /** Brings the page table in line with the area's prot. */
+  #remap(vma: Vma): void {
+    this.version++;
+    const items = this.backing.items;
+    for (let i = this.backing.lowerBound(vma.start); i < items.length && items[i].start < vma.end; i++) {
+      this.#mapPart(vma, items[i], Math.max(vma.start, items[i].start), Math.min(vma.end, items[i].end));
+    }
+  }
+
+  /** A write to memory that another process also uses: copies the whole extent. */
+  #unshare(vma: Vma, backing: Backing, va: number): Fault {
+    const start = Math.max(backing.start, vma.start, va - va % CHUNK_MAX);
+    const end = Math.min(backing.end, vma.end, start - start % CHUNK_MAX + CHUNK_MAX);
+    const pa = this.pool.take(end - start, start);
+    if (pa === undefined) return Fault.NoMemory;
+    this.memory.copy(pa, backing.pa + (start - backing.start), end - start);
+    this.unback(start, end, false);
+    this.#install(vma, start, end, pa, true);
+    this.version++;
+    return Fault.None;
+  }
+
+  /** Takes the memory of [start, end) away; the areas stay. */
+  unback(start: number, end: number, unmap = true): void {
+    const items = this.backing.items;
+    let i = this.backing.lowerBound(start);
+    this.version++;
+    while (i < items.length && items[i].start < end) {
+      const b = items[i];
+      const from = Math.max(b.start, start);
+      const to = Math.min(b.end, end);
+      if (unmap) this.pages.unmap(from, to - from);
+      if (b.owned) this.pool.release(b.pa + (from - b.start), to - from);
+      const upper = to < b.end ? { start: to, end: b.end, pa: b.pa + (to - b.start), owned: b.owned } : undefined;
+      if (b.start < from) {
+        b.end = from;
+        i++;
+        if (upper !== undefined) this.backing.replace(i, 0, upper);
+      } else if (upper !== undefined) {
+        this.backing.replace(i, 1, upper);
+      } else {
+        this.backing.replace(i, 1);
+      }
+      if (upper !== undefined) break;
+    }
+  }
+
+  /** Takes backing out of the tables without freeing it, for a move. */
+  detach(start: number, end: number): Backing[] {
+    const pieces: Backing[] = [];
+    const { items } = this.backing;
+    for (let i = this.backing.lowerBound(start); i < items.length && items[i].start < end; i++) {
+      const from = Math.max(start, items[i].start);
+      const to = Math.min(end, items[i].end);
+      const pa = items[i].pa + (from - items[i].start);
+      // The extra owner keeps the pages when the range is taken away below.
+      if (items[i].owned) this.pool.share(pa, to - from);
+      pieces.push({ start: from, end: to, pa, owned: items[i].owned });
+    }
+    this.unback(start, end);
+    return pieces;
+  }
+
+  /** Puts detached backing back, `distance` bytes further up. */
+  attach(vma: Vma, pieces: readonly Backing[], distance: number): void {
+    this.version++;
+    for (const { start, end, pa, owned } of pieces) {
+      // An eagerly populated area has memory already.
+      this.unback(start + distance, end + distance);
+      this.#install(vma, start + distance, end + distance, pa, owned);
+    }
+  }
+
+  /** Makes an area longer; the rest is touched later. */
+  extend(vma: Vma, end: number): void {
+    this.version++;
+    this.totalBytes += end - vma.end;
+    vma.end = end;
+  }
+
+  // ---- life -------------------------------------------------------------------------------------------------------
+
+  /** Copies this address space for a child: memory that may be written is copied, the rest is shared. Undefined without memory. */
+  fork(pages: PageTable): Mm | undefined {
+    const child = new Mm(this.pool, pages, this.memory);
+    child.brkStart = this.brkStart;
+    child.brk = this.brk;
+    child.mmapBase = this.mmapBase;
+    child.stackLimit = this.stackLimit;
+    for (const vma of this.vmas.items) {
+      if (vma.dontFork) continue;
+      const copy = cutVma(vma, vma.start, vma.end);
+      child.vmas.items.push(copy);
+      child.totalBytes += vma.end - vma.start;
+      if (!vma.wipeOnFork && !this.#forkArea(child, vma)) {
+        child.destroy();
+        return undefined;
+      }
+    }
+    return child;
+  }
+
+  #forkArea(child: Mm, vma: Vma): boolean {
+    const items = this.backing.items;
+    for (let i = this.backing.lowerBound(vma.start); i < items.length && items[i].start < vma.end; i++) {
+      const b = items[i];
+      const start = Math.max(b.start, vma.start);
+      const end = Math.min(b.end, vma.end);
+      const pa = b.pa + (start - b.start);
+      if (!b.owned) {
+        child.#install(vma, start, end, pa, false);
+      } else if ((vma.prot & PROT_WRITE) === 0) {
+        this.pool.share(pa, end - start);
+        child.#install(vma, start, end, pa, true);
+      } else {
+        const copy = child.#take(start, end - start);
+        if (copy === undefined) return false;
+        this.memory.copy(copy, pa, end - start);
+        child.#install(vma, start, end, copy, true);
+      }
+    }
+    return true;
+  }
+
+  /** Frees everything. */
+  destroy(): void {
+    this.remove(0, TASK_SIZE);
+    this.#lowDelta = undefined;
+    this.#highDelta = undefined;
+  }
+
+  #writeBack(vma: Vma): void {
+    if (vma.shared?.file !== undefined && (vma.prot & PROT_WRITE) !== 0) vma.shared.sync(vma.offset, vma.end - vma.start);
+  }
+
+  /** Inserts and merges; returns the area that now covers it. */
+  #insert(vma: Vma): Vma {
+    this.version++;
+    this.totalBytes += vma.end - vma.start;
+    this.vmas.insert(vma);
+    const i = this.vmas.lowerBound(vma.start);
+    this.#merge(Math.max(0, i - 1), i + 1);
+    return this.vmas.find(vma.start) ?? vma;
+  }
+
+  /** Merges equal neighbours with indices from..to. */
+  #merge(from: number, to: number): void {
+    const items = this.vmas.items;
+    for (let i = Math.min(to, items.length - 1); i > from; i--) {
+      if (!mergeable(items[i - 1], items[i])) continue;
+      items[i - 1].end = items[i].end;
+      dropVma(items[i]);
+      this.vmas.replace(i, 1);
+    }
+  }
+
+  /** Splits the area at index `i` when `at` lies inside it; returns the index of the first area that starts at or after `at`. */
+  #splitAt(at: number, i: number): number {
+    const vma = this.vmas.items[i];
+    if (vma.start >= at || vma.end <= at) return vma.end <= at ? i + 1 : i;
+    const upper = cutVma(vma, at, vma.end);
+    vma.end = at;
+    this.vmas.replace(i + 1, 0, upper);
+    return i + 1;
+  }
+
+  /** The growing-down area just above `va`, extended to it. */
+  #grow(va: number): Vma | undefined {
+    const vma = this.vmas.items[this.vmas.lowerBound(va)];
+    if (vma === undefined || !vma.growsDown) return undefined;
+    // More than the page at once: the chunk below will be needed soon.
+    const start = Math.max(va - va % CHUNK_MIN, Math.min(pageDown(va), vma.end - this.stackLimit));
+    if (vma.end - pageDown(va) > this.stackLimit) return undefined;
+    const below = this.vmas.items[this.vmas.lowerBound(va) - 1];
+    if (below !== undefined && below.prot !== 0 && start - below.end < STACK_GAP) return undefined;
+    this.version++;
+    this.totalBytes += vma.start - start;
+    vma.start = start;
+    return vma;
+  }
+
+  /** A fresh private anonymous area, for callers that need no more. */
+  addAnonymous(start: number, end: number, prot: number, name: Vma["name"] = ""): boolean {
+    const vma = newVma(start, end, prot);
+    vma.name = name;
+    return this.add(vma);
+  }
+}

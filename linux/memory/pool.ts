@@ -1,0 +1,202 @@
+import { PAGE } from "../abi/mman.ts";
+
+/** What the pool needs from HostMemory. */
+export interface Zeroer {
+  fill(va: number, value: number, length: number): void;
+}
+
+/**
+ * The personality's physical memory: one range of RAM, handed out in page runs.
+ * Free runs are kept in address order; a run that was never handed out is known to be zero and is not cleared again, so that
+ * untouched RAM stays unallocated on the host.
+ */
+export class Pool {
+  readonly base: number;
+  readonly end: number;
+  /** Free runs [start, end), ascending, never adjacent. Only take() and free() change them. */
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+  /** 1 = the page may hold old data. */
+  readonly #dirty: Uint8Array;
+  /** Owners of a page in use beyond the first (copy-on-write after fork). */
+  readonly #shares: Uint16Array;
+  readonly #memory: Zeroer;
+  #freeBytes: number;
+
+  /** Preconditions: `base` and `bytes` are page multiples; the RAM is zero. */
+  constructor(memory: Zeroer, base: number, bytes: number) {
+    this.#memory = memory;
+    this.base = base;
+    this.end = base + bytes;
+    this.#starts.push(base);
+    this.#ends.push(this.end);
+    this.#dirty = new Uint8Array(bytes / PAGE);
+    this.#shares = new Uint16Array(bytes / PAGE);
+    this.#freeBytes = bytes;
+  }
+
+  get freeBytes(): number {
+    return this.#freeBytes;
+  }
+
+  get totalBytes(): number {
+    return this.end - this.base;
+  }
+
+  /** Takes exactly [pa, pa+bytes), cleared; false when part of it is in use. */
+  takeAt(pa: number, bytes: number): boolean {
+    if (pa < this.base || pa + bytes > this.end) return false;
+    const i = this.#indexOf(pa);
+    if (i < 0 || this.#ends[i] < pa + bytes) return false;
+    this.#carve(i, pa, bytes);
+    return true;
+  }
+
+  /**
+   * Takes `bytes` of cleared memory whose address is congruent to `like` modulo the largest useful alignment, so that few power-of-two
+   * delegations map it. Small requests fill the first hole; returns undefined when no hole is large enough.
+   */
+  take(bytes: number, like: number): number | undefined {
+    const align = alignmentFor(bytes);
+    return this.#takeFirst(bytes, align, like % align) ?? (align > PAGE ? this.#takeFirst(bytes, PAGE, 0) : undefined);
+  }
+
+  /** Start of a region of `bytes` in the largest hole, for a caller that will want to grow contiguously. Nothing is taken. */
+  propose(bytes: number, like: number): number {
+    let best = -1;
+    let bestSize = 0;
+    for (let i = 0; i < this.#starts.length; i++) {
+      const size = this.#ends[i] - this.#starts[i];
+      if (size > bestSize) {
+        best = i;
+        bestSize = size;
+      }
+    }
+    if (best < 0) return this.base;
+    const align = 1 << 21;
+    // The low part of a hole is left for small requests: propose its middle when it is much larger than the need.
+    const start = this.#starts[best] + (bestSize > 4 * bytes ? Math.floor(bestSize / 4) : 0);
+    return alignUpTo(start, align, like % align);
+  }
+
+  /** One more owner of pages in use. */
+  share(pa: number, bytes: number): void {
+    const last = (pa + bytes - this.base) / PAGE;
+    for (let page = (pa - this.base) / PAGE; page < last; page++) this.#shares[page]++;
+  }
+
+  /** Has any of these pages more than one owner? */
+  isShared(pa: number, bytes: number): boolean {
+    const last = (pa + bytes - this.base) / PAGE;
+    for (let page = (pa - this.base) / PAGE; page < last; page++) if (this.#shares[page] !== 0) return true;
+    return false;
+  }
+
+  /** One owner less; pages without an owner become free. */
+  release(pa: number, bytes: number): void {
+    const last = (pa + bytes - this.base) / PAGE;
+    let page = (pa - this.base) / PAGE;
+    while (page < last) {
+      const from = page;
+      while (page < last && this.#shares[page] === 0) page++;
+      if (page > from) this.#free(this.base + from * PAGE, (page - from) * PAGE);
+      while (page < last && this.#shares[page] !== 0) this.#shares[page++]--;
+    }
+  }
+
+  #free(pa: number, bytes: number): void {
+    this.#dirty.fill(1, (pa - this.base) / PAGE, (pa + bytes - this.base) / PAGE);
+    this.#freeBytes += bytes;
+    const i = this.#upper(pa);
+    const joinsLeft = i > 0 && this.#ends[i - 1] === pa;
+    const joinsRight = i < this.#starts.length && this.#starts[i] === pa + bytes;
+    if (joinsLeft && joinsRight) {
+      this.#ends[i - 1] = this.#ends[i];
+      this.#starts.splice(i, 1);
+      this.#ends.splice(i, 1);
+    } else if (joinsLeft) {
+      this.#ends[i - 1] = pa + bytes;
+    } else if (joinsRight) {
+      this.#starts[i] = pa;
+    } else {
+      this.#starts.splice(i, 0, pa);
+      this.#ends.splice(i, 0, pa + bytes);
+    }
+  }
+
+  #takeFirst(bytes: number, align: number, offset: number): number | undefined {
+    for (let i = 0; i < this.#starts.length; i++) {
+      const pa = alignUpTo(this.#starts[i], align, offset);
+      if (pa + bytes <= this.#ends[i]) {
+        this.#carve(i, pa, bytes);
+        return pa;
+      }
+    }
+    return undefined;
+  }
+
+  /** Removes [pa, pa+bytes) from free run `i`, which contains it, and clears it. */
+  #carve(i: number, pa: number, bytes: number): void {
+    const start = this.#starts[i];
+    const end = this.#ends[i];
+    if (start === pa && end === pa + bytes) {
+      this.#starts.splice(i, 1);
+      this.#ends.splice(i, 1);
+    } else if (start === pa) {
+      this.#starts[i] = pa + bytes;
+    } else if (end === pa + bytes) {
+      this.#ends[i] = pa;
+    } else {
+      this.#ends[i] = pa;
+      this.#starts.splice(i + 1, 0, pa + bytes);
+      this.#ends.splice(i + 1, 0, end);
+    }
+    this.#freeBytes -= bytes;
+    this.#clear(pa, bytes);
+  }
+
+  #clear(pa: number, bytes: number): void {
+    const dirty = this.#dirty;
+    const last = (pa + bytes - this.base) / PAGE;
+    let page = (pa - this.base) / PAGE;
+    while (page < last) {
+      if (dirty[page] === 0) {
+        page++;
+        continue;
+      }
+      const from = page;
+      while (page < last && dirty[page] !== 0) dirty[page++] = 0;
+      this.#memory.fill(this.base + from * PAGE, 0, (page - from) * PAGE);
+    }
+  }
+
+  /** Index of the free run that contains `pa`, or -1. */
+  #indexOf(pa: number): number {
+    const i = this.#upper(pa) - 1;
+    return i >= 0 && pa < this.#ends[i] ? i : -1;
+  }
+
+  /** Index of the first run that starts after `pa`. */
+  #upper(pa: number): number {
+    let low = 0;
+    let high = this.#starts.length;
+    while (low < high) {
+      const mid = (low + high) >> 1;
+      if (this.#starts[mid] <= pa) low = mid + 1;
+      else high = mid;
+    }
+    return low;
+  }
+}
+
+/** The next power of two of a request, at most 2 MiB: more congruence does not save delegations worth having. */
+function alignmentFor(bytes: number): number {
+  let align = PAGE;
+  while (align < bytes && align < 1 << 21) align *= 2;
+  return align;
+}
+
+function alignUpTo(x: number, align: number, offset: number): number {
+  const aligned = x - x % align + offset;
+  return aligned >= x ? aligned : aligned + align;
+}

@@ -1,0 +1,265 @@
+import type { Coroutine, HostEc, HostMemory } from "../hedron/api.ts";
+import type { FsClient, FsStat } from "../fs/api.ts";
+import { IpcFsClient } from "../fs/client.ts";
+import { HOST_PD, PROCESS_SERVICE, type SpawnRequest } from "../roottask/protocol.ts";
+import { Console } from "./files/console.ts";
+import type { FsMapping } from "./files/fs_mapping.ts";
+import { emptyStat } from "./files/open_file.ts";
+import { FileLocks } from "./files/locks.ts";
+import { HostTerminal } from "./files/streams.ts";
+import { UserMemory } from "./memory/user.ts";
+import type { Mm } from "./memory/mm.ts";
+import { Pool } from "./memory/pool.ts";
+import { SharedObject } from "./memory/shared.ts";
+import { Clock } from "./process/clock.ts";
+import { Dispatcher } from "./process/dispatch.ts";
+import type { CurrentEc } from "./process/kernel_space.ts";
+import { Futexes } from "./process/futex.ts";
+import { IntervalTimer, PosixTimers, processTimer } from "./process/itimer.ts";
+import { Lifecycle } from "./process/lifecycle.ts";
+import type { Process } from "./process/process.ts";
+import { Selectors } from "./process/selectors.ts";
+import { Slot } from "./process/slot.ts";
+import type { Thread } from "./process/thread.ts";
+import type { Blocking, Result } from "./process/wait.ts";
+import { Timers } from "./process/timers.ts";
+import { Signals } from "./signals/engine.ts";
+import type { SigInfo } from "./signals/state.ts";
+import { UTSNAME } from "./syscalls/system.ts";
+import { SYSCALLS } from "./syscalls/table.ts";
+import { Tracer } from "./trace/tracer.ts";
+
+export interface LinuxOptions {
+  strace: boolean;
+  /** More messages: unimplemented calls as they happen. */
+  verbose: boolean;
+}
+
+/** RAM that the personality uses itself: staging page, scratch page, texts. */
+const OWN_BYTES = 256 << 10;
+const PAGE = 4096;
+/** Bytes of `Personality.buffer`. */
+export const BUFFER_BYTES = 128 << 10;
+
+/** The Linux personality: everything that its processes share. Created by its PD's first EC. */
+export class Personality {
+  readonly current: CurrentEc;
+  readonly memory: HostMemory;
+  readonly u8: Uint8Array<ArrayBuffer>;
+  readonly data: DataView<ArrayBuffer>;
+  readonly pool: Pool;
+  readonly fs: FsClient;
+  readonly #fsClient: IpcFsClient;
+  readonly console: Console;
+  readonly statBuffer = emptyStat();
+  readonly terminal = new HostTerminal();
+  readonly clock = new Clock();
+  readonly timers = new Timers();
+  readonly locks = new FileLocks();
+  readonly futexes = new Futexes();
+  readonly selectors = new Selectors();
+  readonly signals: Signals;
+  readonly dispatcher: Dispatcher;
+  readonly life: Lifecycle;
+  tracer: Tracer | undefined;
+  readonly options: LinuxOptions;
+  readonly processes = new Map<number, Process>();
+  /** By "device:inode". */
+  readonly sharedFiles = new Map<string, SharedObject>();
+  hostname: string = UTSNAME.nodename;
+  domainname: string = UTSNAME.domainname;
+  readonly #freeSlots: Slot[] = [];
+  /** One page for structures that straddle extents; one for frames; a buffer for transfers. Physical addresses. */
+  readonly staging: number;
+  readonly scratch: number;
+  readonly buffer: number;
+
+  constructor(ec: HostEc, options: LinuxOptions) {
+    this.options = { ...options };
+    this.current = { ec };
+    this.memory = ec.memory;
+    this.u8 = ec.memory.u8;
+    this.data = ec.memory.data;
+    const { utcb } = ec;
+    utcb.set(0, PROCESS_SERVICE.POOL);
+    utcb.untyped = 1;
+    utcb.typed = 0;
+    ec.call(HOST_PD.PROCESS);
+    this.pool = new Pool(ec.memory, utcb.get(0), utcb.get(1));
+    const own = this.pool.take(OWN_BYTES, 0);
+    if (own === undefined) throw new Error("The Linux personality has no memory");
+    this.staging = own;
+    this.scratch = own + PAGE;
+    this.buffer = own + 2 * PAGE;
+    this.#fsClient = new IpcFsClient(ec);
+    this.fs = this.#fsClient;
+    this.console = new Console(this.current, ec.memory, this.buffer + BUFFER_BYTES, OWN_BYTES - BUFFER_BYTES - 2 * PAGE);
+    this.signals = new Signals(this);
+    this.tracer = options.strace ? new Tracer(this) : undefined;
+    this.dispatcher = new Dispatcher(this, SYSCALLS);
+    this.life = new Lifecycle(this);
+    this.clock.sync(ec);
+  }
+
+  /** A start request: the new pid, or -errno. */
+  start(request: SpawnRequest): number {
+    if (request.strace) this.tracer ??= new Tracer(this);
+    if (request.verbose) this.options.verbose = true;
+    return this.life.spawn(request.path, request.argv, request.env, request.cwd);
+  }
+
+  /** `ec` is the EC whose code runs from here on. */
+  enter(ec: HostEc): void {
+    this.current.ec = ec;
+    this.#fsClient.ec = ec;
+  }
+
+  /** The main EC: console input and timers, for ever. */
+  *run(ec: HostEc): Coroutine {
+    // An earlier timer must cut the wait short.
+    this.timers.onEarlier = () => void this.current.ec.smUp(HOST_PD.CONSOLE_SM);
+    while (true) {
+      yield ec.smDown(HOST_PD.CONSOLE_SM, this.timers.next, true);
+      this.enter(ec);
+      this.console.dry = false;
+      this.console.queue.wakeAll();
+      this.timers.run(ec.tsc());
+    }
+  }
+
+  /** The pages of a file that is mapped shared: one object for all mappings of the file. Takes over `mapping`. */
+  sharedFile(mapping: FsMapping): SharedObject {
+    const key = `${mapping.dev}:${mapping.ino}`;
+    const old = this.sharedFiles.get(key);
+    if (old !== undefined) {
+      mapping.release();
+      old.dup();
+      return old;
+    }
+    const object = new SharedObject(this.pool, mapping, 0, () => void this.sharedFiles.delete(key));
+    this.sharedFiles.set(key, object);
+    return object;
+  }
+
+  threadById(tid: number): Thread | undefined {
+    const leader = this.processes.get(tid)?.threads[0];
+    if (leader?.tid === tid) return leader;
+    for (const p of this.processes.values()) {
+      const found = p.threads.find((t) => t.tid === tid);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** CPU time used by a process so far, ns. */
+  cpuTime(p: Process): number {
+    let total = p.cpuTime;
+    for (const t of p.threads) total += Math.max(0, this.current.ec.scTime(t.sc)) * 1000;
+    return total;
+  }
+
+  /** sched_yield(2): lets others run that are ready. */
+  yieldCpu(t: Thread): Result {
+    if (this.processes.size === 1 && t.process.threads.length === 1) return 0;
+    return this.#yield(t);
+  }
+
+  /** A wait that is over at once puts the thread's SC behind the others. */
+  *#yield(t: Thread): Blocking {
+    yield* t.sleep(this.now() + 1);
+    return 0;
+  }
+
+  /** Where execve looks for `path`: the same, except for /proc/self/exe and the like. */
+  execPath(_t: Thread, path: string): string {
+    return path;
+  }
+
+  itimer(p: Process, which: number): IntervalTimer {
+    p.itimers[which] ??= processTimer(this, p, which);
+    return p.itimers[which];
+  }
+
+  posixTimers(p: Process): PosixTimers {
+    p.posixTimers ??= new PosixTimers(this);
+    return p.posixTimers;
+  }
+
+  /** stat() of a path. */
+  statPath(t: Thread, dir: number, path: string, follow: boolean, out: FsStat): number {
+    return t.fs.stat(dir, path, follow, out);
+  }
+
+  readLink(t: Thread, dir: number, path: string): string | number {
+    return t.fs.readlink(dir, path);
+  }
+
+  takeSlot(): Slot {
+    return this.#freeSlots.pop() ?? new Slot(this);
+  }
+
+  giveSlot(slot: Slot): void {
+    slot.thread = undefined;
+    this.#freeSlots.push(slot);
+  }
+
+  userMemory(mm: Mm): UserMemory {
+    return new UserMemory(mm, this.memory, this.staging);
+  }
+
+  /** Entropy. Preconditions: at most BUFFER_BYTES. */
+  random(pa: number, bytes: number): number {
+    const { ec } = this.current;
+    const { utcb } = ec;
+    utcb.set(0, PROCESS_SERVICE.RANDOM);
+    utcb.set(1, pa);
+    utcb.set(2, bytes);
+    utcb.untyped = 3;
+    utcb.typed = 0;
+    ec.call(HOST_PD.PROCESS);
+    return utcb.get(0);
+  }
+
+  /** Inode numbers of pipes, sockets and other files without a file system. */
+  nextInode(): number {
+    return ++this.#inode;
+  }
+  #inode = 1000;
+
+  now(): number {
+    return this.current.ec.tsc();
+  }
+
+  /** A line on stderr from the personality itself. */
+  warn(text: string): void {
+    this.console.print(`hedra: ${text}\n`);
+  }
+
+  noteMissing(t: Thread, number: number): void {
+    if (!this.options.verbose || this.dispatcher.missing.get(number) !== 1) return;
+    this.warn(`${t.name}: system call ${this.dispatcher.row(number)?.name ?? number} is not implemented`);
+  }
+
+  // Shorthands for the signal code, which knows no life cycle.
+
+  endThread(t: Thread): void {
+    this.life.endThread(t);
+  }
+
+  killProcess(p: Process, info: SigInfo, by: Thread): void {
+    this.life.killProcess(p, info, by);
+  }
+
+  tellParent(p: Process, code: number, status: number): void {
+    this.life.tellParent(p, code, status);
+  }
+
+  /** Descriptors are closed, memory is about to go. */
+  endOfProcess(p: Process): void {
+    this.locks.dropProcess(p);
+    for (const timer of p.itimers) timer?.stop();
+    p.posixTimers?.stopAll();
+  }
+
+  signalArrived(_p: Process, _signal: number): void {}
+}

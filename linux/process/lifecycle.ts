@@ -1,0 +1,451 @@
+import { CrdKind, MTD } from "../../hedron/api.ts";
+import { HOST_PD, PROCESS, PROCESS_SERVICE } from "../../roottask/protocol.ts";
+import { E } from "../abi/errno.ts";
+import { FdTable } from "../files/fd_table.ts";
+import { FsContext } from "../files/fs_context.ts";
+import { openStandardStreams } from "../files/streams.ts";
+import { argumentsFit, dropPlan, type ExecPlan, planExec, startImage } from "../loader/exec.ts";
+import type { Personality } from "../personality.ts";
+import { CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SA_NOCLDSTOP, SA_NOCLDWAIT, SIG, SIG_IGN } from "../signals/numbers.ts";
+import { SigActions, type SigInfo, sigInfo } from "../signals/state.ts";
+import { reportKill } from "../trace/report.ts";
+import { REPLY_ALL } from "./dispatch.ts";
+import { exitRobustList, wakeFutex } from "./futex.ts";
+import { objectCrd } from "./kernel_space.ts";
+import { Life, Process } from "./process.ts";
+import { captureRegisters, loadRegisters, resetRegisters } from "./registers.ts";
+import { Space } from "./space.ts";
+import { Reply, Thread } from "./thread.ts";
+
+const PRIORITY = 1, QUANTUM_US = 10_000;
+/** Service portals in the order REGISTER delegates them, and where a process has them. */
+const SERVICES = [PROCESS.STDOUT, PROCESS.STDERR, PROCESS.ALLOCATE, PROCESS.FS, PROCESS.ECHO, PROCESS.RAW_ECHO] as const;
+const SERVICE_ORDER = 3;
+
+export interface CloneOptions {
+  /** CLONE_VM without CLONE_THREAD shares the address space between processes. */
+  shareMemory: boolean;
+  shareFiles: boolean;
+  shareFs: boolean;
+  shareActions: boolean;
+  thread: boolean;
+  vfork: boolean;
+  /** CLONE_PARENT: the child's parent is the caller's. */
+  sibling: boolean;
+  clearHandlers: boolean;
+  exitSignal: number;
+  /** New stack pointer, 0 = the caller's. */
+  stack: number;
+  tls: number | undefined;
+  parentTid: number;
+  childTid: number;
+  clearChildTid: number;
+}
+
+/** Birth, execve and death of processes and threads. */
+export class Lifecycle {
+  readonly #os: Personality;
+  /** Thread ids beyond process ids; far above what roottask gives out. */
+  #nextTid = 0x10_0000;
+
+  constructor(os: Personality) {
+    this.#os = os;
+  }
+
+  // ---- birth ----------------------------------------------------------------------------------------------------------
+
+  /** A start request of roottask. The new pid, or -errno. */
+  spawn(path: string, argv: readonly string[], env: readonly string[], cwd: string): number {
+    const os = this.#os;
+    const cwdHandle = os.fs.open(0, cwd, 0o10200000, 0);
+    if (cwdHandle < 0) return cwdHandle;
+    const full = env.some((e) => e.startsWith("LINUX_UNDER_HEDRON=")) ? [...env] : [...env, "LINUX_UNDER_HEDRON=true"];
+    const plan = planExec(os, cwdHandle, path, argv, full);
+    if (typeof plan === "number") {
+      os.fs.close(cwdHandle);
+      return plan;
+    }
+    const space = Space.create(os);
+    if (space === undefined) {
+      dropPlan(plan);
+      os.fs.close(cwdHandle);
+      return -E.ENOMEM;
+    }
+    const { pid, window } = this.#register();
+    const process = new Process({
+      pid,
+      parent: undefined,
+      space,
+      user: os.userMemory(space.mm),
+      files: new FdTable(),
+      fsContext: new FsContext(cwdHandle),
+      actions: new SigActions(),
+      image: { path, argv, argStart: 0, argEnd: 0, envStart: 0, envEnd: 0, auxv: [] },
+      startTime: os.now(),
+      root: pid,
+    });
+    process.services = window;
+    openStandardStreams(os, process.files);
+    const started = argumentsFit(argv, full, space.mm.stackLimit)
+      ? startImage(os, space.mm, plan, process.credentials)
+      : (dropPlan(plan), undefined);
+    if (started === undefined) {
+      space.release();
+      os.fs.close(cwdHandle);
+      this.#unregister(process, SIG.KILL);
+      return -(argumentsFit(argv, full, 8 << 20) ? E.ENOMEM : E.E2BIG);
+    }
+    process.image = started.image;
+    os.processes.set(pid, process);
+    const t = this.#newThread(process, pid, plan.name.slice(0, 15));
+    t.start = ({ state }) => {
+      state.mtd |= MTD.RIP | MTD.RSP;
+      state.rip = started.entry;
+      state.rsp = started.sp;
+    };
+    this.#run(t);
+    return pid;
+  }
+
+  #register(): { pid: number; window: number } {
+    const os = this.#os;
+    const { ec } = os.current;
+    const { utcb } = ec;
+    const window = os.selectors.takeBlock();
+    utcb.del = { kind: CrdKind.Object, base: window, order: SERVICE_ORDER, rights: 0x1f };
+    utcb.set(0, PROCESS_SERVICE.REGISTER);
+    utcb.untyped = 1;
+    utcb.typed = 0;
+    ec.call(HOST_PD.PROCESS);
+    // The items of the reply must not travel on with this EC's own next reply.
+    utcb.typed = 0;
+    return { pid: utcb.get(0), window };
+  }
+
+  #unregister(p: Process, status: number): void {
+    const os = this.#os;
+    const { ec } = os.current;
+    const { utcb } = ec;
+    ec.revoke(objectCrd(p.services, SERVICE_ORDER), true);
+    os.selectors.giveBlock(p.services);
+    utcb.set(0, PROCESS_SERVICE.EXITED);
+    utcb.set(1, p.pid);
+    utcb.set(2, status);
+    utcb.untyped = 3;
+    utcb.typed = 0;
+    ec.call(HOST_PD.PROCESS);
+    utcb.typed = 0;
+  }
+
+  /** The thread with its EC; it does not run yet. */
+  #newThread(p: Process, tid: number, name: string): Thread {
+    const os = this.#os;
+    const slot = os.takeSlot();
+    const t = new Thread(os, p, tid, slot, name);
+    slot.thread = t;
+    this.#newEc(t, p.space);
+    p.threads.push(t);
+    return t;
+  }
+
+  #newEc(t: Thread, space: Space): void {
+    const os = this.#os;
+    const { ec } = os.current;
+    t.eventBase = space.takeBase();
+    t.slot.delegateTo(os, space.pd, t.eventBase);
+    if (space.ecs === 0) {
+      SERVICES.forEach((selector, i) => {
+        ec.delegate(HOST_PD.SELF_PD, objectCrd(t.process.services + i), space.pd, objectCrd(selector));
+      });
+    }
+    t.ec = os.selectors.take();
+    t.sc = 0;
+    const utcb = space.ecs === 0 ? PROCESS.UTCB : 0;
+    space.ecs++;
+    ec.createEc(t.ec, space.pd, { global: true, utcb, stack: 0, eventBase: t.eventBase });
+  }
+
+  #run(t: Thread): void {
+    const os = this.#os;
+    t.sc = os.selectors.take();
+    os.current.ec.createSc(t.sc, t.process.space.pd, t.ec, PRIORITY, QUANTUM_US);
+  }
+
+  /** fork, vfork, clone, clone3. The new id, or -errno; the caller waits itself when `vfork`. */
+  clone(t: Thread, options: CloneOptions): Thread | number {
+    const os = this.#os;
+    const parent = t.process;
+    const registers = captureRegisters(t);
+    const child = options.thread ? parent : this.#forkProcess(t, options);
+    if (typeof child === "number") return child;
+    const tid = options.thread ? this.#nextTid++ : child.pid;
+    const n = this.#newThread(child, tid, t.name);
+    n.mask.copy(t.mask);
+    if (!options.thread && !options.shareMemory) {
+      n.altStack = t.altStack;
+      n.altStackSize = t.altStackSize;
+      n.altStackFlags = t.altStackFlags;
+    }
+    n.clearChildTid = options.clearChildTid;
+    if (options.parentTid !== 0) parent.user.putU32(options.parentTid, tid);
+    if (options.childTid !== 0) child.user.putU32(options.childTid, tid);
+    n.start = (started) => loadRegisters(started, registers, options.stack, options.tls);
+    this.#run(n);
+    os.tracer?.started(n);
+    return n;
+  }
+
+  #forkProcess(t: Thread, options: CloneOptions): Process | number {
+    const os = this.#os;
+    const parent = t.process;
+    if (os.processes.size >= parent.limits.soft[6]) return -E.EAGAIN;
+    let space = parent.space;
+    if (options.shareMemory) space.mm.users++;
+    else {
+      const copy = Space.create(os, parent.space);
+      if (copy === undefined) return -E.ENOMEM;
+      space = copy;
+    }
+    const { pid, window } = this.#register();
+    const share = <T extends { users: number }>(shared: boolean, value: T, copy: () => T): T => {
+      if (!shared) return copy();
+      value.users++;
+      return value;
+    };
+    const actions = share(options.shareActions, parent.actions, () => new SigActions(parent.actions));
+    if (options.clearHandlers) actions.resetForExec();
+    const child = new Process({
+      pid,
+      parent: options.sibling ? parent.parent : parent,
+      space,
+      user: os.userMemory(space.mm),
+      files: share(options.shareFiles, parent.files, () => parent.files.copy()),
+      fsContext: share(options.shareFs, parent.fsContext, () => parent.fsContext.copy(t)),
+      actions,
+      image: parent.image,
+      startTime: os.now(),
+      root: parent.root,
+    });
+    child.pgid = parent.pgid;
+    child.sid = parent.sid;
+    child.services = window;
+    child.exitSignal = options.exitSignal;
+    child.parent?.children.push(child);
+    os.processes.set(pid, child);
+    return child;
+  }
+
+  // ---- execve ---------------------------------------------------------------------------------------------------------
+
+  /** Second half of execve: 0 with new registers, or -errno with everything as before. */
+  exec(t: Thread, plan: ExecPlan): number {
+    const os = this.#os;
+    const p = t.process;
+    if (!argumentsFit(plan.argv, plan.env, p.limits.soft[3])) {
+      dropPlan(plan);
+      return -E.E2BIG;
+    }
+    for (const other of [...p.threads]) {
+      if (other === t) continue;
+      // Its addresses mean nothing in the new image.
+      other.clearChildTid = other.robustList = 0;
+      this.#end(other);
+    }
+    const shared = p.space.mm.users > 1;
+    const fresh = shared || t.eventBase !== 0 ? Space.create(os) : undefined;
+    if (fresh === undefined) {
+      p.space.mm.destroy();
+    } else {
+      this.#dropEc(t);
+      p.space.release();
+      p.space = fresh;
+      p.user.mm = fresh.mm;
+    }
+    const { mm } = p.space;
+    mm.stackLimit = Math.min(p.limits.soft[3], 64 << 20);
+    const started = startImage(os, mm, plan, p.credentials);
+    if (p.actions.users > 1) {
+      p.actions.users--;
+      p.actions = new SigActions(p.actions);
+    }
+    p.actions.resetForExec();
+    if (p.files.users > 1) {
+      p.files.users--;
+      p.files = p.files.copy();
+    }
+    p.files.closeOnExec(t);
+    t.altStackSize = 0;
+    t.clearChildTid = 0;
+    t.robustList = 0;
+    t.name = plan.name.slice(0, 15);
+    p.executed = true;
+    this.#vforkOver(p);
+    if (started === undefined) {
+      // Past the point of no return the kernel kills.
+      p.exitStatus = SIG.KILL;
+      p.dying = true;
+      t.attention = true;
+      t.reply = Reply.Own;
+      return 0;
+    }
+    p.image = started.image;
+    if (fresh === undefined) {
+      t.state.mtd |= REPLY_ALL | MTD.FS_GS | MTD.FPU;
+      resetRegisters(t);
+      t.state.rip = started.entry;
+      t.state.rsp = started.sp;
+      t.reply = Reply.Own;
+    } else {
+      this.#newEc(t, fresh);
+      t.start = ({ state }) => {
+        state.mtd |= MTD.RIP | MTD.RSP;
+        state.rip = started.entry;
+        state.rsp = started.sp;
+      };
+      this.#run(t);
+      t.reply = Reply.Gone;
+    }
+    t.attention = true;
+    return 0;
+  }
+
+  // ---- death ----------------------------------------------------------------------------------------------------------
+
+  /** exit(2): this thread only. */
+  exitThread(t: Thread, code: number): void {
+    const p = t.process;
+    if (p.threads.length === 1) return this.exitGroup(p, (code & 0xff) << 8, t);
+    t.ending = true;
+    t.attention = true;
+  }
+
+  /** exit_group(2), or a fatal signal: `status` as wait4 gives it. */
+  exitGroup(p: Process, status: number, by: Thread | undefined): void {
+    if (!p.dying) p.exitStatus = status;
+    p.dying = true;
+    for (const other of [...p.threads]) if (other !== by) this.#end(other);
+    if (by !== undefined) by.attention = true;
+  }
+
+  killProcess(p: Process, info: SigInfo, by: Thread): void {
+    reportKill(this.#os, p, info, by);
+    this.exitGroup(p, info.signal, by);
+  }
+
+  /** Ends another thread: at once when it is in user mode, else when its handler runs on. */
+  #end(t: Thread): void {
+    t.ending = true;
+    if (t.inKernel) {
+      t.attention = true;
+      t.wake();
+    } else {
+      this.endThread(t);
+    }
+  }
+
+  /** Removes a thread, and its process with the last one. The EC is gone afterwards. */
+  endThread(t: Thread): void {
+    const os = this.#os;
+    const p = t.process;
+    const i = p.threads.indexOf(t);
+    if (i < 0) return;
+    if (p.mm.users > 1 || p.threads.length > 1) {
+      exitRobustList(t);
+      if (t.clearChildTid !== 0 && p.user.putU32(t.clearChildTid, 0)) wakeFutex(t, t.clearChildTid, 1);
+    }
+    p.cpuTime += os.current.ec.scTime(t.sc) * 1000;
+    p.threads.splice(i, 1);
+    this.#dropEc(t);
+    t.reply = Reply.Gone;
+    os.tracer?.ended(t);
+    if (p.threads.length === 0) this.#endProcess(p, t);
+    os.giveSlot(t.slot);
+  }
+
+  #dropEc(t: Thread): void {
+    const os = this.#os;
+    const { ec } = os.current;
+    if (t.sc !== 0) {
+      ec.revoke(objectCrd(t.sc), true);
+      os.selectors.give(t.sc);
+    }
+    ec.revoke(objectCrd(t.ec), true);
+    os.selectors.give(t.ec);
+    // The process's first portals stay: the kernel wants one at the foreign base for every thread (ABI 8.2).
+    if (t.eventBase === 0 && t.process.threads.length > 0) return;
+    t.slot.withdraw(os);
+    if (t.eventBase !== 0) t.process.space.giveBase(t.eventBase);
+  }
+
+  #endProcess(p: Process, t: Thread): void {
+    const os = this.#os;
+    if (--p.files.users === 0) p.files.closeAll(t);
+    p.fsContext.release(t);
+    p.actions.users--;
+    os.endOfProcess(p);
+    p.space.release();
+    this.#vforkOver(p);
+    p.pending.clear();
+    p.life = Life.Zombie;
+    for (const child of [...p.children]) this.#adopt(child, p);
+    this.#unregister(p, p.exitStatus);
+    this.#bury(p);
+  }
+
+  #vforkOver(p: Process): void {
+    p.vforkDone?.();
+    p.vforkDone = undefined;
+  }
+
+  /** A child whose parent has ended goes to the nearest subreaper, or to init, which reaps at once. */
+  #adopt(child: Process, dead: Process): void {
+    dead.children.splice(dead.children.indexOf(child), 1);
+    let heir = dead.parent;
+    while (heir !== undefined && !heir.subreaper) heir = heir.parent;
+    child.parent = heir;
+    if (heir !== undefined) {
+      heir.children.push(child);
+      if (child.life === Life.Zombie) this.#bury(child);
+    } else if (child.life === Life.Zombie) {
+      this.reap(child);
+    }
+    if (child.deathSignal !== 0) this.#os.signals.sendToProcess(child, sigInfo(child.deathSignal, 0, dead.pid));
+  }
+
+  /** Tells the parent about a zombie; without a parent that wants to know, it goes away. */
+  #bury(p: Process): void {
+    const { parent } = p;
+    if (parent === undefined) return this.reap(p);
+    const action = parent.actions.table[SIG.CHLD];
+    const unwanted = p.exitSignal === SIG.CHLD && (action.handler === SIG_IGN || (action.flags & SA_NOCLDWAIT) !== 0);
+    const code = (p.exitStatus & 0x7f) === 0 ? CLD_EXITED : (p.exitStatus & 0x80) !== 0 ? CLD_DUMPED : CLD_KILLED;
+    this.tellParent(p, code, code === CLD_EXITED ? p.exitStatus >> 8 : p.exitStatus & 0x7f);
+    if (unwanted) this.reap(p);
+  }
+
+  /** SIGCHLD and a wake for wait4. */
+  tellParent(p: Process, code: number, status: number): void {
+    const { parent } = p;
+    if (parent === undefined) return;
+    const signal = code <= CLD_DUMPED ? p.exitSignal : SIG.CHLD;
+    const quiet = code >= CLD_STOPPED && (parent.actions.table[SIG.CHLD].flags & SA_NOCLDSTOP) !== 0;
+    if (signal !== 0 && !quiet) {
+      const info = sigInfo(signal, code, p.pid, p.credentials.uid);
+      info.status = status;
+      this.#os.signals.sendToProcess(parent, info);
+    }
+    parent.childQueue.wakeAll();
+  }
+
+  /** The zombie has been waited for. */
+  reap(p: Process): void {
+    p.life = Life.Gone;
+    const { parent } = p;
+    if (parent !== undefined) {
+      const i = parent.children.indexOf(p);
+      if (i >= 0) parent.children.splice(i, 1);
+      parent.childrenTime += p.cpuTime + p.childrenTime;
+    }
+    this.#os.processes.delete(p.pid);
+  }
+}

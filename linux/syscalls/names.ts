@@ -1,0 +1,314 @@
+import { E } from "../abi/errno.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, S_IFMT, S_IFREG } from "../abi/fcntl.ts";
+import { getI64 } from "../memory/user.ts";
+import type { Thread } from "../process/thread.ts";
+import type { Result } from "../process/wait.ts";
+import { sys, type SyscallRow } from "./row.ts";
+import { dirHandle, fileArg, pathArg } from "./util.ts";
+
+/** Runs an operation of the file service on a path relative to descriptor `fd`. */
+function at(t: Thread, fd: number, path: string | number, operation: (dir: number, path: string) => number): number {
+  if (typeof path === "number") return path;
+  if (path === "") return -E.ENOENT;
+  const dir = dirHandle(t, fd, path);
+  return dir < 0 ? dir : operation(dir, path);
+}
+
+function mkdirAt(t: Thread, fd: number, path: string | number, mode: number): Result {
+  return at(t, fd, path, (dir, p) => t.fs.mkdir(dir, p, mode & ~t.process.fsContext.umask & 0o1777));
+}
+
+function mknodAt(t: Thread, fd: number, path: string | number, mode: number, rdev: number): Result {
+  const type = mode & S_IFMT;
+  const full = (type === 0 ? S_IFREG : type) | mode & ~t.process.fsContext.umask & 0o7777;
+  return at(t, fd, path, (dir, p) => t.fs.mknod(dir, p, full, rdev));
+}
+
+function unlinkAt(t: Thread, fd: number, path: string | number, directory: boolean): Result {
+  return at(t, fd, path, (dir, p) => t.fs.unlink(dir, p, directory));
+}
+
+function unlinkat(t: Thread): Result {
+  const flags = t.int(2);
+  return (flags & ~AT_REMOVEDIR) !== 0 ? -E.EINVAL : unlinkAt(t, t.int(0), pathArg(t, 1), flags !== 0);
+}
+
+function symlinkAt(t: Thread, target: string | number, fd: number, path: string | number): Result {
+  if (typeof target === "number") return target;
+  if (target === "") return -E.ENOENT;
+  return at(t, fd, path, (dir, p) => t.fs.symlink(target, dir, p));
+}
+
+function readlinkAt(t: Thread, fd: number, path: string | number, address: number, size: number): Result {
+  if (size <= 0) return -E.EINVAL;
+  if (typeof path === "number") return path;
+  const dir = dirHandle(t, fd, path);
+  if (dir < 0) return dir;
+  const target = t.os.readLink(t, dir, path);
+  if (typeof target === "number") return target;
+  const bytes = new TextEncoder().encode(target);
+  const part = bytes.subarray(0, size);
+  return t.process.user.putBytes(address, part) ? part.length : -E.EFAULT;
+}
+
+/** Two paths with their descriptors. */
+function two(
+  t: Thread,
+  fromFd: number,
+  from: string | number,
+  toFd: number,
+  to: string | number,
+  operation: (fromDir: number, from: string, toDir: number, to: string) => number,
+): Result {
+  return at(t, fromFd, from, (fromDir, f) => at(t, toFd, to, (toDir, p) => operation(fromDir, f, toDir, p)));
+}
+
+function linkat(t: Thread): Result {
+  const flags = t.int(4);
+  if ((flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) !== 0) return -E.EINVAL;
+  return linkAt(t, t.int(0), pathArg(t, 1), t.int(2), pathArg(t, 3), (flags & AT_SYMLINK_FOLLOW) !== 0);
+}
+
+function linkAt(t: Thread, fromFd: number, from: string | number, toFd: number, to: string | number, follow: boolean): Result {
+  return two(t, fromFd, from, toFd, to, (fromDir, f, toDir, p) => t.fs.link(fromDir, f, toDir, p, follow));
+}
+
+const RENAME_VALID = 7, RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2;
+
+function renameAt(t: Thread, fromFd: number, from: string | number, toFd: number, to: string | number, flags: number): Result {
+  if ((flags & ~RENAME_VALID) !== 0 || flags === (RENAME_NOREPLACE | RENAME_EXCHANGE)) return -E.EINVAL;
+  return two(t, fromFd, from, toFd, to, (fromDir, f, toDir, p) => t.fs.rename(fromDir, f, toDir, p, flags));
+}
+
+function chmodAt(t: Thread, fd: number, path: string | number, mode: number, follow: boolean): Result {
+  return at(t, fd, path, (dir, p) => t.fs.chmod(dir, p, mode & 0o7777, follow));
+}
+
+function fchmod(t: Thread): Result {
+  const file = fileArg(t, 0);
+  if (file === undefined || !file.readable && !file.writable) return -E.EBADF;
+  return file.handle === undefined ? 0 : t.fs.chmod(file.handle, "", t.uint(1) & 0o7777, true);
+}
+
+function fchmodat2(t: Thread): Result {
+  const flags = t.int(3);
+  if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) !== 0) return -E.EINVAL;
+  return chmodAt(t, t.int(0), pathArg(t, 1), t.uint(2), (flags & AT_SYMLINK_NOFOLLOW) === 0);
+}
+
+function chownAt(t: Thread, fd: number, path: string | number, uid: number, gid: number, follow: boolean): Result {
+  return at(t, fd, path, (dir, p) => t.fs.chown(dir, p, uid, gid, follow));
+}
+
+function fchown(t: Thread): Result {
+  const file = fileArg(t, 0);
+  if (file === undefined || !file.readable && !file.writable) return -E.EBADF;
+  return file.handle === undefined ? 0 : t.fs.chown(file.handle, "", t.int(1), t.int(2), true);
+}
+
+function fchownat(t: Thread): Result {
+  const flags = t.int(4);
+  if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) !== 0) return -E.EINVAL;
+  const path = pathArg(t, 1);
+  if (path === "" && (flags & AT_EMPTY_PATH) !== 0) {
+    const { handle } = fileArg(t, 0) ?? {};
+    return handle === undefined ? -E.EBADF : t.fs.chown(handle, "", t.int(2), t.int(3), true);
+  }
+  return chownAt(t, t.int(0), path, t.int(2), t.int(3), (flags & AT_SYMLINK_NOFOLLOW) === 0);
+}
+
+// ---- times ----------------------------------------------------------------------------------------------------------
+
+const UTIME_NOW = 0x3fff_ffff, UTIME_OMIT = 0x3fff_fffe, NS = 1_000_000_000;
+type Time = [number, number] | undefined;
+
+function now(t: Thread): [number, number] {
+  const { clock } = t.os;
+  clock.real(t.os.now());
+  return [clock.seconds, clock.nanoseconds];
+}
+
+/** Two times: seconds and a fraction in units of `unit` ns. -errno for bad ones. */
+function readTimes(t: Thread, address: number, unit: number): [Time, Time] | number {
+  if (address === 0) return [now(t), now(t)];
+  const { user } = t.process;
+  const read = (where: number): Time | number => {
+    const pa = user.in(where, 16);
+    if (pa < 0) return -E.EFAULT;
+    const fraction = getI64(user.data, pa + 8);
+    if (unit === 1 && fraction === UTIME_NOW) return now(t);
+    if (unit === 1 && fraction === UTIME_OMIT) return undefined;
+    if (fraction < 0 || fraction >= NS / unit) return -E.EINVAL;
+    return [getI64(user.data, pa), fraction * unit];
+  };
+  const atime = read(address);
+  const mtime = read(address + 16);
+  if (typeof atime === "number") return atime;
+  return typeof mtime === "number" ? mtime : [atime, mtime];
+}
+
+function setTimes(
+  t: Thread,
+  fd: number,
+  path: string | number | undefined,
+  times: [Time, Time] | number,
+  follow: boolean,
+): Result {
+  if (typeof times === "number") return times;
+  if (typeof path === "number") return path;
+  if (path === undefined || path === "") {
+    const file = t.process.files.get(fd);
+    if (file === undefined) return path === "" ? -E.ENOENT : -E.EBADF;
+    return file.handle === undefined ? 0 : t.fs.utime(file.handle, "", times[0], times[1], true);
+  }
+  return at(t, fd, path, (dir, p) => t.fs.utime(dir, p, times[0], times[1], follow));
+}
+
+function utimensat(t: Thread): Result {
+  const flags = t.int(3);
+  if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) !== 0) return -E.EINVAL;
+  const path = t.arg(1) === 0 ? undefined : pathArg(t, 1);
+  if (path === undefined && t.int(0) === AT_FDCWD) return -E.EFAULT;
+  return setTimes(t, t.int(0), path, readTimes(t, t.arg(2), 1), (flags & AT_SYMLINK_NOFOLLOW) === 0);
+}
+
+function utimes(t: Thread): Result {
+  return setTimes(t, AT_FDCWD, pathArg(t, 0), readTimes(t, t.arg(1), 1000), true);
+}
+
+function futimesat(t: Thread): Result {
+  return setTimes(t, t.int(0), t.arg(1) === 0 ? undefined : pathArg(t, 1), readTimes(t, t.arg(2), 1000), true);
+}
+
+function utime(t: Thread): Result {
+  const address = t.arg(1);
+  if (address === 0) return setTimes(t, AT_FDCWD, pathArg(t, 0), [now(t), now(t)], true);
+  const atime = t.process.user.i64(address);
+  const mtime = t.process.user.i64(address + 8);
+  if (Number.isNaN(atime) || Number.isNaN(mtime)) return -E.EFAULT;
+  return setTimes(t, AT_FDCWD, pathArg(t, 0), [[atime, 0], [mtime, 0]], true);
+}
+
+// ---- working directory ----------------------------------------------------------------------------------------------
+
+const O_PATH_DIRECTORY = 0o10200000;
+
+function chdir(t: Thread): Result {
+  const path = pathArg(t, 0);
+  if (typeof path === "number") return path;
+  if (path === "") return -E.ENOENT;
+  const { fsContext } = t.process;
+  const handle = t.fs.open(fsContext.cwd, path, O_PATH_DIRECTORY, 0);
+  if (handle < 0) return handle;
+  t.fs.close(fsContext.cwd);
+  fsContext.cwd = handle;
+  return 0;
+}
+
+function fchdir(t: Thread): Result {
+  const file = fileArg(t, 0);
+  if (file === undefined) return -E.EBADF;
+  if (file.handle === undefined) return -E.ENOTDIR;
+  const { fsContext } = t.process;
+  const handle = t.fs.open(file.handle, ".", O_PATH_DIRECTORY, 0);
+  if (handle < 0) return handle;
+  t.fs.close(fsContext.cwd);
+  fsContext.cwd = handle;
+  return 0;
+}
+
+function getcwd(t: Thread): Result {
+  const path = t.fs.pathOf(t.process.fsContext.cwd);
+  if (typeof path === "number") return path;
+  const bytes = new TextEncoder().encode(`${path}\0`);
+  if (t.arg(1) < bytes.length) return -E.ERANGE;
+  return t.process.user.putBytes(t.arg(0), bytes) ? bytes.length : -E.EFAULT;
+}
+
+function umask(t: Thread): Result {
+  const { fsContext } = t.process;
+  const old = fsContext.umask;
+  fsContext.umask = t.uint(0) & 0o777;
+  return old;
+}
+
+function truncate(t: Thread): Result {
+  const path = pathArg(t, 0);
+  const size = t.long(1);
+  if (typeof path === "number") return path;
+  if (size < 0) return -E.EINVAL;
+  const O_WRONLY = 1;
+  const handle = t.fs.open(t.process.fsContext.cwd, path, O_WRONLY, 0);
+  if (handle < 0) return handle;
+  const status = t.fs.truncate(handle, size);
+  t.fs.close(handle);
+  return status;
+}
+
+/** getxattr and friends: no file has extended attributes. */
+function noAttribute(t: Thread): Result {
+  const path = pathArg(t, 0);
+  return typeof path === "number" ? path : -E.EOPNOTSUPP;
+}
+
+const noAttributeFd = (t: Thread): Result => fileArg(t, 0) === undefined ? -E.EBADF : -E.EOPNOTSUPP;
+const XATTR = "file systems here have no extended attributes: EOPNOTSUPP";
+const CWD = AT_FDCWD;
+
+export const NAME_CALLS: readonly SyscallRow[] = [
+  sys(76, "truncate", ["path", "long"], truncate),
+  sys(79, "getcwd", ["ptr", "size"], getcwd),
+  sys(80, "chdir", ["path"], chdir),
+  sys(81, "fchdir", ["fd"], fchdir),
+  sys(82, "rename", ["path", "path"], (t) => renameAt(t, CWD, pathArg(t, 0), CWD, pathArg(t, 1), 0)),
+  sys(83, "mkdir", ["path", "mode"], (t) => mkdirAt(t, CWD, pathArg(t, 0), t.uint(1))),
+  sys(84, "rmdir", ["path"], (t) => unlinkAt(t, CWD, pathArg(t, 0), true)),
+  sys(86, "link", ["path", "path"], (t) => linkAt(t, CWD, pathArg(t, 0), CWD, pathArg(t, 1), false)),
+  sys(87, "unlink", ["path"], (t) => unlinkAt(t, CWD, pathArg(t, 0), false)),
+  sys(88, "symlink", ["path", "path"], (t) => symlinkAt(t, pathArg(t, 0), CWD, pathArg(t, 1))),
+  sys(89, "readlink", ["path", "outbuf", "size"], (t) => readlinkAt(t, CWD, pathArg(t, 0), t.arg(1), t.int(2))),
+  sys(90, "chmod", ["path", "mode"], (t) => chmodAt(t, CWD, pathArg(t, 0), t.uint(1), true)),
+  sys(91, "fchmod", ["fd", "mode"], fchmod),
+  sys(92, "chown", ["path", "int", "int"], (t) => chownAt(t, CWD, pathArg(t, 0), t.int(1), t.int(2), true)),
+  sys(93, "fchown", ["fd", "int", "int"], fchown),
+  sys(94, "lchown", ["path", "int", "int"], (t) => chownAt(t, CWD, pathArg(t, 0), t.int(1), t.int(2), false)),
+  sys(95, "umask", ["octal"], umask),
+  sys(132, "utime", ["path", "ptr"], utime),
+  sys(133, "mknod", ["path", "mode", "dev"], (t) => mknodAt(t, CWD, pathArg(t, 0), t.uint(1), t.arg(2))),
+  sys(188, "setxattr", ["path", "string", "ptr", "size", "int"], noAttribute, XATTR),
+  sys(189, "lsetxattr", ["path", "string", "ptr", "size", "int"], noAttribute, XATTR),
+  sys(190, "fsetxattr", ["fd", "string", "ptr", "size", "int"], noAttributeFd, XATTR),
+  sys(191, "getxattr", ["path", "string", "ptr", "size"], noAttribute, XATTR),
+  sys(192, "lgetxattr", ["path", "string", "ptr", "size"], noAttribute, XATTR),
+  sys(193, "fgetxattr", ["fd", "string", "ptr", "size"], noAttributeFd, XATTR),
+  sys(194, "listxattr", ["path", "ptr", "size"], noAttribute, XATTR),
+  sys(195, "llistxattr", ["path", "ptr", "size"], noAttribute, XATTR),
+  sys(196, "flistxattr", ["fd", "ptr", "size"], noAttributeFd, XATTR),
+  sys(197, "removexattr", ["path", "string"], noAttribute, XATTR),
+  sys(198, "lremovexattr", ["path", "string"], noAttribute, XATTR),
+  sys(199, "fremovexattr", ["fd", "string"], noAttributeFd, XATTR),
+  sys(235, "utimes", ["path", "ptr"], utimes),
+  sys(258, "mkdirat", ["dirfd", "path", "mode"], (t) => mkdirAt(t, t.int(0), pathArg(t, 1), t.uint(2))),
+  sys(259, "mknodat", ["dirfd", "path", "mode", "dev"], (t) => mknodAt(t, t.int(0), pathArg(t, 1), t.uint(2), t.arg(3))),
+  sys(260, "fchownat", ["dirfd", "path", "int", "int", "atflags"], fchownat),
+  sys(261, "futimesat", ["dirfd", "path", "ptr"], futimesat),
+  sys(263, "unlinkat", ["dirfd", "path", "atflags"], unlinkat),
+  sys(
+    264,
+    "renameat",
+    ["dirfd", "path", "dirfd", "path"],
+    (t) => renameAt(t, t.int(0), pathArg(t, 1), t.int(2), pathArg(t, 3), 0),
+  ),
+  sys(265, "linkat", ["dirfd", "path", "dirfd", "path", "atflags"], linkat),
+  sys(266, "symlinkat", ["path", "dirfd", "path"], (t) => symlinkAt(t, pathArg(t, 0), t.int(1), pathArg(t, 2))),
+  sys(267, "readlinkat", ["dirfd", "path", "outbuf", "size"], (t) => readlinkAt(t, t.int(0), pathArg(t, 1), t.arg(2), t.int(3))),
+  sys(268, "fchmodat", ["dirfd", "path", "mode"], (t) => chmodAt(t, t.int(0), pathArg(t, 1), t.uint(2), true)),
+  sys(280, "utimensat", ["dirfd", "path", "ptr", "atflags"], utimensat),
+  sys(
+    316,
+    "renameat2",
+    ["dirfd", "path", "dirfd", "path", "renameflags"],
+    (t) => renameAt(t, t.int(0), pathArg(t, 1), t.int(2), pathArg(t, 3), t.uint(4)),
+  ),
+  sys(452, "fchmodat2", ["dirfd", "path", "mode", "atflags"], fchmodat2),
+];

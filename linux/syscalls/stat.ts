@@ -1,0 +1,149 @@
+import { E } from "../abi/errno.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFMT } from "../abi/fcntl.ts";
+import { putStat, putStatfs, putStatx, STAT_BYTES, STATFS_BYTES, STATX_BYTES } from "../abi/structs.ts";
+import type { FsStat, FsStatfs } from "../../fs/api.ts";
+import type { Thread } from "../process/thread.ts";
+import type { Result } from "../process/wait.ts";
+import { sys, type SyscallRow } from "./row.ts";
+import { dirHandle, fileArg, pathArg, statBuffer } from "./util.ts";
+
+function copyStat(t: Thread, address: number, stat: FsStat): number {
+  const { user } = t.process;
+  const at = user.out(address, STAT_BYTES);
+  if (at < 0) return -E.EFAULT;
+  putStat(user.data, at, stat);
+  return user.done();
+}
+
+/** stat of a path, or of the descriptor itself when the path is empty and AT_EMPTY_PATH allows that. */
+export function statAt(t: Thread, fd: number, path: string | number, flags: number): number {
+  const out = statBuffer(t);
+  if (typeof path === "number") return path;
+  if (path === "") {
+    if ((flags & AT_EMPTY_PATH) === 0) return -E.ENOENT;
+    if (fd === AT_FDCWD) return t.fs.fstat(t.process.fsContext.cwd, out);
+    const file = t.process.files.get(fd);
+    return file === undefined ? -E.EBADF : file.stat(t, out);
+  }
+  const dir = dirHandle(t, fd, path);
+  if (dir < 0) return dir;
+  return t.os.statPath(t, dir, path, (flags & AT_SYMLINK_NOFOLLOW) === 0, out);
+}
+
+function stat(t: Thread): Result {
+  const status = statAt(t, AT_FDCWD, pathArg(t, 0), 0);
+  return status < 0 ? status : copyStat(t, t.arg(1), statBuffer(t));
+}
+
+function lstat(t: Thread): Result {
+  const status = statAt(t, AT_FDCWD, pathArg(t, 0), AT_SYMLINK_NOFOLLOW);
+  return status < 0 ? status : copyStat(t, t.arg(1), statBuffer(t));
+}
+
+function fstat(t: Thread): Result {
+  const file = fileArg(t, 0);
+  if (file === undefined) return -E.EBADF;
+  const out = statBuffer(t);
+  const status = file.stat(t, out);
+  return status < 0 ? status : copyStat(t, t.arg(1), out);
+}
+
+function newfstatat(t: Thread): Result {
+  const flags = t.int(3);
+  if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)) !== 0) return -E.EINVAL;
+  const status = statAt(t, t.int(0), pathArg(t, 1), flags);
+  return status < 0 ? status : copyStat(t, t.arg(2), statBuffer(t));
+}
+
+const AT_STATX_SYNC_TYPE = 0x6000, STATX_RESERVED = 0x8000_0000;
+
+function statx(t: Thread): Result {
+  const flags = t.int(2);
+  if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)) !== 0) return -E.EINVAL;
+  if ((flags & AT_STATX_SYNC_TYPE) === AT_STATX_SYNC_TYPE || (t.uint(3) & STATX_RESERVED) !== 0) return -E.EINVAL;
+  const address = t.arg(4);
+  // glibc and Rust probe with null pointers: the path is looked at first, as in do_statx().
+  const path = t.arg(1) === 0 && (flags & AT_EMPTY_PATH) !== 0 ? "" : pathArg(t, 1);
+  const status = statAt(t, t.int(0), path, flags);
+  if (status < 0) return status;
+  const { user } = t.process;
+  const at = user.out(address, STATX_BYTES);
+  if (at < 0) return -E.EFAULT;
+  putStatx(user.data, user.u8, at, statBuffer(t));
+  return user.done();
+}
+
+function emptyStatfs(): FsStatfs {
+  return { type: 0, bsize: 0, blocks: 0, bfree: 0, files: 0, ffree: 0, namelen: 0, readOnly: false };
+}
+
+function copyStatfs(t: Thread, handle: number, address: number): number {
+  const out = emptyStatfs();
+  const status = t.fs.statfs(handle, out);
+  if (status < 0) return status;
+  const { user } = t.process;
+  const at = user.out(address, STATFS_BYTES);
+  if (at < 0) return -E.EFAULT;
+  putStatfs(user.data, user.u8, at, out);
+  return user.done();
+}
+
+const O_PATH = 0o10000000;
+
+function statfs(t: Thread): Result {
+  const path = pathArg(t, 0);
+  if (typeof path === "number") return path;
+  const handle = t.fs.open(t.process.fsContext.cwd, path, O_PATH, 0);
+  if (handle < 0) return handle;
+  const status = copyStatfs(t, handle, t.arg(1));
+  t.fs.close(handle);
+  return status;
+}
+
+function fstatfs(t: Thread): Result {
+  const file = fileArg(t, 0);
+  if (file === undefined) return -E.EBADF;
+  return copyStatfs(t, file.handle ?? t.process.fsContext.cwd, t.arg(1));
+}
+
+const R_OK = 4, W_OK = 2, X_OK = 1;
+
+/** May root (everybody, here) access a file so? Execution needs at least one x bit, unless it is a directory. */
+function accessAt(t: Thread, fd: number, path: string | number, mode: number, flags: number): Result {
+  if ((mode & ~(R_OK | W_OK | X_OK)) !== 0) return -E.EINVAL;
+  const status = statAt(t, fd, path, flags);
+  if (status < 0) return status;
+  const stat = statBuffer(t);
+  if ((mode & X_OK) !== 0 && (stat.mode & S_IFMT) !== S_IFDIR && (stat.mode & 0o111) === 0) return -E.EACCES;
+  const { uid, gid } = t.process.credentials;
+  if (uid === 0) return 0;
+  const shift = uid === stat.uid ? 6 : gid === stat.gid ? 3 : 0;
+  return (stat.mode >> shift & mode) === mode ? 0 : -E.EACCES;
+}
+
+function access(t: Thread): Result {
+  return accessAt(t, AT_FDCWD, pathArg(t, 0), t.int(1), 0);
+}
+
+function faccessat(t: Thread): Result {
+  return accessAt(t, t.int(0), pathArg(t, 1), t.int(2), 0);
+}
+
+function faccessat2(t: Thread): Result {
+  const flags = t.int(3);
+  if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | 0x200)) !== 0) return -E.EINVAL;
+  return accessAt(t, t.int(0), pathArg(t, 1), t.int(2), flags);
+}
+
+export const STAT_CALLS: readonly SyscallRow[] = [
+  sys(4, "stat", ["path", "stat"], stat),
+  sys(5, "fstat", ["fd", "stat"], fstat),
+  sys(6, "lstat", ["path", "stat"], lstat),
+  sys(21, "access", ["path", "access"], access),
+  sys(137, "statfs", ["path", "ptr"], statfs),
+  sys(138, "fstatfs", ["fd", "ptr"], fstatfs),
+  sys(262, "newfstatat", ["dirfd", "path", "stat", "atflags"], newfstatat),
+  sys(269, "faccessat", ["dirfd", "path", "access"], faccessat),
+  sys(332, "statx", ["dirfd", "path", "atflags", "hex", "statx"], statx, "no birth time, no attributes"),
+  sys(439, "faccessat2", ["dirfd", "path", "access", "atflags"], faccessat2),
+];

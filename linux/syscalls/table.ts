@@ -1,0 +1,36 @@
+import { DESCRIPTOR_CALLS } from "./descriptors.ts";
+import { FUTEX_CALLS } from "./futex.ts";
+import { ID_CALLS } from "./ids.ts";
+import { IO_CALLS } from "./io.ts";
+import { MEMORY_CALLS } from "./memory.ts";
+import { NAME_CALLS } from "./names.ts";
+import { OPEN_CALLS } from "./open.ts";
+import { POLL_CALLS } from "./poll.ts";
+import { PROCESS_CALLS } from "./process.ts";
+import { REFUSED_CALLS } from "./refused.ts";
+import type { SyscallRow } from "./row.ts";
+import { SIGNAL_CALLS } from "./signals.ts";
+import { STAT_CALLS } from "./stat.ts";
+import { SYSTEM_CALLS } from "./system.ts";
+import { TIME_CALLS } from "./time.ts";
+
+/** Last number of the kernel table this follows (Linux 6.10). Numbers 335 to 423 do not exist on x86-64. */
+export const LAST_CALL = 462;
+
+/** Every system call of Linux x86-64, ascending: the one list behind dispatcher, `--strace` and docs/linux-compat.md. */
+export const SYSCALLS: readonly SyscallRow[] = [
+  ...IO_CALLS,
+  ...OPEN_CALLS,
+  ...STAT_CALLS,
+  ...NAME_CALLS,
+  ...DESCRIPTOR_CALLS,
+  ...POLL_CALLS,
+  ...MEMORY_CALLS,
+  ...PROCESS_CALLS,
+  ...FUTEX_CALLS,
+  ...SIGNAL_CALLS,
+  ...TIME_CALLS,
+  ...ID_CALLS,
+  ...SYSTEM_CALLS,
+  ...REFUSED_CALLS,
+].sort((a, b) => a.number - b.number);

@@ -1,0 +1,17 @@
+import type { Personality } from "../personality.ts";
+import type { Process } from "../process/process.ts";
+import type { Thread } from "../process/thread.ts";
+import { DefaultAction, defaultAction, SIG, signalName } from "../signals/numbers.ts";
+import type { SigInfo } from "../signals/state.ts";
+
+const hex = (n: number): string => `0x${n.toString(16)}`;
+
+/** One line on stderr for a program that a signal has ended. Silent for signals by which pipelines and users end programs. */
+export function reportKill(os: Personality, p: Process, info: SigInfo, by: Thread): void {
+  const core = defaultAction(info.signal) === DefaultAction.Core;
+  const quiet = info.signal === SIG.PIPE || info.signal === SIG.INT || info.signal === SIG.KILL || info.signal === SIG.TERM;
+  if (!core && (quiet || p.parent !== undefined)) return;
+  const address = info.fault === undefined ? "" : `, address ${hex(info.address)}`;
+  const pc = by.process === p ? `, PC ${hex(by.state.rip)}` : "";
+  os.warn(`${p.image.path} (pid ${p.pid}): ${signalName(info.signal)}${pc}${address}`);
+}

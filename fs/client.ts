@@ -4,7 +4,17 @@ import type { HostEc } from "../hedron/api.ts";
 import { HOST_PD } from "../roottask/protocol.ts";
 import type { FsClient, FsEntry, FsStat, FsStatfs } from "./api.ts";
 import { PATH_MAX } from "./flags.ts";
-import { FIRST_LENGTH, FS_OP, LIST_BYTE, MAX_TEXT, SECOND_LENGTH, STAGED, TEXT_WORD, TIME_OMIT } from "./protocol.ts";
+import {
+  FIRST_LENGTH,
+  FS_OP,
+  LIST_BYTE,
+  MAX_REPLY_TEXT,
+  MAX_TEXT,
+  SECOND_LENGTH,
+  STAGED,
+  TEXT_WORD,
+  TIME_OMIT,
+} from "./protocol.ts";
 import { decodeText, encodeText } from "./text.ts";
 
 /**
@@ -160,10 +170,19 @@ export class IpcFsClient implements FsClient {
     return this.withTexts(FS_OP.SYMLINK, path, target, dir);
   }
   readlink(dir: number, path: string): string | number {
-    return this.text(this.withText(FS_OP.READLINK, path, dir));
+    return this.text((offset) => this.withText(FS_OP.READLINK, path, dir, offset));
   }
-  private text(length: number): string | number {
-    return length < 0 ? length : decodeText(this.ec.utcb.bytes, 8, length);
+  /** A text of any length; `ask` requests the part that begins at a byte offset and returns the length of the whole. */
+  private text(ask: (offset: number) => number): string | number {
+    const length = ask(0), { bytes } = this.ec.utcb;
+    if (length < 0) return length;
+    if (length <= MAX_REPLY_TEXT) return decodeText(bytes, 8, length);
+    const whole = new Uint8Array(length);
+    for (let at = 0; at < length; at += MAX_REPLY_TEXT) {
+      if (at > 0 && ask(at) !== length) return -EIO;
+      whole.set(bytes.subarray(8, 8 + Math.min(MAX_REPLY_TEXT, length - at)), at);
+    }
+    return decodeText(whole, 0, length);
   }
   link(fromDir: number, from: string, toDir: number, to: string, follow: boolean): number {
     return this.withTexts(FS_OP.LINK, from, to, fromDir, toDir, follow ? 1 : 0);
@@ -188,7 +207,7 @@ export class IpcFsClient implements FsClient {
     return this.withText(FS_OP.UTIME, path, 2 * dir + (follow ? 1 : 0), aSec, aNsec, mSec, mNsec);
   }
   pathOf(handle: number): string | number {
-    return this.text(this.simple(FS_OP.PATH_OF, handle));
+    return this.text((offset) => this.simple(FS_OP.PATH_OF, handle, offset));
   }
 
   statfs(handle: number, out: FsStatfs): number {

@@ -59,8 +59,9 @@ export class Handles {
     const write = access !== O_RDONLY && !isReference;
     if ((flags & O_TMPFILE) === O_TMPFILE) return this.openTemporary(start, path, flags, mode);
     if (creates && flags & O_DIRECTORY) return -EINVAL;
-    let status = names.walk(start, path, exclusive || flags & O_NOFOLLOW ? Last.NoFollow : Last.Follow);
-    if (creates && names.trailing && names.parent !== undefined) return -EISDIR;
+    const follow = !exclusive && (flags & O_NOFOLLOW) === 0;
+    const how = creates ? (follow ? Last.CreateFollow : Last.CreateNoFollow) : follow ? Last.Follow : Last.NoFollow;
+    let status = names.walk(start, path, how);
     let node = names.node;
     const parent = names.parent, name = names.last;
     if (node === undefined) {

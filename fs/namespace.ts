@@ -34,6 +34,9 @@ export const enum Last {
   /** A symlink there is followed. */
   Follow,
   NoFollow,
+  /** Like the two above for a file that may be made: a trailing slash is -EISDIR as soon as the last component is reached. */
+  CreateFollow,
+  CreateNoFollow,
 }
 
 const SLASH = 0x2f;
@@ -69,7 +72,10 @@ export class Namespace {
       while (path.charCodeAt(next) === SLASH) next++;
       const isLast = next === path.length, name = path.substring(at, end);
       at = next;
-      if (isLast) this.trailing = end < path.length;
+      if (isLast) {
+        this.trailing = end < path.length;
+        if (this.trailing && how >= Last.CreateFollow) return -EISDIR;
+      }
       if (name === ".") {
         if (isLast) return this.found(directory, directory, name);
         continue;
@@ -95,7 +101,7 @@ export class Namespace {
         }
         return child;
       }
-      if (child.isLink && (!isLast || this.trailing || how === Last.Follow)) {
+      if (child.isLink && (!isLast || this.trailing || how === Last.Follow || how === Last.CreateFollow)) {
         if (++links > MAX_SYMLINKS) return -ELOOP;
         const target = child.readlink();
         if (typeof target === "number") return target;
@@ -213,8 +219,9 @@ export class Namespace {
     if (parent.fs.readOnly) return -EROFS;
     const node = this.step(parent, last);
     if (typeof node === "number") return node;
-    if (directory !== node.isDirectory) return directory || trailing ? -ENOTDIR : -EISDIR;
-    if (trailing && !directory) return -EISDIR;
+    if (directory && !node.isDirectory) return -ENOTDIR;
+    if (!directory && node.isDirectory) return -EISDIR;
+    if (!directory && trailing) return -ENOTDIR;
     if (parent.mounts?.has(last) || node.mounts !== undefined && node.mounts.size > 0) return -EBUSY;
     status = this.writable(parent);
     return status < 0 ? status : parent.remove(last, directory);
@@ -252,7 +259,7 @@ export class Namespace {
     if (this.contains(node, target)) return -EINVAL;
     if (replaced !== undefined && this.contains(replaced, source)) return isExchange ? -EINVAL : -ENOTEMPTY;
     if (source.mounts?.has(name) || target.mounts?.has(newName)) return -EBUSY;
-    if (node === replaced) return 0;
+    if (node === replaced || source === target && name === newName) return 0;
     if (replaced !== undefined && !isExchange && node.isDirectory !== replaced.isDirectory) {
       return node.isDirectory ? -ENOTDIR : -EISDIR;
     }

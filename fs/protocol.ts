@@ -37,6 +37,8 @@ export const TEXT_WORD = 8;
 export const STAGED = -1;
 /** Bytes of strings that fit into one message: 508 words less the fixed ones. */
 export const MAX_TEXT = (508 - TEXT_WORD) * 8;
+/** Bytes of text in one reply, after its first word: what is longer is asked for in parts, by byte offset in word 2. */
+export const MAX_REPLY_TEXT = 507 * 8;
 /** utime: this time is left alone. */
 export const TIME_OMIT = -1;
 

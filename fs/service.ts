@@ -130,13 +130,20 @@ function packStat(session: Session, utcb: Utcb, node: Node): number {
   return 0;
 }
 
-/** Text as a reply: its bytes from word 1 on; the result is their number. */
-function packText(utcb: Utcb, text: string | number): number {
+/** Text as a reply: its bytes from the one at `offset` on, as many as fit after word 0; the result is the length of the whole. */
+function packText(utcb: Utcb, text: string | number, offset: number): number {
   if (typeof text === "number") return text;
-  const length = encodeText(text, utcb.bytes, 8);
-  if (length < 0) return -EINVAL;
-  utcb.untyped = 1 + Math.ceil(length / 8);
-  return length;
+  const length = offset === 0 ? encodeText(text, utcb.bytes, 8) : -1;
+  if (length >= 0) {
+    utcb.untyped = 1 + Math.ceil(length / 8);
+    return length;
+  }
+  const bytes = new Uint8Array(textBytes(text));
+  encodeText(text, bytes, 0);
+  const part = bytes.subarray(offset, offset + DATA_BYTES - 8);
+  utcb.bytes.set(part, 8);
+  utcb.untyped = 1 + Math.ceil(part.length / 8);
+  return bytes.length;
 }
 
 function list(session: Session, utcb: Utcb): number {
@@ -270,7 +277,7 @@ OPERATIONS[FS_OP.SYMLINK] = (session, utcb) =>
   at(session, utcb, (start) => session.names.symlink(session.second(utcb), start, session.first(utcb)));
 OPERATIONS[FS_OP.READLINK] = (session, utcb) => {
   const node = session.find(utcb.get(1), session.first(utcb), false);
-  return typeof node === "number" ? node : packText(utcb, node.readlink());
+  return typeof node === "number" ? node : packText(utcb, node.readlink(), utcb.get(2));
 };
 OPERATIONS[FS_OP.LINK] = link;
 OPERATIONS[FS_OP.RENAME] = rename;
@@ -280,7 +287,7 @@ OPERATIONS[FS_OP.CHOWN] = (session, utcb) =>
 OPERATIONS[FS_OP.UTIME] = utime;
 OPERATIONS[FS_OP.PATH_OF] = (session, utcb) => {
   const handle = session.handles.get(utcb.get(1));
-  return handle === undefined ? -EBADF : packText(utcb, session.handles.pathOf(handle));
+  return handle === undefined ? -EBADF : packText(utcb, session.handles.pathOf(handle), utcb.get(2));
 };
 OPERATIONS[FS_OP.STATFS] = statfs;
 OPERATIONS[FS_OP.STAGE] = (session, utcb) => session.stage(utcb);

@@ -2,8 +2,10 @@
 import { setImmediate } from "node:timers";
 import { createCpu } from "./cpu/mod.ts";
 import type { Cpu } from "./cpu/api.ts";
-import { USER_RAM } from "./cpu/layout.ts";
+import { PAGE, USER_RAM } from "./cpu/layout.ts";
 import type { HostProgram, MachineControl } from "./hedron/api.ts";
+import { bootGuest } from "./hedron/boot.ts";
+import type { BootModule } from "./hedron/hip.ts";
 import { Kernel, type KernelHooks } from "./hedron/kernel.ts";
 import type { Host } from "./host/api.ts";
 
@@ -27,6 +29,18 @@ export interface MachineOptions {
   /** Replaces the processor (tests). */
   cpu?: Cpu;
 }
+
+/** A file that the boot loader puts into RAM. */
+export interface ModuleFile {
+  bytes: Uint8Array;
+  /** What follows the file's name in the boot loader's menu; "" = none. */
+  commandLine: string;
+}
+
+/** TSC ticks are nanoseconds. */
+const TSC_KHZ = 1_000_000;
+/** COM1. */
+const SERIAL_PORT = 0x3f8;
 
 /** A machine is a value: make as many as memory allows. */
 export class Machine implements MachineControl {
@@ -58,6 +72,28 @@ export class Machine implements MachineControl {
   /** Installs a TypeScript roottask; `run` starts it. */
   boot(roottask: HostProgram): void {
     this.kernel.bootHost(roottask);
+  }
+
+  /**
+   * Loads boot modules at the bottom of guest RAM, the roottask's ELF file first, and starts it (ABI 2). Their command lines stand
+   * behind them. Throws a RangeError when RAM is too small.
+   */
+  bootGuest(files: readonly ModuleFile[]): void {
+    const { u8, size } = this.cpu.ram, modules: BootModule[] = [];
+    let next = USER_RAM;
+    const place = (bytes: Uint8Array): number => {
+      const address = next;
+      if (address + bytes.length > size) throw new RangeError("Cannot load boot modules: memory is too small");
+      u8.set(bytes, address);
+      next = Math.ceil((address + bytes.length) / PAGE) * PAGE;
+      return address;
+    };
+    const addresses = files.map(({ bytes }) => place(bytes));
+    files.forEach(({ bytes, commandLine }, i) => {
+      const text = commandLine === "" ? 0 : place(new TextEncoder().encode(`${commandLine}\0`));
+      modules.push({ address: addresses[i], size: bytes.length, commandLine: text });
+    });
+    bootGuest(this.kernel, { modules, tscKhz: TSC_KHZ, serialPort: SERIAL_PORT });
   }
 
   /** Runs until `stop`, or until nothing can happen any more. Uses no host CPU while every EC waits. */

@@ -26,23 +26,24 @@ export class Console {
     this.#bufferBytes = bufferBytes;
   }
 
-  #call(operation: number, a: number, b: number, c: number): number {
+  #call(operation: number, a: number, b: number, c: number, d = 0): number {
     const { ec } = this.#current;
     const { utcb } = ec;
     utcb.set(0, operation);
     utcb.set(1, a);
     utcb.set(2, b);
     utcb.set(3, c);
-    utcb.untyped = 4;
+    utcb.set(4, d);
+    utcb.untyped = 5;
     utcb.typed = 0;
     if (ec.call(HOST_PD.CONSOLE) !== 0) return -E.EIO;
     utcb.typed = 0;
     return utcb.get(0);
   }
 
-  /** Writes RAM [pa, pa+bytes) to fd 1 or 2 of the host. */
-  write(fd: number, pa: number, bytes: number): number {
-    return this.#call(CONSOLE_SERVICE.WRITE, fd, pa, bytes);
+  /** Writes RAM [pa, pa+bytes) to fd 1 or 2 of the host, on behalf of process `pid` (0: the personality itself). */
+  write(fd: number, pa: number, bytes: number, pid = 0): number {
+    return this.#call(CONSOLE_SERVICE.WRITE, fd, pa, bytes, pid);
   }
 
   /** Bytes read, 0 at end of file, -EAGAIN when nothing has arrived. */

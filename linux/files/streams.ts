@@ -42,7 +42,7 @@ export class ConsoleStream extends OpenFile {
 
   override writeFrom(t: Thread, pa: number, bytes: number): number {
     if (bytes === 0) return 0;
-    const written = t.os.console.write(this.fd === 0 ? 1 : this.fd, pa, bytes);
+    const written = t.os.console.write(this.fd === 0 ? 1 : this.fd, pa, bytes, t.process.pid);
     if (written === -E.EPIPE) t.os.signals.sendToThread(t, sigInfo(SIG.PIPE, 0, t.process.pid));
     return written;
   }

@@ -3,10 +3,13 @@ import type { Access } from "./access.ts";
 import type { Ram } from "./api.ts";
 import { decode, MAX_INSN_BYTES } from "./decode.ts";
 import type { MemOperand } from "./insn.ts";
+import { GPR, STATE } from "./layout.ts";
 
 const RSP = 4, RBP = 5;
 /** Instructions that access the stack without naming it. */
 const IMPLICIT = new Set(["push", "pop", "call", "ret", "pushf", "popf", "enter", "leave", "pushsreg", "popsreg"]);
+
+const isCanonical = (address: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, address)) === address;
 
 /** Whether the instruction at `pc`, which has just used a non-canonical address, used it as a stack reference. */
 export function isStackReference(access: Access, ram: Ram, pc: number): boolean {
@@ -22,6 +25,6 @@ export function isStackReference(access: Access, ram: Ram, pc: number): boolean 
   const insn = decode(bytes, 0, available, pc);
   if ("invalid" in insn) return false;
   const memory = insn.ops.find((op): op is MemOperand => op.kind === "mem");
-  if (memory === undefined) return IMPLICIT.has(insn.name);
-  return memory.seg === undefined && (memory.base === RSP || memory.base === RBP);
+  if (memory !== undefined && memory.seg === undefined && (memory.base === RSP || memory.base === RBP)) return true;
+  return IMPLICIT.has(insn.name) && (memory === undefined || !isCanonical(ram.view.getBigUint64(STATE + GPR + 8 * RSP, true)));
 }

@@ -47,12 +47,15 @@ const APPROXIMATE_X87: Quirk = {
   },
 };
 
-/** Operands of many bytes are accessed in an order of the processor's own. */
+/** Operands of many bytes are accessed, and checked for alignment, in an order of the processor's own. */
 const FAULT_IN_BLOCK: Quirk = {
-  reason: "the order of accesses to a state image is the processor's own",
+  reason: "the order of checks and accesses to a state image is the processor's own",
   forgive(ours, native) {
     const distance = ours.cr2 - native.cr2;
-    if (ours.vector === 14 && native.vector === 14 && distance < 512n && distance > -512n) ours.cr2 = native.cr2;
+    const near = distance < 512n && distance > -512n;
+    const isMemoryFault = (r: Result) => r.vector >= 12 && r.vector <= 14;
+    if (!isMemoryFault(ours) || !isMemoryFault(native) || (ours.vector === native.vector && !near)) return;
+    [ours.vector, ours.error, ours.cr2] = [native.vector, native.error, native.cr2];
   },
 };
 

@@ -1,7 +1,7 @@
 import type { Cpu } from "../cpu/api.ts";
 import { FS_BASE, GPR, GS_BASE, RIP } from "../cpu/layout.ts";
 import { type ArchState, MTD } from "./api.ts";
-import { getNumber, sanitizeFlags, setNumber } from "./frame.ts";
+import { FRAME_RFLAGS, getNumber, sanitizeFlags, setNumber } from "./frame.ts";
 import type { Ec } from "./objects.ts";
 
 /** MTD bit that moves GPR n, Intel numbering. */
@@ -43,7 +43,9 @@ export class HostArchState implements ArchState {
   /** The portal's MTD: what may be read. */
   #readable = 0;
   /** Address of the caller's located block. */
-  #at = 0;
+  #at = NOWHERE;
+  /** Index of the word that holds its RFLAGS, in its interrupt frame. */
+  #flags = NOWHERE;
   #caller: Ec | undefined = undefined;
   #shadowed = 0;
   #oldFlags = 0;
@@ -61,6 +63,7 @@ export class HostArchState implements ArchState {
     this.#readable = mtd;
     this.#caller = caller;
     this.#at = this.cpu.locate(caller.state);
+    this.#flags = (caller.frame + FRAME_RFLAGS) >> 2;
   }
 
   /** After other code has run meanwhile the block may have moved. */
@@ -73,7 +76,7 @@ export class HostArchState implements ArchState {
     this.#readable = 0;
     this.mtd = 0;
     this.#shadowed = 0;
-    this.#at = NOWHERE;
+    this.#at = this.#flags = NOWHERE;
   }
 
   /** The reply: groups that were written but are not selected get their old values back. Returns the reply's MTD. */
@@ -121,14 +124,14 @@ export class HostArchState implements ArchState {
     this.#write(MTD.RSP, RSP, value);
   }
   get rflags(): number {
-    return (this.#readable & MTD.RFLAGS) === 0 ? 0 : this.cpu.getFlags(this.#at);
+    return (this.#readable & MTD.RFLAGS) === 0 ? 0 : this.#u32[this.#flags];
   }
   set rflags(value: number) {
     if ((this.mtd & MTD.RFLAGS) === 0 && (this.#shadowed & MTD.RFLAGS) === 0) {
-      this.#oldFlags = this.cpu.getFlags(this.#at);
+      this.#oldFlags = this.#u32[this.#flags];
       this.#shadowed |= MTD.RFLAGS;
     }
-    this.cpu.setFlags(this.#at, sanitizeFlags(value));
+    this.#u32[this.#flags] = sanitizeFlags(value);
   }
   get fsBase(): number {
     return this.#read(MTD.FS_GS, FS_BASE);
@@ -184,6 +187,6 @@ export class HostArchState implements ArchState {
       const to = (this.#at + group.offset) >> 2;
       for (let i = 0; i < group.words; i++) this.#u32[to + i] = this.#shadow[group.at + i];
     }
-    if (lost & MTD.RFLAGS) this.cpu.setFlags(this.#at, this.#oldFlags);
+    if (lost & MTD.RFLAGS) this.#u32[this.#flags] = this.#oldFlags;
   }
 }

@@ -1,5 +1,6 @@
 import type { Cpu } from "../cpu/api.ts";
 import { GPR, IF, IOPL, RF, RIP, SEG_CS, SEG_SS } from "../cpu/layout.ts";
+import { MTD } from "./api.ts";
 
 /**
  * The interrupt frame that the kernel keeps per guest EC: RIP, RSP, RFLAGS, CS, SS of its last interrupt, exception or state
@@ -38,14 +39,24 @@ export function saveFrame(cpu: Cpu, at: number, frame: number): void {
   u32[(frame + FRAME_SS) >> 2] = u32[(at + SEG_SS) >> 2];
 }
 
-/** Puts the frame's values where a state message (and the later iret) takes them from: the located block. */
+/**
+ * Puts the frame's values where a state message (and the later iret) takes them from: the located block. RFLAGS stay in the frame,
+ * because packing and unpacking them is the dearest part; messages read and change them there, and `iret` loads them.
+ */
 export function loadFrame(cpu: Cpu, at: number, frame: number): void {
   const u32 = cpu.ram.u32;
   copy64(u32, at + RIP, frame + FRAME_RIP);
   copy64(u32, at + RSP, frame + FRAME_RSP);
-  cpu.setFlags(at, u32[(frame + FRAME_RFLAGS) >> 2]);
   u32[(at + SEG_CS) >> 2] = u32[(frame + FRAME_CS) >> 2];
   u32[(at + SEG_SS) >> 2] = u32[(frame + FRAME_SS) >> 2];
+}
+
+/** Return from a state message with `mtd`: RFLAGS from the frame, and the frame learns what the reply has changed in the block. */
+export function iret(cpu: Cpu, at: number, frame: number, mtd: number): void {
+  const u32 = cpu.ram.u32;
+  if (mtd & MTD.RIP) copy64(u32, frame + FRAME_RIP, at + RIP);
+  if (mtd & MTD.RSP) copy64(u32, frame + FRAME_RSP, at + RSP);
+  cpu.setFlags(at, u32[(frame + FRAME_RFLAGS) >> 2]);
 }
 
 /** Entry by `syscall`: the kernel keeps the user RSP in R11 (ABI 6.1). */
@@ -98,4 +109,5 @@ export function initialState(cpu: Cpu, state: number, frame: number, rsp: number
   u32[(frame + FRAME_CS) >> 2] = INITIAL_CS;
   u32[(frame + FRAME_SS) >> 2] = INITIAL_SS;
   loadFrame(cpu, at, frame);
+  cpu.setFlags(at, INITIAL_RFLAGS);
 }

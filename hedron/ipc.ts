@@ -1,6 +1,6 @@
-import { MTD, Status } from "./api.ts";
+import { Status } from "./api.ts";
 import { transferItems } from "./delegation.ts";
-import { FRAME_RFLAGS, FRAME_RIP, FRAME_RSP, RCX, RDI, RSP, setNumber, setReg, sysret } from "./frame.ts";
+import { iret, RCX, RDI, setNumber, setReg, sysret } from "./frame.ts";
 import { enterHostHandler, returnToHost } from "./host_run.ts";
 import type { Kernel } from "./kernel.ts";
 import { stateToUtcb, utcbToState } from "./mtd.ts";
@@ -79,14 +79,6 @@ export function message(k: Kernel, ec: Ec, selector: number): void {
   enterGuestHandler(k, handler, pt);
 }
 
-/** Parts of the interrupt frame that a reply with `mtd` has changed. */
-function updateFrame(k: Kernel, ec: Ec, mtd: number): void {
-  const at = k.cpu.locate(ec.state), u32 = k.cpu.ram.u32, frame = ec.frame;
-  if (mtd & MTD.RIP) setReg(u32, frame + FRAME_RIP, u32[(at + RIP) >> 2], u32[(at + RIP + 4) >> 2]);
-  if (mtd & MTD.RSP) setReg(u32, frame + FRAME_RSP, u32[(at + RSP) >> 2], u32[(at + RSP + 4) >> 2]);
-  if (mtd & MTD.RFLAGS) u32[(frame + FRAME_RFLAGS) >> 2] = k.cpu.getFlags(at);
-}
-
 /** The caller's native call is over: a guest returns by sysret, host code goes on with `status`. */
 export function finishCall(k: Kernel, caller: Ec, status: Status): void {
   if (caller.host) {
@@ -119,7 +111,7 @@ export function reply(k: Kernel, ec: Ec, smSelector: number): void {
   } else {
     if (typed) transferItems(k, ec, caller, caller.faultAddress);
     const mtd = ec.host ? ec.host.state.commit() : utcbToState(k.cpu, ec.utcb, caller);
-    updateFrame(k, caller, mtd);
+    iret(k.cpu, k.cpu.locate(caller.state), caller.frame, mtd);
     caller.viaSysret = false;
     caller.cont = Cont.User;
   }

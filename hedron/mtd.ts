@@ -1,7 +1,7 @@
 import type { Cpu } from "../cpu/api.ts";
 import { FS_BASE, GPR, GS_BASE, RIP } from "../cpu/layout.ts";
 import { MTD } from "./api.ts";
-import { sanitizeFlags, setNumber } from "./frame.ts";
+import { FRAME_RFLAGS, sanitizeFlags, setNumber } from "./frame.ts";
 import type { Ec } from "./objects.ts";
 import { STATE_ITEMS, UTCB_DATA, UTCB_ITEMS } from "./utcb.ts";
 
@@ -44,7 +44,7 @@ export function stateToUtcb(cpu: Cpu, ec: Ec, utcb: number, mtd: number): void {
       u32[(utcb + to + 4) >> 2] = u32[(at + from + 4) >> 2];
     }
   }
-  if (mtd & MTD.RFLAGS) setNumber(u32, utcb + UTCB_RFLAGS, cpu.getFlags(at));
+  if (mtd & MTD.RFLAGS) setNumber(u32, utcb + UTCB_RFLAGS, u32[(ec.frame + FRAME_RFLAGS) >> 2]);
   if (mtd & MTD.QUAL) {
     setNumber(u32, utcb + UTCB_QUAL, ec.errorCode);
     setNumber(u32, utcb + UTCB_CR2, ec.faultAddress);
@@ -64,6 +64,6 @@ export function utcbToState(cpu: Cpu, utcb: number, ec: Ec): number {
       u32[(at + to + 4) >> 2] = u32[(utcb + from + 4) >> 2];
     }
   }
-  if (mtd & MTD.RFLAGS) cpu.setFlags(at, sanitizeFlags(u32[(utcb + UTCB_RFLAGS) >> 2]));
+  if (mtd & MTD.RFLAGS) u32[(ec.frame + FRAME_RFLAGS) >> 2] = sanitizeFlags(u32[(utcb + UTCB_RFLAGS) >> 2]);
   return mtd;
 }

@@ -64,7 +64,7 @@ const MXCSR_MASK: Quirk = {
   forgive(ours, native) {
     FAULT_IN_BLOCK.forgive(ours, native);
     ours.words.forEach((word, n) => {
-      if ((word ^ native.words[n]) === 0x2_0000n << 32n) ours.words[n] = native.words[n];
+      if (native.offsets[n] === ours.offsets[n] && (word ^ native.words[n]) === 0x2_0000n << 32n) ours.words[n] = native.words[n];
     });
   },
 };

@@ -180,12 +180,15 @@ export class SequenceJudge {
   async #shrink(s: Sequence, native: Result): Promise<{ sequence: Sequence; wrong: string }> {
     let sequence = s;
     let wrong = this.#subject.differs(s.test, native, AF) ?? "differs only at first";
-    for (let n = s.pieces.length - 1; n >= 0; n--) {
-      if (!sequence.pieces[n].removable) continue;
-      const smaller = without(sequence, n);
-      const [result] = await this.judge([smaller.test]);
-      const still = result && this.#subject.differs(smaller.test, result, AF);
-      if (still !== undefined) [sequence, wrong] = [smaller, still];
+    for (let before = -1; before !== sequence.pieces.length;) {
+      before = sequence.pieces.length;
+      for (let n = before - 1; n >= 0; n--) {
+        if (!sequence.pieces[n].removable) continue;
+        const smaller = without(sequence, n);
+        const [result] = await this.judge([smaller.test]);
+        const still = result && this.#subject.differs(smaller.test, result, AF);
+        if (still !== undefined) [sequence, wrong] = [smaller, still];
+      }
     }
     return { sequence, wrong };
   }

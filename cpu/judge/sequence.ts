@@ -26,7 +26,8 @@ const UNSUITABLE = new Set(
 const USABLE_UNPREPARED = new Set(["cmpxchg", "cmpxchg8b", "div", "idiv", "bt", "bts", "btr", "btc"]);
 
 const suitable = (row: OpRow): boolean =>
-  row.fault === undefined && row.rep === undefined && !UNSUITABLE.has(row.name) && SKIPPED[row.name] === undefined &&
+  row.fault === undefined && row.rep === undefined && !/O[bv]/.test(row.args) && !UNSUITABLE.has(row.name) &&
+  SKIPPED[row.name] === undefined &&
   !("approximate" in row) && (PREPARE[row.name] === undefined || USABLE_UNPREPARED.has(row.name));
 
 const CANDIDATES = ROWS.filter(suitable);

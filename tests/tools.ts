@@ -2,7 +2,17 @@
 import assert from "node:assert/strict";
 import { execute, GUEST_ENV, type Outcome, REPOSITORY, runHedra, type RunOptions, text } from "./process.ts";
 
-const show = (outcome: Outcome) => ({ code: outcome.code, stderr: text(outcome.stderr), stdout: text(outcome.stdout) });
+/** What the first difference looks like: some text before it, and how either side goes on. Empty when there is none. */
+function difference(name: string, hedra: Uint8Array, native: Uint8Array): string {
+  let at = 0;
+  while (at < hedra.length && hedra[at] === native[at]) at++;
+  if (at === hedra.length && at === native.length) return "";
+  const from = Math.max(0, at - 40);
+  const part = (bytes: Uint8Array) => JSON.stringify(text(bytes.subarray(from, at + 80)));
+  return `\n${name} differs at byte ${at} of ${hedra.length} (native ${native.length}):\n  hedra  ${part(hedra)}\n  native ${
+    part(native)
+  }`;
+}
 
 /** Hedra adds one line on stderr when a signal ends the guest; what the guest itself wrote is the rest. */
 function withoutReport(outcome: Outcome): Outcome {
@@ -10,12 +20,17 @@ function withoutReport(outcome: Outcome): Outcome {
   return { ...outcome, stderr: new TextEncoder().encode(text(outcome.stderr).replace(/^hedra: .*\n/m, "")) };
 }
 
+function expectSame(hedra: Outcome, native: Outcome): void {
+  const codes = hedra.code === native.code ? "" : `\nexit code ${hedra.code}, native ${native.code}`;
+  const found = codes + difference("stdout", hedra.stdout, native.stdout) + difference("stderr", hedra.stderr, native.stderr);
+  if (found !== "") assert.fail(`Not the same as native:${found}`);
+}
+
 /** Runs the same program with the same input natively and under Hedra; exit code, stdout and stderr must be equal. */
 export async function expectSameAsNative(program: string, args: readonly string[] = [], options: RunOptions = {}): Promise<void> {
   const native = await execute(program, args, { ...options, env: GUEST_ENV });
   const guest = await runHedra(["run", program, ...args], options);
-  assert.deepEqual(show(withoutReport(guest)), show(native));
-  assert.deepEqual(guest.stdout, native.stdout);
+  expectSame(withoutReport(guest), native);
 }
 
 /** Debian packages of the tools that tests use. */

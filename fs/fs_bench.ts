@@ -9,13 +9,16 @@ const MIB = 1 << 20, CHUNK = 256 << 10;
 /** A service that stays alive for the whole run: the bench body is called while the rig's main EC runs. */
 function measure(name: string, prepare: (rig: Rig) => () => void, n: number, baseline = false): void {
   Deno.bench({ name, baseline, n: 20, warmup: 3 }, (b) => {
-    withFs([{ guest: "/", source: "memory" }, { guest: "/tar", source: writeTar([{ path: "a/b/file" }]), overlay: true }], (rig) => {
-      const work = prepare(rig);
-      for (let i = 0; i < 2000; i++) if (n > 100) work();
-      b.start();
-      for (let i = 0; i < n; i++) work();
-      b.end();
-    });
+    withFs(
+      [{ guest: "/", source: "memory" }, { guest: "/tar", source: writeTar([{ path: "a/b/file" }]), overlay: true }],
+      (rig) => {
+        const work = prepare(rig);
+        for (let i = 0; i < 2000; i++) if (n > 100) work();
+        b.start();
+        for (let i = 0; i < n; i++) work();
+        b.end();
+      },
+    );
   });
 }
 

@@ -7,11 +7,11 @@ import { ID_RECALL, ID_STARTUP } from "./slot.ts";
 import { R11, RAX, RCX, Reply, type Thread } from "./thread.ts";
 import type { Blocking } from "./wait.ts";
 
-/** What a foreign call's reply always changes (ABI 8.4): RIP and RSP are stale, RAX is the result, RFLAGS are those of an older trap. */
-const REPLY = MTD.ACDB | MTD.RIP | MTD.RSP | MTD.RFLAGS;
+/** What a foreign call's reply always changes (ABI 8.4): RIP and RSP are stale, RAX is the result. */
+const REPLY = MTD.ACDB | MTD.RIP | MTD.RSP;
 /** After a signal or execve everything may be new. */
 export const REPLY_ALL = MTD.ACDB | MTD.BSD | MTD.RSP | MTD.RIP | MTD.RFLAGS | MTD.R8_R15;
-/** IF and the always-set bit. */
+/** IF and the always-set bit. RFLAGS in a foreign call are those of an older trap, which may have been in the middle of a `std` sequence. */
 const RFLAGS_CLEAN = 0x202;
 
 /** Entry points of all threads: system calls and exceptions. */
@@ -46,11 +46,15 @@ export class Dispatcher {
     if (typeof result !== "number") return this.#waiting(t, result);
     this.#os.tracer?.leave(t, number, result);
     if (t.attention || result <= -E.ERESTARTSYS && result >= -E.ERESTART_RESTARTBLOCK) return this.#slow(t, number, result);
+    // The groups first: a register that is written before its group is selected would be kept for putting it back.
+    state.mtd |= REPLY;
     state.set(RAX, result);
     state.rip = state.num(RCX);
     state.rsp = state.num(R11);
-    state.rflags = RFLAGS_CLEAN;
-    state.mtd |= REPLY;
+    if ((state.rflags & ~RFLAGS_CLEAN) !== 0) {
+      state.mtd |= MTD.RFLAGS;
+      state.rflags = RFLAGS_CLEAN;
+    }
     t.inKernel = false;
   }
 

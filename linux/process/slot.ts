@@ -51,14 +51,25 @@ export class Slot {
     this.sm = os.selectors.take();
     kernel.createEc(this.ec, HOST_PD.SELF_PD, { global: false, utcb: 0 });
     kernel.createSm(this.sm, HOST_PD.SELF_PD, 0);
-    const handler = (id: number, ec: HostEc) => {
-      this.host = ec;
+    const enter = (ec: HostEc): Thread | undefined => {
       os.enter(ec);
       const { thread } = this;
-      if (thread === undefined) return;
-      return id === ID_SYSCALL ? os.dispatcher.systemCall(thread) : os.dispatcher.exception(thread, id);
+      if (thread !== undefined && thread.host !== ec) {
+        this.host = thread.host = ec;
+        thread.state = ec.state;
+      }
+      return thread;
+    };
+    const systemCall = (_id: number, ec: HostEc) => {
+      const t = enter(ec);
+      return t === undefined ? undefined : os.dispatcher.systemCall(t);
+    };
+    const exception = (id: number, ec: HostEc) => {
+      const t = enter(ec);
+      return t === undefined ? undefined : os.dispatcher.exception(t, id);
     };
     for (const id of [...VECTORS, ID_STARTUP, ID_RECALL, ID_SYSCALL]) {
+      const handler = id === ID_SYSCALL ? systemCall : exception;
       kernel.createPt(this.base + id, HOST_PD.SELF_PD, this.ec, MTD_ALL, handler);
       kernel.ptCtrl(this.base + id, id);
     }

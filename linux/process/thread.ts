@@ -27,6 +27,9 @@ export class Thread {
   readonly process: Process;
   readonly os: Personality;
   slot: Slot;
+  /** The handler EC as its code sees it, and the guest's registers in it. Set when a handler starts. */
+  host: HostEc;
+  state: ArchState;
   /** Selectors of the guest EC and its SC, event base of its portals in its PD. */
   ec = 0;
   sc = 0;
@@ -74,15 +77,9 @@ export class Thread {
     this.process = process;
     this.tid = tid;
     this.slot = slot;
+    this.host = slot.host;
+    this.state = slot.host.state;
     this.name = name;
-  }
-
-  get host(): HostEc {
-    return this.slot.host;
-  }
-
-  get state(): ArchState {
-    return this.slot.host.state;
   }
 
   get fs(): FsClient {

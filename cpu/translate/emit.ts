@@ -77,15 +77,11 @@ class Emitter implements RegionContext {
 
   run(): void {
     const { f } = this;
-    const code = f.code;
     this.#planStack();
     this.#entry();
     this.#emitNode(this.g.entry);
     f.unreachable();
-    const opening = this.#exits.opening(), body = code.view().slice();
-    code.length = 0;
-    code.bytes(opening);
-    code.bytes(body);
+    f.prepend(this.#exits.opening());
     this.#exits.close();
     f.unreachable();
   }

@@ -36,6 +36,7 @@ export class Exits {
     this.f.set(this.#pc);
     if (cond) {
       this.f.expr(cond);
+      this.f.hint(false);
       this.#branch(0x0d, label);
     } else this.#branch(0x0c, label);
   }

@@ -68,6 +68,8 @@ export class Bytes {
 /** One function of a module under construction. */
 export class FuncBuilder {
   readonly code = new Bytes();
+  /** Branch hints: offset in `code` of an if or br_if, and whether its condition is likely to hold; ascending. */
+  readonly hints: [at: number, likely: boolean][] = [];
   readonly #locals: ValType[] = [];
   readonly #free: Record<ValType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   readonly #fnIndex: (name: string) => number;
@@ -125,6 +127,10 @@ export class FuncBuilder {
     this.code.byte(BLOCK_VOID);
     return ++this.depth;
   }
+  /** Says how the condition of the `if` or `br_if` that is emitted next will turn out nearly always: its other way is kept out of line. */
+  hint(likely: boolean): void {
+    this.hints.push([this.code.length, likely]);
+  }
   /** Consumes an i32 condition from the stack. */
   if(): number {
     this.code.byte(0x04);
@@ -174,6 +180,14 @@ export class FuncBuilder {
     this.code.u32(type);
     this.code.u32(0);
   }
+  /** Puts finished code before what has been emitted so far. */
+  prepend(opening: Uint8Array): void {
+    const body = this.code.view().slice();
+    this.code.length = 0;
+    this.code.bytes(opening);
+    this.code.bytes(body);
+    for (const h of this.hints) h[0] += opening.length;
+  }
   drop(): void {
     this.code.byte(0x1a);
   }
@@ -208,6 +222,7 @@ export class FuncBuilder {
       case "select":
         if (e.lazy) {
           this.expr(e.cond);
+          this.hint(true);
           this.code.byte(0x04);
           this.code.byte(TYPE_CODE[e.type]);
           this.expr(e.then);
@@ -255,8 +270,8 @@ export class FuncBuilder {
     }
   }
 
-  /** The body with its local declarations, as the code section wants it (without its size). */
-  body(): Uint8Array<ArrayBuffer> {
+  /** The body with its local declarations, as the code section wants it (without its size), and where the code starts in it. */
+  body(): { bytes: Uint8Array<ArrayBuffer>; codeAt: number } {
     const out = new Bytes();
     const runs: [number, ValType][] = [];
     for (const t of this.#locals) runs.at(-1)?.[1] === t ? runs[runs.length - 1][0]++ : runs.push([1, t]);
@@ -265,9 +280,10 @@ export class FuncBuilder {
       out.u32(n);
       out.byte(TYPE_CODE[t]);
     }
+    const codeAt = out.length;
     out.bytes(this.code.view());
     out.byte(0x0b);
-    return out.view();
+    return { bytes: out.view(), codeAt };
   }
 }
 
@@ -372,12 +388,29 @@ export class ModuleBuilder {
         b.u32(f.index);
       }
     });
+    const bodies = this.#funcs.map((f) => f.body.body());
+    const hinted = this.#funcs.map((f, i) => ({ hints: f.body.hints, i })).filter((f) => f.hints.length > 0);
+    // Custom section of the branch hinting proposal; offsets count from the start of the function body.
+    if (hinted.length > 0) {
+      section(0, (b) => {
+        b.name("metadata.code.branch_hint");
+        b.u32(hinted.length);
+        for (const { hints, i } of hinted) {
+          b.u32(this.imports.length + i);
+          b.u32(hints.length);
+          for (const [at, likely] of hints) {
+            b.u32(bodies[i].codeAt + at);
+            b.byte(1);
+            b.byte(likely ? 1 : 0);
+          }
+        }
+      });
+    }
     section(10, (b) => {
-      b.u32(this.#funcs.length);
-      for (const f of this.#funcs) {
-        const body = f.body.body();
-        b.u32(body.length);
-        b.bytes(body);
+      b.u32(bodies.length);
+      for (const { bytes } of bodies) {
+        b.u32(bytes.length);
+        b.bytes(bytes);
       }
     });
     return out.view();

@@ -6,7 +6,7 @@ import { FX } from "./fp_state.ts";
 import { type Case, FX_BYTES, type Result } from "./protocol.ts";
 
 export interface Strictness {
-  /** Compare the sticky exception flags of MXCSR and of the x87 status word too. */
+  /** Compare the sticky exception flags of MXCSR too. */
   sticky: boolean;
 }
 
@@ -49,8 +49,7 @@ function fpDifference(a: Uint8Array, b: Uint8Array, s: Strictness): string | und
     const d = part(`xmm${n}`, FX.XMM + 16 * n, 16) ?? part(`ymm${n} high half`, FX_BYTES + 16 * n, 16);
     if (d !== undefined) return d;
   }
-  // Bits 0..5 exceptions, 6 stack fault, 7 summary, 15 busy.
-  const status = masked("FCW", FX.CW, 0x1f3f) ?? masked("FSW", FX.SW, s.sticky ? 0xffff : 0x7f00) ??
+  const status = masked("FCW", FX.CW, 0x1f3f) ?? masked("FSW", FX.SW, 0xffff) ??
     masked("FTW", FX.TAG, 0xff) ??
     masked("MXCSR", FX.MXCSR, s.sticky ? 0xffff : 0xffc0);
   if (status !== undefined) return status;
@@ -94,7 +93,6 @@ export function canonical(r: Result, undef: number): string {
     const view = new DataView(fp.buffer);
     const keep = (at: number, mask: number) => view.setUint16(at, view.getUint16(at, true) & mask, true);
     keep(FX.CW, 0x1f3f);
-    keep(FX.SW, 0x7f00);
     keep(FX.MXCSR, 0xffc0);
     // Last opcode and pointers, reserved bytes, MXCSR_MASK.
     fp.fill(0, FX.TAG + 1, FX.MXCSR);

@@ -49,6 +49,8 @@ export interface FpWish {
   x87: boolean;
   /** Other rounding and precision than the default now and then. */
   controls: boolean;
+  /** All of FCW and MXCSR: unmasked exceptions, denormals-are-zero, flush-to-zero. */
+  modes?: boolean;
 }
 
 export function randomFpState(r: Random, wish: FpWish): Uint8Array {
@@ -64,6 +66,16 @@ export function randomFpState(r: Random, wish: FpWish): Uint8Array {
   }
   view.setUint32(FX.MXCSR, 0x1f80, true);
   view.setUint32(FX.MXCSR + 4, 0xffff, true);
+  if (wish.modes) {
+    if (r.chance(40)) fp[FX.CW] = 0x40 | r.u32() & 0x3f;
+    if (r.chance(80)) {
+      view.setUint32(
+        FX.MXCSR,
+        r.pick([0x1f80, 0x1f80, r.u32() & 0x1f80]) | r.u32() & 0xe040 | (r.chance(30) ? r.u32() & 0x3f : 0),
+        true,
+      );
+    }
+  }
   for (let n = 0; n < 8; n++) {
     if (wish.x87) extended(r, view, FX.ST + 16 * n);
     else {

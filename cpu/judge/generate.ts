@@ -130,8 +130,8 @@ export function hashText(text: string): number {
   return hash >>> 0;
 }
 
-/** The case `number` of a row under `seed`; undefined when the row cannot be encoded. */
-export function rowCase(rowIndex: number, seed: number, number: number): { test: Case; insn: Insn } | undefined {
+/** The case `number` of a row under `seed`, `modes` as in FpWish; undefined when the row cannot be encoded. */
+export function rowCase(rowIndex: number, seed: number, number: number, modes = false): { test: Case; insn: Insn } | undefined {
   const row = ROWS[rowIndex];
   const r = new Random(seed, rowKey(row) + Math.imul(number, 0x0100_0193) | 0);
   const entry = entryOffset(r);
@@ -159,7 +159,7 @@ export function rowCase(rowIndex: number, seed: number, number: number): { test:
   };
   for (let n = 0; n < 16; n++) d.gpr[n] = integer(r);
   if (X87_SET.has(row) || SSE_SET.has(row) || row.feature === "sse") {
-    d.fp = randomFpState(r, { pool: d.pool, x87: X87_SET.has(row), controls: X87_SET.has(row) });
+    d.fp = randomFpState(r, { pool: d.pool, x87: X87_SET.has(row), controls: X87_SET.has(row), modes });
   }
   const prepare = PREPARE[row.name];
   prepare?.registers?.(d);

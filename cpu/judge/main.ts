@@ -47,7 +47,8 @@ const options = new Command()
   .option("--case <n>", "only this case of each row, or this sequence", Number)
   .option("--heat <n>", "executions before a block is translated; 0 = interpret only", Number, 0)
   .option("--record <file>", "record results (of --cases cases per row) for hosts without the native judge")
-  .option("--sticky", "compare the sticky exception flags too", false)
+  .option("--sticky", "compare the sticky exception flags of MXCSR too", false)
+  .option("--modes", "all rounding, denormal and exception modes of x87 and MXCSR", false)
   .option("--verbose", "print rows that agree, too", false)
   .parse(["deno", "judge", ...Deno.args])
   .opts();
@@ -70,6 +71,7 @@ const judgeOptions: JudgeOptions = {
   baseline: image,
   heat: options.heat === 0 ? Infinity : options.heat,
   sticky: options.sticky,
+  modes: options.modes,
 };
 if (options.record !== undefined) {
   const file = await record(onHost, options.seed, options.cases);

@@ -21,6 +21,8 @@ export interface JudgeOptions extends Strictness {
   cases: number;
   first: number;
   baseline: Uint8Array;
+  /** Cases with all floating-point modes, not only the default ones. */
+  modes?: boolean;
   /** Executions before translation, see HedraRunner. */
   heat: number;
 }
@@ -87,7 +89,7 @@ export class RowJudge {
     if (reason !== undefined) return { ...report, skipped: reason };
     const prepared: Prepared[] = [];
     for (let n = 0; n < cases; n++) {
-      const made = rowCase(index, seed, first + n);
+      const made = rowCase(index, seed, first + n, this.options.modes);
       if (made !== undefined) prepared.push(made);
     }
     if (prepared.length === 0) return { ...report, skipped: "no encoding found" };

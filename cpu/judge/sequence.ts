@@ -19,8 +19,8 @@ const RESERVED = new Set([RSP, RBP, RSI, RDI]);
 const FREE = [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15];
 
 const UNSUITABLE = new Set(
-  ("jcc xlat in out int3 lahf sahf std popf rcpps rcpss rsqrtps rsqrtss xsave xrstor xsavec xsaveopt fwait " +
-    "fnclex fninit fldenv frstor fnsave fnstenv rdfsbase rdgsbase fnstsw stmxcsr").split(" "),
+  ("jcc xlat in out int3 lahf sahf std popf rcpps rcpss rsqrtps rsqrtss xsave xrstor xsavec xsaveopt " +
+    "fldenv frstor fnsave fnstenv rdfsbase rdgsbase stmxcsr").split(" "),
 );
 /** PREPARE only makes these more interesting. */
 const USABLE_UNPREPARED = new Set(["cmpxchg", "cmpxchg8b", "div", "idiv", "bt", "bts", "btr", "btc"]);

@@ -243,6 +243,7 @@ export class HedraCpu implements Cpu {
   #enter(region: Region): Exit {
     const { i32 } = this.ram;
     i32[CTL_EXIT >> 2] = Exit.Continue;
+    i32[CTL_LINK >> 2] = 0;
     this.#runtime.enter(region.slot);
     const exit: Exit = i32[CTL_EXIT >> 2];
     if (exit === Exit.Side) this.#interpretNext = true;

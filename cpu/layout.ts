@@ -84,6 +84,12 @@ export const YMM_HIGH = 0x200;
 export const ST = 0x300;
 /** 16 bytes: an operand that the semantics hand to a JavaScript helper; meaningless otherwise. */
 export const HELPER_OPERAND = 0x380;
+/**
+ * A converted ST(0) on its way to memory, within one instruction: u64 value (or significand), u16 sign and exponent, u16 status word to be.
+ */
+export const X87_RESULT = 0x380;
+export const X87_RESULT_SE = 0x388;
+export const X87_RESULT_SW = 0x38a;
 export const STATE_BYTES = 0x400;
 
 // ---- control words (offsets from CTL) ----------------------------------------------------------------------------

@@ -10,7 +10,8 @@
  * register, so that faults are precise. The order among memory accesses is the architectural one.
  *
  * In semantics never look at register numbers, immediate values, displacements or targets of operands (they are run-time data in the
- * interpreter): use `read`/`staticImm`. Row, sizes, operand kinds, cc, rep, lock, seg and addressSize may be looked at.
+ * interpreter): use `read`/`staticImm`. Row, sizes, operand kinds, the number of an ST(i) operand, cc, rep, lock, seg and
+ * addressSize may be looked at.
  */
 import type { Expr } from "./wasm/expr.ts";
 import type { Insn, MemOperand, Operand } from "./insn.ts";
@@ -122,4 +123,12 @@ export interface Sem {
    * For rare or complicated instructions: x87, FXSAVE, CPUID, string instructions with REP, IN/OUT.
    */
   helper(name: string): void;
+  /**
+   * Calls the helper when `cond` is true, which must leave the instruction as if nothing had been done so far, and does `otherwise` if not.
+   * For fast paths that give up in rare cases. At most once, last.
+   */
+  helperIf(cond: Expr, name: string, otherwise: () => void): void;
+
+  /** Address of this instruction, i64. */
+  pc(): Expr;
 }

@@ -291,6 +291,13 @@ export class InterpSem implements Sem {
     this.f.end();
   }
 
+  helperIf(cond: Expr, name: string, otherwise: () => void): void {
+    this.if(cond, () => this.helper(name), otherwise);
+  }
+  pc(): Expr {
+    return load("i64.load", this.#ip, REC_PC);
+  }
+
   // ---- inner workings
   #operandIndex(op: Operand): number {
     return this.i.ops.indexOf(op);

@@ -64,6 +64,8 @@ function operandKey(op: Operand): string {
       return `m${op.size}${op.base >= 0 ? "b" : ""}${op.index >= 0 ? "i" : ""}${op.seg ?? ""}`;
     case "imm":
       return `i${op.size}`;
+    case "st":
+      return `t${op.n}`;
     default:
       return op.kind + ("size" in op ? op.size : "");
   }

@@ -166,6 +166,13 @@ class EffectSem implements Sem {
   helper(): void {
     this.e.helper = true;
   }
+  helperIf(_cond: Expr, _name: string, otherwise: () => void): void {
+    this.e.leaves = true;
+    otherwise();
+  }
+  pc(): Expr {
+    return leaf("i64");
+  }
 }
 
 /** Effects of `i`; an instruction without semantics (invalid) has none. */

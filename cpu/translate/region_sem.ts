@@ -316,6 +316,14 @@ export class RegionSem implements Sem {
     this.c.flags.pending = undefined;
     this.c.reload();
   }
+  /** The rare case is the interpreter's. */
+  helperIf(cond: Expr, _name: string, otherwise: () => void): void {
+    this.c.leave(cond);
+    otherwise();
+  }
+  pc(): Expr {
+    return i64(this.#i.pc);
+  }
 }
 
 const STATE_LOAD = { i32: "i32.load", i64: "i64.load", u16: "i32.load16_u", u8: "i32.load8_u" } as const;

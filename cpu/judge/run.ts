@@ -150,10 +150,13 @@ export class SequenceJudge {
   /** Runs `cases` sequences from `first` on; the first failures are shrunk to what is needed to show them. */
   async run(): Promise<SequenceReport> {
     const report: SequenceReport = { cases: 0, instructions: 0, failed: 0, failures: [] };
-    const batch = 500;
+    const batch = 500, conventional = this.options.heat !== Infinity;
     for (let done = 0; done < this.options.cases; done += batch) {
       const count = Math.min(batch, this.options.cases - done);
-      const sequences = Array.from({ length: count }, (_, n) => sequenceCase(this.options.seed, this.options.first + done + n));
+      const sequences = Array.from(
+        { length: count },
+        (_, n) => sequenceCase(this.options.seed, this.options.first + done + n, conventional),
+      );
       const native = await this.judge(sequences.map((s) => s.test));
       for (let n = 0; n < count; n++) {
         const result = native[n];

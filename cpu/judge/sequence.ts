@@ -60,6 +60,13 @@ function harmless(insn: Insn): boolean {
   });
 }
 
+interface Style {
+  integers: boolean;
+  faults: boolean;
+  /** Functions neither take nor return flags, as in every calling convention: the translator relies on it (docs/quirks.md). */
+  conventional: boolean;
+}
+
 class Builder {
   readonly bytes: number[] = [];
   readonly pieces: Piece[] = [];
@@ -69,7 +76,7 @@ class Builder {
   #looping = false;
   #functionCount = 0;
 
-  constructor(readonly r: Random, readonly base: number, readonly integers: boolean, readonly faults: boolean) {}
+  constructor(readonly r: Random, readonly base: number, readonly style: Style) {}
 
   #emit(bytes: readonly number[], removable = false): void {
     this.pieces.push({ offset: this.bytes.length, length: bytes.length, removable });
@@ -79,7 +86,7 @@ class Builder {
   /** [RBP + disp], [RBP + RSI * scale + disp], or [RSP + disp] above everything that the sequence pushes. */
   #addressing = (r: Random): Addressing => {
     if (r.chance(12)) return { mod: 1, rm: 4, bytes: [0x24, 64 + 8 * r.below(7)], wide: false, rexBits: 0 };
-    const out = this.faults && r.chance(4);
+    const out = this.style.faults && r.chance(4);
     let disp = out ? DATA.bytes / 2 - 16 + r.below(32) : r.below(DATA.bytes - 1024) - DATA.bytes / 2;
     if (r.chance(70)) disp &= ~15;
     const bytes = [0, 8, 16, 24].map((shift) => disp >>> shift & 255);
@@ -89,7 +96,7 @@ class Builder {
 
   instruction(): void {
     for (let tries = 0; tries < 40; tries++) {
-      const row = this.r.pick(this.integers || this.r.chance(40) ? COMMON : CANDIDATES);
+      const row = this.r.pick(this.style.integers || this.r.chance(40) ? COMMON : CANDIDATES);
       const made = encodeRow(row, this.r, this.base + this.bytes.length, { branch: () => 0, addressing: this.#addressing });
       if (made === undefined || !harmless(made.insn)) continue;
       this.#emit([...made.code], true);
@@ -100,6 +107,10 @@ class Builder {
       }
       return;
     }
+  }
+
+  #defineFlags(): void {
+    this.#emit([0x39, 0xc0 | this.r.below(4) << 3 | this.r.below(4)]);
   }
 
   #rel32(at: number, to: number): void {
@@ -137,6 +148,7 @@ class Builder {
     this.#emit([0xe8, 0, 0, 0, 0], true);
     if (this.#functionCount === 0 || this.r.chance(60)) this.#functionCount++;
     this.#calls.push([this.bytes.length - 4, this.r.below(this.#functionCount)]);
+    if (this.style.conventional) this.#defineFlags();
   }
 
   #pushPop(depth: number): void {
@@ -164,6 +176,7 @@ class Builder {
     this.#looping = true;
     for (let n = 0; n < this.#functionCount; n++) {
       this.#functions.push(this.bytes.length);
+      if (this.style.conventional) this.#defineFlags();
       this.block(2 + this.r.below(6), 1);
       this.#emit([0xc3]);
     }
@@ -171,11 +184,11 @@ class Builder {
   }
 }
 
-/** The sequence `number` under `seed`. */
-export function sequenceCase(seed: number, number: number): Sequence {
+/** The sequence `number` under `seed`; `conventional` as in Style. */
+export function sequenceCase(seed: number, number: number, conventional: boolean): Sequence {
   const r = new Random(seed, 0x5e9_0000 + number * 3);
   const entry = 16 + r.below(200);
-  const b = new Builder(r, CODE.address + entry, r.chance(50), r.chance(15));
+  const b = new Builder(r, CODE.address + entry, { integers: r.chance(50), faults: r.chance(15), conventional });
   b.block(3 + r.below(r.chance(30) ? 40 : 14), 0);
   b.finish();
   const gpr = new BigUint64Array(16);

@@ -32,6 +32,7 @@ export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
 export const ENOTEMPTY = 39;
 export const ELOOP = 40;
+export const EREMOTE = 66;
 export const EOPNOTSUPP = 95;
 export const ETIMEDOUT = 110;
 export const EDQUOT = 122;

@@ -57,6 +57,8 @@ const RWX = RIGHT_R | RIGHT_W | RIGHT_X;
 export const POOL_ALIGN = 2 << 20;
 /** Shares of the free RAM: contents of files, Linux programs; the rest is for hyperapps. */
 const FS_SHARE = 1 / 4, LINUX_SHARE = 5 / 8;
+/** A hyperapp's stack alone has 2 MiB. */
+const MIN_OWN_BYTES = 6 << 20;
 /** Bytes of a file that are read at a time while its headers are looked at. */
 const HEADER_WINDOW = 64 << 10;
 /** Two windows, the second being the bounce buffer of the services. */
@@ -79,7 +81,7 @@ export class Roottask implements HostProgram {
   }
 
   *main(ec: HostEc): Coroutine {
-    const { config } = this, pools = split(config.ram);
+    const { config } = this, pools = split(config.ram, config.linux !== undefined);
     for (const { start, bytes } of [config.ram, ...config.modules]) {
       delegateMemory(ec, start, bytes, ROOT.PD, start, RWX, { hypervisor: true });
     }
@@ -246,10 +248,12 @@ function failure(spec: ProgramSpec, status: number, diagnosis: string | undefine
   return { spec, pid: -1, exitCode: startExitCode(status), message: `Cannot run "${spec.path}": ${diagnosis ?? reason(status)}` };
 }
 
-function split(ram: Range): { fs: Range; linux: Range; own: Range } {
-  const share = (part: number): number => Math.floor(ram.bytes * part / POOL_ALIGN) * POOL_ALIGN;
-  const fs = { start: ram.start, bytes: share(FS_SHARE) };
-  const linux = { start: fs.start + fs.bytes, bytes: share(LINUX_SHARE) };
+/** `withLinux`: there may be Linux programs. */
+function split(ram: Range, withLinux: boolean): { fs: Range; linux: Range; own: Range } {
+  const aligned = (bytes: number): number => Math.floor(bytes / POOL_ALIGN) * POOL_ALIGN;
+  const fs = { start: ram.start, bytes: aligned(ram.bytes * FS_SHARE) };
+  const most = Math.max(0, ram.bytes - fs.bytes - MIN_OWN_BYTES);
+  const linux = { start: fs.start + fs.bytes, bytes: withLinux ? aligned(Math.min(ram.bytes * LINUX_SHARE, most)) : 0 };
   const start = linux.start + linux.bytes;
   return { fs, linux, own: { start, bytes: ram.start + ram.bytes - start } };
 }

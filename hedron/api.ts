@@ -164,6 +164,8 @@ export interface ArchState {
   rflags: number;
   fsBase: number;
   gsBase: number;
+  /** Ends a foreign system call as the hardware would: RIP := RCX, RSP := R11 (ABI 8.4); adds both bits to `mtd`. */
+  resume(): void;
   /** qual[0], qual[1]. */
   readonly errorCode: number;
   readonly faultAddress: number;

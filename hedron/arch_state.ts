@@ -1,7 +1,7 @@
 import type { Cpu } from "../cpu/api.ts";
-import { FS_BASE, GPR, GS_BASE, RIP } from "../cpu/layout.ts";
+import { FS_BASE, GPR, GS_BASE } from "../cpu/layout.ts";
 import { type ArchState, MTD } from "./api.ts";
-import { FRAME_RFLAGS, getNumber, sanitizeFlags, setNumber } from "./frame.ts";
+import { FRAME_RFLAGS, FRAME_RIP, FRAME_RSP, getNumber, sanitizeFlags, setNumber } from "./frame.ts";
 import type { Ec } from "./objects.ts";
 
 /** MTD bit that moves GPR n, Intel numbering. */
@@ -16,17 +16,31 @@ const GPR_BIT: readonly number[] = [
   MTD.BSD,
   ...new Array<number>(8).fill(MTD.R8_R15),
 ];
-const RSP = GPR + 8 * 4;
-/** Each group's place in the state block and in the shadow, for putting back what a reply does not select. Order of use. */
-const SHADOW: readonly { readonly bit: number; readonly offset: number; readonly words: number; readonly at: number }[] = [
-  { bit: MTD.ACDB, offset: GPR, words: 8, at: 0 },
-  { bit: MTD.RIP, offset: RIP, words: 2, at: 8 },
-  { bit: MTD.RSP, offset: RSP, words: 2, at: 10 },
-  { bit: MTD.BSD, offset: GPR + 8 * 5, words: 6, at: 12 },
-  { bit: MTD.FS_GS, offset: FS_BASE, words: 4, at: 18 },
-  { bit: MTD.R8_R15, offset: GPR + 8 * 8, words: 16, at: 22 },
+const RCX = GPR + 8, R11 = GPR + 8 * 11;
+/** What `resume` needs to read. */
+const RESUME_READS = MTD.ACDB | MTD.R8_R15;
+/** Number of RSP among the GPRs: it is in the interrupt frame. */
+const RSP = 4;
+
+interface Group {
+  readonly bit: number;
+  readonly inFrame: boolean;
+  readonly offset: number;
+  readonly words: number;
+  /** Place in the shadow. */
+  readonly at: number;
+}
+/** Where the groups of registers are, for putting back what a reply does not select. */
+const GROUPS: readonly Group[] = [
+  { bit: MTD.ACDB, inFrame: false, offset: GPR, words: 8, at: 0 },
+  { bit: MTD.RIP, inFrame: true, offset: FRAME_RIP, words: 2, at: 8 },
+  { bit: MTD.RSP, inFrame: true, offset: FRAME_RSP, words: 2, at: 10 },
+  { bit: MTD.RFLAGS, inFrame: true, offset: FRAME_RFLAGS, words: 1, at: 12 },
+  { bit: MTD.BSD, inFrame: false, offset: GPR + 8 * 5, words: 6, at: 13 },
+  { bit: MTD.FS_GS, inFrame: false, offset: FS_BASE, words: 4, at: 19 },
+  { bit: MTD.R8_R15, inFrame: false, offset: GPR + 8 * 8, words: 16, at: 23 },
 ];
-const SHADOW_WORDS = 38;
+const SHADOW_WORDS = 39;
 /** Where writes go when there is no caller: the null guard page, which nobody reads. */
 const NOWHERE = 0;
 
@@ -44,11 +58,10 @@ export class HostArchState implements ArchState {
   #readable = 0;
   /** Address of the caller's located block. */
   #at = NOWHERE;
-  /** Index of the word that holds its RFLAGS, in its interrupt frame. */
-  #flags = NOWHERE;
+  /** Address of its interrupt frame. */
+  #frame = NOWHERE;
   #caller: Ec | undefined = undefined;
   #shadowed = 0;
-  #oldFlags = 0;
   readonly #shadow = new Uint32Array(SHADOW_WORDS);
   readonly #u32: Uint32Array<ArrayBuffer>;
 
@@ -63,7 +76,7 @@ export class HostArchState implements ArchState {
     this.#readable = mtd;
     this.#caller = caller;
     this.#at = this.cpu.locate(caller.state);
-    this.#flags = (caller.frame + FRAME_RFLAGS) >> 2;
+    this.#frame = caller.frame;
   }
 
   /** After other code has run meanwhile the block may have moved. */
@@ -76,80 +89,87 @@ export class HostArchState implements ArchState {
     this.#readable = 0;
     this.mtd = 0;
     this.#shadowed = 0;
-    this.#at = this.#flags = NOWHERE;
+    this.#at = this.#frame = NOWHERE;
   }
 
-  /** The reply: groups that were written but are not selected get their old values back. Returns the reply's MTD. */
-  commit(): number {
+  /** The reply: groups that were written but are not selected get their old values back. */
+  commit(): void {
     const lost = this.#shadowed & ~this.mtd;
     if (lost !== 0) this.#putBack(lost);
     this.#caller = undefined;
-    return this.mtd;
   }
 
   num(gpr: number): number {
-    return (this.#readable & GPR_BIT[gpr]) === 0 ? 0 : getNumber(this.#u32, this.#at + GPR + 8 * gpr);
+    return (this.#readable & GPR_BIT[gpr]) === 0 ? 0 : getNumber(this.#u32, this.#place(gpr));
   }
   int(gpr: number): number {
     if ((this.#readable & GPR_BIT[gpr]) === 0) return 0;
-    const i = (this.#at + GPR + 8 * gpr) >> 2;
+    const i = this.#place(gpr) >> 2;
     return (this.#u32[i + 1] | 0) * 0x1_0000_0000 + this.#u32[i];
   }
   lo(gpr: number): number {
-    return (this.#readable & GPR_BIT[gpr]) === 0 ? 0 : this.#u32[(this.#at + GPR + 8 * gpr) >> 2];
+    return (this.#readable & GPR_BIT[gpr]) === 0 ? 0 : this.#u32[this.#place(gpr) >> 2];
   }
   hi(gpr: number): number {
-    return (this.#readable & GPR_BIT[gpr]) === 0 ? 0 : this.#u32[(this.#at + GPR + 8 * gpr + 4) >> 2];
+    return (this.#readable & GPR_BIT[gpr]) === 0 ? 0 : this.#u32[(this.#place(gpr) + 4) >> 2];
   }
   set(gpr: number, value: number): void {
     this.#prepare(GPR_BIT[gpr]);
-    setNumber(this.#u32, this.#at + GPR + 8 * gpr, value);
+    setNumber(this.#u32, this.#place(gpr), value);
   }
   setHalves(gpr: number, lo: number, hi: number): void {
     this.#prepare(GPR_BIT[gpr]);
-    const i = (this.#at + GPR + 8 * gpr) >> 2;
+    const i = this.#place(gpr) >> 2;
     this.#u32[i] = lo;
     this.#u32[i + 1] = hi;
   }
   get rip(): number {
-    return this.#read(MTD.RIP, RIP);
+    return this.#read(MTD.RIP, this.#frame + FRAME_RIP);
   }
   set rip(value: number) {
-    this.#write(MTD.RIP, RIP, value);
+    this.#write(MTD.RIP, this.#frame + FRAME_RIP, value);
   }
   get rsp(): number {
-    return this.#read(MTD.RSP, RSP);
+    return this.#read(MTD.RSP, this.#frame + FRAME_RSP);
   }
   set rsp(value: number) {
-    this.#write(MTD.RSP, RSP, value);
+    this.#write(MTD.RSP, this.#frame + FRAME_RSP, value);
   }
   get rflags(): number {
-    return (this.#readable & MTD.RFLAGS) === 0 ? 0 : this.#u32[this.#flags];
+    return (this.#readable & MTD.RFLAGS) === 0 ? 0 : this.#u32[(this.#frame + FRAME_RFLAGS) >> 2];
   }
   set rflags(value: number) {
-    if ((this.mtd & MTD.RFLAGS) === 0 && (this.#shadowed & MTD.RFLAGS) === 0) {
-      this.#oldFlags = this.#u32[this.#flags];
-      this.#shadowed |= MTD.RFLAGS;
-    }
-    this.#u32[this.#flags] = sanitizeFlags(value);
+    this.#prepare(MTD.RFLAGS);
+    this.#u32[(this.#frame + FRAME_RFLAGS) >> 2] = sanitizeFlags(value);
   }
   get fsBase(): number {
-    return this.#read(MTD.FS_GS, FS_BASE);
+    return this.#read(MTD.FS_GS, this.#at + FS_BASE);
   }
   set fsBase(value: number) {
-    this.#write(MTD.FS_GS, FS_BASE, value);
+    this.#write(MTD.FS_GS, this.#at + FS_BASE, value);
   }
   get gsBase(): number {
-    return this.#read(MTD.FS_GS, GS_BASE);
+    return this.#read(MTD.FS_GS, this.#at + GS_BASE);
   }
   set gsBase(value: number) {
-    this.#write(MTD.FS_GS, GS_BASE, value);
+    this.#write(MTD.FS_GS, this.#at + GS_BASE, value);
   }
   get errorCode(): number {
     return (this.#readable & MTD.QUAL) === 0 ? 0 : this.#caller?.errorCode ?? 0;
   }
   get faultAddress(): number {
     return (this.#readable & MTD.QUAL) === 0 ? 0 : this.#caller?.faultAddress ?? 0;
+  }
+  resume(): void {
+    if ((this.#readable & RESUME_READS) !== RESUME_READS) return;
+    this.#prepare(MTD.RIP);
+    this.#prepare(MTD.RSP);
+    this.mtd |= MTD.RIP | MTD.RSP;
+    const u32 = this.#u32, block = this.#at >> 2, frame = this.#frame >> 2;
+    u32[frame + FRAME_RIP / 4] = u32[block + RCX / 4];
+    u32[frame + FRAME_RIP / 4 + 1] = u32[block + RCX / 4 + 1];
+    u32[frame + FRAME_RSP / 4] = u32[block + R11 / 4];
+    u32[frame + FRAME_RSP / 4 + 1] = u32[block + R11 / 4 + 1];
   }
   fxsave(va: number): void {
     if ((this.#readable & MTD.FPU) !== 0) this.cpu.fxsave(this.#at, this.resolve(va, 512, true));
@@ -158,13 +178,17 @@ export class HostArchState implements ArchState {
     if ((this.#readable & MTD.FPU) !== 0) this.cpu.fxrstor(this.#at, this.resolve(va, 512, false));
   }
 
-  #read(bit: number, offset: number): number {
-    return (this.#readable & bit) === 0 ? 0 : getNumber(this.#u32, this.#at + offset);
+  #place(gpr: number): number {
+    return gpr === RSP ? this.#frame + FRAME_RSP : this.#at + GPR + 8 * gpr;
   }
 
-  #write(bit: number, offset: number, value: number): void {
+  #read(bit: number, at: number): number {
+    return (this.#readable & bit) === 0 ? 0 : getNumber(this.#u32, at);
+  }
+
+  #write(bit: number, at: number, value: number): void {
     this.#prepare(bit);
-    setNumber(this.#u32, this.#at + offset, value);
+    setNumber(this.#u32, at, value);
   }
 
   #prepare(bit: number): void {
@@ -173,20 +197,19 @@ export class HostArchState implements ArchState {
 
   #keep(bit: number): void {
     this.#shadowed |= bit;
-    for (const group of SHADOW) {
+    for (const group of GROUPS) {
       if (group.bit !== bit) continue;
-      const from = (this.#at + group.offset) >> 2;
+      const from = ((group.inFrame ? this.#frame : this.#at) + group.offset) >> 2;
       for (let i = 0; i < group.words; i++) this.#shadow[group.at + i] = this.#u32[from + i];
       return;
     }
   }
 
   #putBack(lost: number): void {
-    for (const group of SHADOW) {
+    for (const group of GROUPS) {
       if ((lost & group.bit) === 0) continue;
-      const to = (this.#at + group.offset) >> 2;
+      const to = ((group.inFrame ? this.#frame : this.#at) + group.offset) >> 2;
       for (let i = 0; i < group.words; i++) this.#u32[to + i] = this.#shadow[group.at + i];
     }
-    if (lost & MTD.RFLAGS) this.#u32[this.#flags] = this.#oldFlags;
   }
 }

@@ -1,8 +1,8 @@
 import { VEC } from "../cpu/layout.ts";
-import { frameFromSysret, loadFrame } from "./frame.ts";
+import { frameFromSysret } from "./frame.ts";
 import { message } from "./ipc.ts";
 import type { Kernel } from "./kernel.ts";
-import { Cont, type Ec } from "./objects.ts";
+import type { Ec } from "./objects.ts";
 
 /** Event offsets of startup and recall (ABI 7.5, 7.6). */
 const EVENT_STARTUP = 30, EVENT_RECALL = 31;
@@ -38,17 +38,13 @@ export function deliverException(k: Kernel, ec: Ec): void {
 
 /** First run of a global EC (ABI 7.5): the reply must set at least RIP. */
 export function deliverStartup(k: Kernel, ec: Ec): void {
-  loadFrame(k.cpu, k.cpu.locate(ec.state), ec.frame);
   message(k, ec, ec.eventBase + EVENT_STARTUP);
 }
 
 /** The EC was recalled and is about to return to user code (ABI 7.6). */
 export function deliverRecall(k: Kernel, ec: Ec): void {
-  const at = k.cpu.locate(ec.state);
   ec.recall = false;
-  if (ec.viaSysret) frameFromSysret(k.cpu, at, ec.frame);
+  if (ec.viaSysret) frameFromSysret(k.cpu, k.cpu.locate(ec.state), ec.frame);
   ec.viaSysret = false;
-  loadFrame(k.cpu, at, ec.frame);
-  ec.cont = Cont.User;
   message(k, ec, ec.eventBase + EVENT_RECALL);
 }

@@ -1,4 +1,4 @@
-import { enterSyscall, loadFrame } from "./frame.ts";
+import { enterSyscall } from "./frame.ts";
 import { message, portalAt } from "./ipc.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Ec } from "./objects.ts";
@@ -11,7 +11,6 @@ import type { Ec } from "./objects.ts";
 export function foreignCall(k: Kernel, ec: Ec): void {
   const at = k.cpu.locate(ec.state), selector = ec.pd.foreignBase + CPU_NUMBER;
   enterSyscall(k.cpu, at);
-  loadFrame(k.cpu, at, ec.frame);
   ec.viaSysret = false;
   // The fork looks the portal up without the event base first and kills the EC when it is missing.
   if (ec.eventBase !== 0 && portalAt(ec, selector) === undefined) return k.life.kill(ec, "PT not found");

@@ -1,13 +1,13 @@
 import type { Cpu } from "../cpu/api.ts";
 import { GPR, IF, IOPL, RF, RIP, SEG_CS, SEG_SS } from "../cpu/layout.ts";
-import { MTD } from "./api.ts";
 
 /**
- * The interrupt frame that the kernel keeps per guest EC: RIP, RSP, RFLAGS, CS, SS of its last interrupt, exception or state
- * message (ABI 7.4). A foreign system call does not write it, so its message shows stale values (ABI 8.3), and the return
- * from any state message loads it ("iret").
+ * The interrupt frame that the kernel keeps per guest EC: RIP, RSP, RFLAGS and CS of its last interrupt, exception or state
+ * message (ABI 7.4). State messages show and change these four in the frame and everything else in the state block; the return from
+ * a message loads the frame ("iret"). A foreign system call does not write it, so its message shows stale values (ABI 8.3).
+ * SS never changes.
  */
-export const FRAME_RIP = 0, FRAME_RSP = 8, FRAME_RFLAGS = 16, FRAME_CS = 20, FRAME_SS = 24;
+export const FRAME_RIP = 0, FRAME_RSP = 8, FRAME_RFLAGS = 16, FRAME_CS = 20;
 export const FRAME_BYTES = 64;
 
 /** Segments and flags of an EC that never ran (ABI 7.5) and after sysret (ABI 6.1). */
@@ -36,26 +36,14 @@ export function saveFrame(cpu: Cpu, at: number, frame: number): void {
   copy64(u32, frame + FRAME_RSP, at + RSP);
   u32[(frame + FRAME_RFLAGS) >> 2] = cpu.getFlags(at);
   u32[(frame + FRAME_CS) >> 2] = u32[(at + SEG_CS) >> 2];
-  u32[(frame + FRAME_SS) >> 2] = u32[(at + SEG_SS) >> 2];
 }
 
-/**
- * Puts the frame's values where a state message (and the later iret) takes them from: the located block. RFLAGS stay in the frame,
- * because packing and unpacking them is the dearest part; messages read and change them there, and `iret` loads them.
- */
-export function loadFrame(cpu: Cpu, at: number, frame: number): void {
+/** Return from a state message: what an interrupt saves, the frame restores. */
+export function iret(cpu: Cpu, at: number, frame: number): void {
   const u32 = cpu.ram.u32;
   copy64(u32, at + RIP, frame + FRAME_RIP);
   copy64(u32, at + RSP, frame + FRAME_RSP);
   u32[(at + SEG_CS) >> 2] = u32[(frame + FRAME_CS) >> 2];
-  u32[(at + SEG_SS) >> 2] = u32[(frame + FRAME_SS) >> 2];
-}
-
-/** Return from a state message with `mtd`: RFLAGS from the frame, and the frame learns what the reply has changed in the block. */
-export function iret(cpu: Cpu, at: number, frame: number, mtd: number): void {
-  const u32 = cpu.ram.u32;
-  if (mtd & MTD.RIP) copy64(u32, frame + FRAME_RIP, at + RIP);
-  if (mtd & MTD.RSP) copy64(u32, frame + FRAME_RSP, at + RSP);
   cpu.setFlags(at, u32[(frame + FRAME_RFLAGS) >> 2]);
 }
 
@@ -82,6 +70,9 @@ export function sysret(cpu: Cpu, at: number): void {
   u32[(at + SEG_SS) >> 2] = INITIAL_SS;
 }
 
+/** Exact, because it is a power of two; cheaper than a division. */
+const INVERSE_HIGH_UNIT = 2 ** -32;
+
 export function setReg(u32: Uint32Array, at: number, lo: number, hi: number): void {
   u32[at >> 2] = lo;
   u32[(at + 4) >> 2] = hi;
@@ -90,7 +81,7 @@ export function setReg(u32: Uint32Array, at: number, lo: number, hi: number): vo
 /** Stores an exact integer as two's complement. */
 export function setNumber(u32: Uint32Array, at: number, value: number): void {
   u32[at >> 2] = value | 0;
-  u32[(at + 4) >> 2] = value === (value | 0) ? value >> 31 : Math.floor(value / 0x1_0000_0000) | 0;
+  u32[(at + 4) >> 2] = value === (value | 0) ? value >> 31 : Math.floor(value * INVERSE_HIGH_UNIT) | 0;
 }
 
 /** Reads an unsigned 64-bit word, exact below 2^53. */
@@ -107,7 +98,6 @@ export function initialState(cpu: Cpu, state: number, frame: number, rsp: number
   setNumber(u32, frame + FRAME_RSP, rsp);
   u32[(frame + FRAME_RFLAGS) >> 2] = INITIAL_RFLAGS;
   u32[(frame + FRAME_CS) >> 2] = INITIAL_CS;
-  u32[(frame + FRAME_SS) >> 2] = INITIAL_SS;
-  loadFrame(cpu, at, frame);
-  cpu.setFlags(at, INITIAL_RFLAGS);
+  u32[(at + SEG_SS) >> 2] = INITIAL_SS;
+  iret(cpu, at, frame);
 }

@@ -81,6 +81,20 @@ Deno.test("a reply changes only the groups in its MTD, in whatever order they we
   assert.deepEqual(after, [2 ** 64 - 7, 2, 3]);
 });
 
+Deno.test("resume() ends a foreign call at RCX with the stack pointer of R11", () => {
+  let after: number[] = [];
+  run({
+    foreign: true,
+    *code(m: Machine) {
+      m.set(RSP, 0x6668);
+      yield syscall({ [RAX]: 1 });
+      after = [m.get(RSP), m.get(RAX)];
+    },
+    portals: [[FOREIGN, MTD.DEFAULT, (_id, h) => h.state.resume()]],
+  });
+  assert.deepEqual(after, [0x6668, 1]);
+});
+
 Deno.test("what the portal's MTD does not select reads as zero", () => {
   const seen: number[] = [];
   run({

@@ -110,8 +110,9 @@ export function reply(k: Kernel, ec: Ec, smSelector: number): void {
     finishCall(k, caller, Status.Success);
   } else {
     if (typed) transferItems(k, ec, caller, caller.faultAddress);
-    const mtd = ec.host ? ec.host.state.commit() : utcbToState(k.cpu, ec.utcb, caller);
-    iret(k.cpu, k.cpu.locate(caller.state), caller.frame, mtd);
+    if (ec.host) ec.host.state.commit();
+    else utcbToState(k.cpu, ec.utcb, caller);
+    iret(k.cpu, k.cpu.locate(caller.state), caller.frame);
     caller.viaSysret = false;
     caller.cont = Cont.User;
   }

@@ -1,7 +1,7 @@
 import type { Cpu } from "../cpu/api.ts";
-import { FS_BASE, GPR, GS_BASE, RIP } from "../cpu/layout.ts";
+import { FS_BASE, GPR, GS_BASE } from "../cpu/layout.ts";
 import { MTD } from "./api.ts";
-import { FRAME_RFLAGS, sanitizeFlags, setNumber } from "./frame.ts";
+import { FRAME_RFLAGS, FRAME_RIP, FRAME_RSP, sanitizeFlags, setNumber } from "./frame.ts";
 import type { Ec } from "./objects.ts";
 import { STATE_ITEMS, UTCB_DATA, UTCB_ITEMS } from "./utcb.ts";
 
@@ -11,8 +11,9 @@ export const UTCB_MTD = UTCB_DATA, UTCB_RFLAGS = 0x38, UTCB_QUAL = 0xd8, UTCB_CR
 interface MtdRow {
   readonly name: string;
   readonly bit: number;
-  /** [UTCB offset, state block offset] of each u64 that moves both ways. */
+  /** [UTCB offset, offset in the state block or interrupt frame] of each u64 that moves both ways. */
   readonly words: readonly (readonly [utcb: number, state: number])[];
+  readonly inFrame?: true;
 }
 
 const gpr = (n: number): number => GPR + 8 * n;
@@ -21,8 +22,8 @@ const gpr = (n: number): number => GPR + 8 * n;
 export const MTD_ROWS: readonly MtdRow[] = [
   { name: "GPR_ACDB", bit: MTD.ACDB, words: [[0x058, gpr(0)], [0x060, gpr(1)], [0x068, gpr(2)], [0x070, gpr(3)]] },
   { name: "GPR_BSD", bit: MTD.BSD, words: [[0x080, gpr(5)], [0x088, gpr(6)], [0x090, gpr(7)]] },
-  { name: "RSP", bit: MTD.RSP, words: [[0x078, gpr(4)]] },
-  { name: "RIP", bit: MTD.RIP, words: [[0x030, RIP]] },
+  { name: "RSP", bit: MTD.RSP, words: [[0x078, FRAME_RSP]], inFrame: true },
+  { name: "RIP", bit: MTD.RIP, words: [[0x030, FRAME_RIP]], inFrame: true },
   { name: "RFLAGS", bit: MTD.RFLAGS, words: [] },
   { name: "FS_GS", bit: MTD.FS_GS, words: [[0x1d8, FS_BASE], [0x1e8, GS_BASE]] },
   { name: "QUAL", bit: MTD.QUAL, words: [] },
@@ -36,9 +37,10 @@ export const MTD_ROWS: readonly MtdRow[] = [
 
 /** Writes the selected state of `ec` into the UTCB of a guest handler; other words keep what was there (stale data, ABI 4.3). */
 export function stateToUtcb(cpu: Cpu, ec: Ec, utcb: number, mtd: number): void {
-  const u32 = cpu.ram.u32, at = cpu.locate(ec.state);
+  const u32 = cpu.ram.u32, block = cpu.locate(ec.state);
   for (const row of MTD_ROWS) {
     if ((mtd & row.bit) === 0) continue;
+    const at = row.inFrame ? ec.frame : block;
     for (const [to, from] of row.words) {
       u32[(utcb + to) >> 2] = u32[(at + from) >> 2];
       u32[(utcb + to + 4) >> 2] = u32[(at + from + 4) >> 2];
@@ -54,16 +56,16 @@ export function stateToUtcb(cpu: Cpu, ec: Ec, utcb: number, mtd: number): void {
   u32[(utcb + UTCB_ITEMS) >> 2] = STATE_ITEMS;
 }
 
-/** Applies the state in a guest handler's UTCB that its `mtd` word selects to `ec`. Returns that MTD. */
-export function utcbToState(cpu: Cpu, utcb: number, ec: Ec): number {
-  const u32 = cpu.ram.u32, at = cpu.locate(ec.state), mtd = u32[(utcb + UTCB_MTD) >> 2];
+/** Applies the state in a guest handler's UTCB that its `mtd` word selects to `ec`. */
+export function utcbToState(cpu: Cpu, utcb: number, ec: Ec): void {
+  const u32 = cpu.ram.u32, block = cpu.locate(ec.state), mtd = u32[(utcb + UTCB_MTD) >> 2];
   for (const row of MTD_ROWS) {
     if ((mtd & row.bit) === 0) continue;
+    const at = row.inFrame ? ec.frame : block;
     for (const [from, to] of row.words) {
       u32[(at + to) >> 2] = u32[(utcb + from) >> 2];
       u32[(at + to + 4) >> 2] = u32[(utcb + from + 4) >> 2];
     }
   }
   if (mtd & MTD.RFLAGS) u32[(ec.frame + FRAME_RFLAGS) >> 2] = sanitizeFlags(u32[(utcb + UTCB_RFLAGS) >> 2]);
-  return mtd;
 }

@@ -123,12 +123,11 @@ Deno.test("the fs service opens, writes all three kinds of data, seeks, reads an
       yield* fs([2, ...u32(3), ...u64(2)]);
       seen.push(yield* fs([3, ...u32(3), 1, 0x49, ...u64(1)]));
       yield* fs([2, ...u32(3), ...u64(0)]);
-      m.write64(buffer + 8, 0x3737_3737_3737);
-      seen.push(
-        yield* fs([1, ...u32(3), ...u64(buffer), ...u64(100)]),
-        textAt(buffer),
-        m.read64(buffer + 8) % 2 ** 32 === 0x3737_4443 ? "" : m.read64(buffer + 8).toString(16),
-      );
+      // Six bytes at a time are exact in a number.
+      m.write64(buffer, 0);
+      seen.push(yield* fs([1, ...u32(3), ...u64(buffer), ...u64(6)]), textAt(buffer));
+      m.write64(buffer, 0);
+      seen.push(yield* fs([1, ...u32(3), ...u64(buffer), ...u64(100)]), textAt(buffer));
       seen.push(yield* fs([1, ...u32(3), ...u64(buffer), ...u64(100)]));
       yield* fs([4, ...u32(3)]);
       yield* fs([4, ...u32(77)]);
@@ -143,7 +142,7 @@ Deno.test("the fs service opens, writes all three kinds of data, seeks, reads an
     [{ path: "data", bytes: new TextEncoder().encode("from the image") }],
   );
   assert.deepEqual(codes(outcome), [0]);
-  assert.deepEqual(seen, [true, 3, 5, 1, 4, 1, 10, "slIce!AB", "", 0, 0, 3, 0]);
+  assert.deepEqual(seen, [true, 3, 5, 1, 4, 1, 6, "slIce!\0\0", 4, "ABCD\0\0\0\0", 0, 0, 3, 0]);
 });
 
 Deno.test("echo services and odd requests leave the message alone", async () => {

@@ -223,11 +223,12 @@ function* transfer(t: Thread, from: OpenFile, to: OpenFile, fromAt: number, toAt
 
 /** True when a signal came. */
 function* waitFor(t: Thread, file: OpenFile) {
-  file.queue.add(t);
+  const queue = file.pollQueue(t);
+  queue.add(t);
   try {
     return (yield* t.sleep(0)) === 2;
   } finally {
-    file.queue.remove(t);
+    queue.remove(t);
   }
 }
 

@@ -139,6 +139,7 @@ export function condFromFlags(cc: number, get: (f: Flag) => Expr): Expr {
 /** Condition code fused with the definition of the flags, where one comparison says it; else undefined. */
 export function fusedCond(cc: number, def: FlagDef): Expr | undefined {
   if (def.kind === "set") {
+    if (def.compared) return floatCond(cc, def.compared.a, def.compared.b);
     if ((cc === 4 || cc === 5) && !def.z && def.r) return zero(cc, def.r.value);
     return undefined;
   }
@@ -197,6 +198,31 @@ export function fusedCond(cc: number, def: FlagDef): Expr | undefined {
     }
   }
   return undefined;
+}
+
+/** After UCOMISS and relatives: C = less or unordered, Z = equal or unordered, P = unordered. */
+function floatCond(cc: number, a: Expr, b: Expr): Expr | undefined {
+  const f = a.type === "f32" ? "f32" : "f64";
+  switch (cc) {
+    case 2:
+      return eqz(w(`${f}.ge`, a, b));
+    case 3:
+      return w(`${f}.ge`, a, b);
+    case 4:
+      return eqz(or(w(`${f}.lt`, a, b), w(`${f}.gt`, a, b)));
+    case 5:
+      return or(w(`${f}.lt`, a, b), w(`${f}.gt`, a, b));
+    case 6:
+      return eqz(w(`${f}.gt`, a, b));
+    case 7:
+      return w(`${f}.gt`, a, b);
+    case 10:
+      return or(w(`${f}.ne`, a, a), w(`${f}.ne`, b, b));
+    case 11:
+      return and(w(`${f}.eq`, a, a), w(`${f}.eq`, b, b));
+    default:
+      return undefined;
+  }
 }
 
 const zero = (cc: number, r: Expr): Expr => cc & 1 ? ne(r, int(r.type === "i64" ? 8 : 4, 0)) : eqz(r);

@@ -36,8 +36,19 @@ export type FlagDef =
   | { kind: "inc" | "dec"; size: number; r: Expr }
   /**
    * Anything else; a flag that is not named keeps its value. `r` gives Z, S and P; single letters are i32 expressions (0 or 1) and win over `r`.
+   * `compared`: two f32 or f64 of which Z, P and C tell how they compare (UCOMISD), so that a condition can be one comparison.
    */
-  | { kind: "set"; r?: { size: number; value: Expr }; c?: Expr; p?: Expr; a?: Expr; z?: Expr; s?: Expr; o?: Expr };
+  | {
+    kind: "set";
+    compared?: { a: Expr; b: Expr };
+    r?: { size: number; value: Expr };
+    c?: Expr;
+    p?: Expr;
+    a?: Expr;
+    z?: Expr;
+    s?: Expr;
+    o?: Expr;
+  };
 
 export interface AccessOptions {
   /** Must be naturally aligned (MOVAPS ...): raises #GP otherwise. */

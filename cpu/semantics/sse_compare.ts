@@ -11,6 +11,7 @@ const compareScalar: Semantic = (s, { ops: [first, second] }) => {
   const b = scalar(s, sized(second)), a = scalar(s, sized(first)), f = a.type === "f32" ? "f32" : "f64";
   s.setFlags({
     kind: "set",
+    compared: { a, b },
     z: eqz(or(w(`${f}.lt`, a, b), w(`${f}.gt`, a, b))),
     p: or(w(`${f}.ne`, a, a), w(`${f}.ne`, b, b)),
     c: eqz(w(`${f}.ge`, a, b)),

@@ -85,6 +85,27 @@ Deno.test("UCOMISD and COMISS set Z, P and C, and clear O and S", () => {
   assert.equal(compare(comiss, f32(-1), f32(1)), CF);
 });
 
+Deno.test("conditions after UCOMISD and UCOMISS are the same in regions as from flags", () => {
+  const region = new Executor({}, 1);
+  const doubles = [f64(1), f64(2), 0n, 1n << 63n, QNAN1, INFINITE], singles = [f32(1), f32(-2), 0n, 0x8000_0000n, 0x7fc0_0000n];
+  for (const [compare, values] of [["66 0f 2e c1", doubles], ["0f 2e c1", singles]] as const) {
+    for (let cc = 0; cc < 16; cc++) {
+      // UCOMISx, SETcc AL
+      const code = `${compare} 0f ${(0x90 + cc).toString(16)} c0`;
+      for (const a of values) {
+        for (const b of values) {
+          const state = { xmm: { 0: a, 1: b } }, got = region.run(code, state), want = run(code, state);
+          assert.deepEqual(
+            [got.gpr(RAX), got.flags],
+            [want.gpr(RAX), want.flags],
+            `${code}: ${a.toString(16)} ${b.toString(16)}`,
+          );
+        }
+      }
+    }
+  }
+});
+
 Deno.test("legacy 16-byte memory operands must be aligned, except those of the unaligned moves", () => {
   const at = (hex: string, address: number) => run(hex, { gpr: { [RSI]: BigInt(address) } }).vector;
   for (const aligned of ["0f 28 06", "0f 29 06", "66 0f 6f 06", "66 0f e7 06", "66 0f fc 06", "0f 58 06", "66 0f 38 dc 06"]) {

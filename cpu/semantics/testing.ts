@@ -36,8 +36,8 @@ export class Executor {
   readonly #cpu: Cpu;
   readonly #space;
 
-  constructor(hooks: Partial<CpuHooks> = {}) {
-    this.#cpu = createCpu({ ramBytes: USER_RAM + 16 * MIB, hooks: { ...NO_DEVICES, ...hooks }, heat: Infinity });
+  constructor(hooks: Partial<CpuHooks> = {}, heat = Infinity) {
+    this.#cpu = createCpu({ ramBytes: USER_RAM + 16 * MIB, hooks: { ...NO_DEVICES, ...hooks }, heat });
     this.#space = this.#cpu.createSpace();
     this.#space.map(CODE, USER_RAM, PAGE, 7);
     this.#space.map(DATA, USER_RAM + PAGE, PAGE, 3);

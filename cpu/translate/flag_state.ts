@@ -68,7 +68,9 @@ function expressions(def: FlagDef): Expr[] {
     case "dec":
       return [def.r];
     case "set":
-      return [def.r?.value, def.c, def.p, def.a, def.z, def.s, def.o].filter((e) => e !== undefined);
+      return [def.compared?.a, def.compared?.b, def.r?.value, def.c, def.p, def.a, def.z, def.s, def.o].filter((e) =>
+        e !== undefined
+      );
   }
 }
 

@@ -299,9 +299,10 @@ function sum(c: Code): void {
     }, () => {
       // All below the last place: two bits of it count (a difference may move up by one), the rest only by not being zero.
       const beyond = c.var(sub(d, i64(64)));
-      c.set(x, or(shr_u(bm, beyond), i64(1)));
-      c.if(w("i64.eqz", beyond), () => c.set(x, bm));
-      c.if(gt_u(beyond, i64(60)), () => c.set(x, i64(1)));
+      c.set(x, i64(1));
+      c.if(w("i64.eqz", beyond), () =>
+        c.set(x, bm), () =>
+        c.if(lt_u(beyond, i64(64)), () => c.set(x, or(shr_u(bm, beyond), toI64u(ne(shl(bm, sub(i64(64), beyond)), i64(0)))))));
       c.set(bm, i64(0));
     }));
   const s = c.var(i64(0));

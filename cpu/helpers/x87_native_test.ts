@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { testWith, workDirectory } from "../../tests/tools.ts";
 import { X87_ROWS } from "../opcodes/x87.ts";
+import { CpuRunner } from "./x87_cpu_runner.ts";
 import { type Case, comparable, FlatContext, IN_BYTES, makeCase, OUT_BYTES, Random, runCase } from "./x87_cases.ts";
 
 /** The harness's own instructions, and those whose image does not fit its memory operand. */
@@ -55,11 +56,21 @@ function forgiveLastPlace(got: Uint8Array, want: Uint8Array): void {
   got[3] = (got[3] & ~2) | (want[3] & 2);
 }
 
-async function expectSameAsProcessor(seed: number, perRow: number, unmask: boolean): Promise<void> {
-  const cases = makeCases(seed, perRow, unmask), native = await runNative(cases), context = new FlatContext();
+type Runner = (c: Case) => Uint8Array;
+const byHelpers = (): Runner => {
+  const context = new FlatContext();
+  return (c) => runCase(context, c);
+};
+const byCpu = (heat: number): Runner => {
+  const cpu = new CpuRunner(heat);
+  return (c) => cpu.run(c);
+};
+
+async function expectSameAsProcessor(run: Runner, seed: number, perRow: number, unmask: boolean): Promise<void> {
+  const cases = makeCases(seed, perRow, unmask), native = await runNative(cases);
   const different: string[] = [];
   cases.forEach((c, n) => {
-    const got = comparable(runCase(context, c)), want = native[n];
+    const got = comparable(run(c)), want = native[n];
     if (c.row.approximate) forgiveLastPlace(got, want);
     if (hex(got) !== hex(want)) {
       different.push(`${title(c)}\n  in   ${describe(c.input)}\n  got  ${describe(got)}\n  want ${describe(want)}`);
@@ -70,13 +81,23 @@ async function expectSameAsProcessor(seed: number, perRow: number, unmask: boole
 
 testWith(
   ["gcc"],
-  "x87 instructions with masked exceptions give the processor's results, flags, tags and stack",
-  () => expectSameAsProcessor(20261124, 300, false),
+  "x87 helpers with masked exceptions give the processor's results, flags, tags and stack",
+  () => expectSameAsProcessor(byHelpers(), 20261124, 300, false),
 );
 testWith(
   ["gcc"],
-  "x87 instructions with unmasked exceptions leave the state that the processor leaves",
-  () => expectSameAsProcessor(314159, 150, true),
+  "x87 helpers with unmasked exceptions leave the state that the processor leaves",
+  () => expectSameAsProcessor(byHelpers(), 314159, 150, true),
+);
+testWith(
+  ["gcc"],
+  "x87 instructions on the interpreter, fast paths included, give the processor's results",
+  () => expectSameAsProcessor(byCpu(Infinity), 577215, 100, false),
+);
+testWith(
+  ["gcc"],
+  "x87 instructions on the interpreter with unmasked exceptions leave what the processor leaves",
+  () => expectSameAsProcessor(byCpu(Infinity), 693147, 20, true),
 );
 
 /** FNV-1a. */

@@ -74,6 +74,11 @@ function memoryDifference(a: Result, b: Result): string | undefined {
 /** What Hedra (`ours`) did otherwise than the native processor; undefined = nothing. `undef`: RFLAGS bits that do not count. */
 export function difference(ours: Result, native: Result, undef: number, s: Strictness): string | undefined {
   if (exception(ours) !== exception(native)) return `${exception(ours)}, native ${exception(native)}`;
+  const found = stateDifference(ours, native, undef, s);
+  return found && `${found} (both ${exception(native)})`;
+}
+
+function stateDifference(ours: Result, native: Result, undef: number, s: Strictness): string | undefined {
   for (let n = 0; n < 16; n++) {
     if (ours.gpr[n] !== native.gpr[n]) return `${gprName(n, 8)} ${hex(ours.gpr[n])}, native ${hex(native.gpr[n])}`;
   }

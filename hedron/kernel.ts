@@ -1,6 +1,7 @@
 import type { Cpu } from "../cpu/api.ts";
 import { type HostProgram, Status } from "./api.ts";
 import { bootHost, createKern } from "./boot.ts";
+import type { KernelEvent } from "./event.ts";
 import { execute } from "./execute.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -14,11 +15,7 @@ const MAX_UNCLOCKED = 32;
 /** System calls faster than this (ns each, about) let the clock be read less often. */
 const QUICK_NS = 2_000;
 
-/** Things worth telling a person. Never part of the semantics. */
-export type KernelEvent =
-  | { kind: "killed"; ec: string; pd: string; reason: string; rip: number; address: number; error: number }
-  | { kind: "hypercall-error"; ec: string; pd: string; number: number; status: Status }
-  | { kind: "deadlock"; ec: string; pd: string };
+export type { KernelEvent };
 
 export interface KernelHooks {
   /** Time-stamp counter in ns, an exact integer below 2^53; the same as the CPU's. */

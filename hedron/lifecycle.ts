@@ -157,7 +157,15 @@ export class Lifecycle {
 
   #report(ec: Ec, reason: string): void {
     const rip = ec.state === 0 ? 0 : getNumber(this.k.cpu.ram.u32, this.k.cpu.locate(ec.state) + RIP);
-    const event = { pd: nameOf(ec.pd), ec: nameOf(ec), reason, rip, address: ec.faultAddress, error: ec.errorCode };
+    const event = {
+      pd: nameOf(ec.pd),
+      ec: nameOf(ec),
+      reason,
+      rip,
+      address: ec.faultAddress,
+      error: ec.errorCode,
+      portal: ec.retrySelector,
+    };
     this.k.hooks.event?.({ kind: "killed", ...event });
   }
 

@@ -1,5 +1,6 @@
 export * from "./api.ts";
 export * from "./inspect.ts";
-export { Kernel, type KernelEvent, type KernelHooks, type RunResult, type RunState } from "./kernel.ts";
+export { eventText, type KernelEvent } from "./event.ts";
+export { Kernel, type KernelHooks, type RunResult, type RunState } from "./kernel.ts";
 export { bootGuest, type GuestBoot } from "./boot.ts";
 export { type BootModule, NUM_CPU, NUM_GSI } from "./hip.ts";

@@ -95,7 +95,7 @@ export class Ec extends KernelObject {
   partner: Ec | undefined = undefined;
   /** The EC that this one serves. */
   caller: Ec | undefined = undefined;
-  /** Selector that a retry looks up again: a portal (RetryCall) or event portal (RetryMessage). */
+  /** Selector of the portal last called, or last used for a message; a retry looks it up again. */
   retrySelector = 0;
   /** Semaphore on which the EC is blocked, and the links of its queue. */
   sm: Sm | undefined = undefined;

@@ -40,3 +40,5 @@ export const MAX_SYMLINKS = 40;
 export const TMPFS_MAGIC = 0x01021994;
 export const EXT4_SUPER_MAGIC = 0xef53;
 export const OVERLAYFS_SUPER_MAGIC = 0x794c7630;
+export const PROC_SUPER_MAGIC = 0x9fa0;
+export const SYSFS_MAGIC = 0x62656572;

@@ -4,6 +4,8 @@ import type { HostDirectory } from "../host/api.ts";
 import type { HostEc, HostProgram } from "../hedron/api.ts";
 import { HOST_PD } from "../roottask/protocol.ts";
 import { DevFs } from "./dev_fs.ts";
+import { ElsewhereFs } from "./elsewhere_fs.ts";
+import { PROC_SUPER_MAGIC, SYSFS_MAGIC } from "./flags.ts";
 import { HostFs } from "./host_fs.ts";
 import { MemoryFs } from "./memory_fs.ts";
 import { Last, Namespace } from "./namespace.ts";
@@ -100,7 +102,16 @@ export class FileService {
     if (status < 0) return status;
     const shared = this.memory();
     shared.chmod(0o1777);
-    return this.attach(this.names!, "/dev/shm", shared);
+    return this.attach(this.names!, "/dev/shm", shared) || this.mountElsewhere();
+  }
+
+  /** What only the personality can show hides what the root has under these names: a host's own /proc is nobody's business. */
+  private mountElsewhere(): number {
+    for (const [path, type] of [["/proc", PROC_SUPER_MAGIC], ["/sys", SYSFS_MAGIC]] as const) {
+      const status = this.attach(this.names!, path, new ElsewhereFs(this.nextDev++, type, this.clock).root);
+      if (status < 0) return status;
+    }
+    return 0;
   }
 
   /** Mounts, making the directories that lead there in a file system of their own when they are missing. */

@@ -2,7 +2,7 @@
 import { FS_ROOT } from "./api.ts";
 import { O_CREAT, O_RDONLY, O_RDWR } from "./flags.ts";
 import { writeTar } from "./tar_writer.ts";
-import { newStat, type Rig, withFs } from "./testing/rig.ts";
+import { newStat, type Rig, withFs } from "../tests/support/fs_rig.ts";
 
 const MIB = 1 << 20, CHUNK = 256 << 10;
 

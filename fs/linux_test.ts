@@ -12,8 +12,8 @@ import {
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
 } from "./flags.ts";
-import { expectSame, guestResults, hasJudge, type Operation, realResults } from "./testing/judge.ts";
-import { type RigMount, withFs } from "./testing/rig.ts";
+import { expectSame, guestResults, hasJudge, type Operation, realResults } from "../tests/support/fs_judge.ts";
+import { type RigMount, withFs } from "../tests/support/fs_rig.ts";
 import { writeTar } from "./tar_writer.ts";
 
 const CREATE = O_RDWR | O_CREAT;

@@ -17,7 +17,7 @@ import {
   S_IFMT,
 } from "./flags.ts";
 import { writeTar } from "./tar_writer.ts";
-import { newStat, type Rig, type RigMount, withFs } from "./testing/rig.ts";
+import { newStat, type Rig, type RigMount, withFs } from "../tests/support/fs_rig.ts";
 
 const CREATE = O_RDWR | O_CREAT;
 const MEMORY: RigMount[] = [{ guest: "/", source: "memory" }];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FS_ROOT } from "./api.ts";
 import { O_RDONLY, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "./flags.ts";
 import { writeTar } from "./tar_writer.ts";
-import { newStat, type Rig, withFs } from "./testing/rig.ts";
+import { newStat, type Rig, withFs } from "../tests/support/fs_rig.ts";
 
 const text = (content: string) => new TextEncoder().encode(content);
 const run = (command: string, args: string[], cwd: string) =>

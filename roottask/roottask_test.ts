@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Machine, Script, Step } from "../hedron/testing/mod.ts";
 import { BootError } from "./boot.ts";
 import { PROCESS } from "./protocol.ts";
-import { hyperappElf, reply, request, runScripts, text, u32, u64 } from "./testing.ts";
+import { hyperappElf, reply, request, runScripts, text, u32, u64 } from "../tests/support/scripted_boot.ts";
 
 const RAX = 0, RSP = 4;
 const ENTRY = 0x40_0000;

@@ -7,10 +7,10 @@ import type { HostDirectory } from "../../host/api.ts";
 import { delegateMemory, fetchObject } from "../../roottask/delegate.ts";
 import { administerFs, attachFs, createHostPd, startHostPd } from "../../roottask/host_pds.ts";
 import { GSI, KERNEL_GSI, object, ROOT } from "../../roottask/layout.ts";
-import type { FsStat } from "../api.ts";
-import { IpcFsClient } from "../client.ts";
-import { fileService, FS_ADMIN } from "../program.ts";
-import { FS_ADMIN_OP, MOUNT_KIND } from "../protocol.ts";
+import type { FsStat } from "../../fs/api.ts";
+import { IpcFsClient } from "../../fs/client.ts";
+import { fileService, FS_ADMIN } from "../../fs/program.ts";
+import { FS_ADMIN_OP, MOUNT_KIND } from "../../fs/protocol.ts";
 
 export interface RigMount {
   guest: string;

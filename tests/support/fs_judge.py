@@ -1,4 +1,4 @@
-"""Runs file operations on the real kernel: JSON lines of operations in, JSON lines of results out. See fs/testing/judge.ts."""
+"""Runs file operations on the real kernel: JSON lines of operations in, JSON lines of results out. See fs_judge.ts."""
 import ctypes
 import json
 import os

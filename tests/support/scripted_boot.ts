@@ -1,12 +1,12 @@
 /** Boots the real roottask, file service and kernel on a processor whose programs are scripts in TypeScript. */
-import { USER_RAM } from "../cpu/layout.ts";
-import type { TarMember } from "../fs/tar_writer.ts";
-import { writeTar } from "../fs/tar_writer.ts";
-import { FakeCpu, type Machine, type Script, type Step } from "../hedron/testing/mod.ts";
-import { MemoryHost } from "../host/memory_host.ts";
-import type { BootConfig, BootResult } from "./boot_config.ts";
-import { boot } from "./boot.ts";
-import { PROCESS } from "./protocol.ts";
+import { USER_RAM } from "../../cpu/layout.ts";
+import type { TarMember } from "../../fs/tar_writer.ts";
+import { writeTar } from "../../fs/tar_writer.ts";
+import { FakeCpu, type Machine, type Script, type Step } from "../../hedron/testing/mod.ts";
+import { MemoryHost } from "../../host/memory_host.ts";
+import type { BootConfig, BootResult } from "../../roottask/boot_config.ts";
+import { boot } from "../../roottask/boot.ts";
+import { PROCESS } from "../../roottask/protocol.ts";
 
 const RDI = 7;
 const ENTRY = 0x40_0000, ENTRY_STEP = 0x1_0000;

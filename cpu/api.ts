@@ -22,6 +22,13 @@ export interface CpuHooks {
   random(out: Uint8Array): void;
 }
 
+/**
+ * Called at a `syscall` instruction, with the registers in the located block (RIP and RCX: the next instruction, R11: RFLAGS).
+ * True: the same code goes on at RIP at once, without `run` returning. False: it has been dealt with, but `run` shall return `Trap.Syscall`.
+ * The hook may change the registers and mappings, and may call `run` for another state block.
+ */
+export type SyscallHook = () => boolean;
+
 /** The machine's RAM and the usual views of it. The memory never grows, so the views stay valid. */
 export interface Ram {
   readonly memory: WebAssembly.Memory;
@@ -43,7 +50,7 @@ export interface Cpu {
    * `space` until a trap; `sliceNs` bounds the run time, approximately (0 = return at the first poll).
    * The block's current content may stay cached at STATE until another block is run: read it through `locate`.
    */
-  run(state: number, space: AddressSpace, sliceNs: number): Trap;
+  run(state: number, space: AddressSpace, sliceNs: number, onSyscall?: SyscallHook): Trap;
   /** Where the fields of this state block are *now*: STATE when the block is loaded, else `state` itself. */
   locate(state: number): number;
   /** Resets a block to the register values of a fresh EC: all zero, FCW 0x37f, MXCSR 0x1f80, RFLAGS 0x202 less IF rules of the ABI. */

@@ -1,6 +1,6 @@
 /** The processor: owns RAM, interpreter and translator, and runs one state block at a time. */
 import { Access } from "./access.ts";
-import { type Cpu, type CpuHooks, type Ram, Trap } from "./api.ts";
+import { type Cpu, type CpuHooks, type Ram, type SyscallHook, Trap } from "./api.ts";
 import { CodeMap } from "./code_map.ts";
 import { readFlags, resetBlock, writeFlags } from "./cpu_state.ts";
 import { Exit } from "./exit.ts";
@@ -12,13 +12,15 @@ import { Handlers } from "./interp/handlers.ts";
 import { RECORD } from "./interp/record.ts";
 import type { Insn } from "./insn.ts";
 import { type Region, Regions, type RegionStats } from "./translate/regions.ts";
-import { CTL_BUDGET, CTL_ERROR, CTL_EXIT, CTL_VECTOR, GPR, RIP, STATE, STATE_BYTES, VEC } from "./layout.ts";
+import { CTL_AWAITED, CTL_BUDGET, CTL_ERROR, CTL_EXIT, CTL_VECTOR, GPR, RIP, STATE, STATE_BYTES, VEC } from "./layout.ts";
 import { Space } from "./mmu.ts";
 import { HOST_IMPORTS, type Runtime, runtimeModule } from "./runtime.ts";
 import type { AddressSpace } from "./space.ts";
 import { isStackReference } from "./stack_fault.ts";
 
 const WASM_PAGE = 65536;
+/** Guest calls that may wait for their callee in a dispatcher of their own, one above the other. */
+const MAX_NESTING = 3;
 const TWO32 = 0x1_0000_0000;
 
 export interface CpuOptions {
@@ -44,6 +46,9 @@ export class HedraCpu implements Cpu {
   /** A region has left at RIP: interpret there, even if a region begins there. */
   #interpretNext = false;
   #loaded = 0;
+  #onSyscall: SyscallHook | undefined;
+  /** Dispatchers on the stack below this one that wait for a guest function to return. */
+  #nesting = 0;
   #nextSpace = 1;
   /** Polls that take about `POLL_NS`; adapted while running. */
   #pollsPerCheck = 4096;
@@ -87,6 +92,8 @@ export class HedraCpu implements Cpu {
       ...runtime.exports,
       split_done: this.#access.splitDone,
       helper: (record: number, n: number) => helpers.execute(n, this.#blocks.insnOf(record)),
+      resume: this.#resume,
+      region_syscall: this.#regionSyscall,
       region_helper: (id: number, n: number) => this.#regionHelper(helpers, this.#regions.insnOf(id), n),
     };
     const handlers = new Handlers(pages, table, imports, allocate);
@@ -102,6 +109,7 @@ export class HedraCpu implements Cpu {
       allocate,
       this.#runtime.no_region,
     );
+    table.set(0, this.#runtime.no_region);
     this.#access.select(new Space(0, () => {}, () => {}));
   }
 
@@ -160,9 +168,30 @@ export class HedraCpu implements Cpu {
 
   // ---- running
 
-  run(state: number, space: AddressSpace, sliceNs: number): Trap {
+  run(state: number, space: AddressSpace, sliceNs: number, onSyscall?: SyscallHook): Trap {
+    const { i32 } = this.ram,
+      outer = this.#onSyscall,
+      nesting = this.#nesting,
+      awaited = [i32[CTL_AWAITED >> 2], i32[(CTL_AWAITED >> 2) + 1]];
+    this.#onSyscall = onSyscall;
+    this.#nesting = 0;
+    this.#interpretNext = false;
+    i32[CTL_AWAITED >> 2] = i32[(CTL_AWAITED >> 2) + 1] = 0;
+    this.#select(state, space as Space);
+    try {
+      return this.#run(sliceNs);
+    } finally {
+      this.#onSyscall = outer;
+      this.#nesting = nesting;
+      [i32[CTL_AWAITED >> 2], i32[(CTL_AWAITED >> 2) + 1]] = awaited;
+    }
+  }
+  #select(state: number, space: Space): void {
     this.#load(state);
-    if (this.#access.space !== space) this.#access.select(space as Space);
+    if (this.#access.space !== space) this.#access.select(space);
+  }
+
+  #run(sliceNs: number): Trap {
     const { i32 } = this.ram;
     i32[CTL_BUDGET >> 2] = sliceNs > 0 ? this.#pollsPerCheck : 0;
     // Reading the clock costs as much as a short system call, so a run begins to measure at its first poll.
@@ -176,14 +205,11 @@ export class HedraCpu implements Cpu {
         case Exit.Hot:
           this.#regions.hot(this.#access.space, this.#pc());
           continue;
-        case Exit.Syscall: {
-          const rip = (STATE + RIP) >> 2, rcx = (STATE + GPR + 8) >> 2, r11 = (STATE + GPR + 88) >> 2;
-          i32[rcx] = i32[rip];
-          i32[rcx + 1] = i32[rip + 1];
-          i32[r11] = this.#runtime.get_flags(STATE);
-          i32[r11 + 1] = 0;
+        case Exit.SyscallDone:
           return Trap.Syscall;
-        }
+        case Exit.Syscall:
+          if (this.#syscall()) continue;
+          return Trap.Syscall;
         case Exit.Poll: {
           const now = this.#hooks.tsc();
           if (last < 0) end = now + sliceNs;
@@ -210,6 +236,56 @@ export class HedraCpu implements Cpu {
     const pc = this.ram.u32[at] + this.ram.u32[at + 1] * TWO32;
     if (this.vector === VEC.GP && isStackReference(this.#access, this.ram, pc)) this.vector = VEC.SS;
   }
+  /** Deals with a `syscall` whose next instruction is RIP; true when the same code goes on. */
+  #syscall(): boolean {
+    const { i32 } = this.ram, rip = (STATE + RIP) >> 2, rcx = (STATE + GPR + 8) >> 2, r11 = (STATE + GPR + 88) >> 2;
+    i32[rcx] = i32[rip];
+    i32[rcx + 1] = i32[rip + 1];
+    i32[r11] = this.#runtime.get_flags(STATE);
+    i32[r11 + 1] = 0;
+    if (!this.#onSyscall) return false;
+    const state = this.#loaded, { space } = this.#access;
+    if (!this.#onSyscall()) return false;
+    this.#select(state, space);
+    return true;
+  }
+  readonly #regionSyscall = (): Exit => {
+    const { i32 } = this.ram, rip = (STATE + RIP) >> 2, lo = i32[rip], hi = i32[rip + 1], killed = this.#regions.stats.killed;
+    if (!this.#syscall()) return Exit.SyscallDone;
+    return i32[rip] === lo && i32[rip + 1] === hi && this.#regions.stats.killed === killed ? Exit.Continue : Exit.Left;
+  };
+
+  /** See `resume` in runtime.ts. Addresses are pairs of 32-bit halves. */
+  readonly #resume = (lo: number, hi: number, spLo: number, spHi: number): number => {
+    const { i32 } = this.ram, at = CTL_AWAITED >> 2, rip = (STATE + RIP) >> 2, rsp = (STATE + GPR + 32) >> 2;
+    let exit: Exit = i32[CTL_EXIT >> 2];
+    if (this.#nesting >= MAX_NESTING || (exit !== Exit.Continue && exit !== Exit.Side)) return 0;
+    const killed = this.#regions.stats.killed, outerLo = i32[at], outerHi = i32[at + 1];
+    this.#nesting++;
+    i32[at] = lo;
+    i32[at + 1] = hi;
+    this.#interpretNext = exit === Exit.Side;
+    exit = Exit.Continue;
+    for (;;) {
+      if (i32[rip] === lo && i32[rip + 1] === hi && i32[rsp] === spLo && i32[rsp + 1] === spHi) break;
+      exit = this.#step();
+      if (exit === Exit.Hot) this.#regions.hot(this.#access.space, this.#pc());
+      else if (exit === Exit.Syscall) {
+        if (this.#syscall()) continue;
+        exit = Exit.SyscallDone;
+        break;
+      } else if (exit !== Exit.Continue && exit !== Exit.Side) break;
+    }
+    i32[at] = outerLo;
+    i32[at + 1] = outerHi;
+    this.#interpretNext = false;
+    this.#nesting--;
+    if (exit === Exit.Hot || exit === Exit.Side) exit = Exit.Continue;
+    if (exit === Exit.Continue && this.#regions.stats.killed !== killed) exit = Exit.Left;
+    i32[CTL_EXIT >> 2] = exit;
+    return exit === Exit.Continue ? 1 : 0;
+  };
+
   #adapt(elapsed: number): void {
     if (elapsed < 100_000 && this.#pollsPerCheck < 1 << 24) this.#pollsPerCheck *= 2;
     else if (elapsed > 1_000_000 && this.#pollsPerCheck > 64) this.#pollsPerCheck >>= 1;

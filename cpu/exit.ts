@@ -13,4 +13,6 @@ export const enum Exit {
   Side = 5,
   /** A helper has changed code or mappings: nothing that is on the stack may go on. Continue at RIP. */
   Left = 6,
+  /** A `syscall` has been dealt with, but the run is to end. */
+  SyscallDone = 7,
 }

@@ -106,6 +106,8 @@ export const CTL_SPACE = CTL + 0x0c;
 export const CTL_VECTOR = CTL + 0x10;
 export const CTL_ERROR = CTL + 0x14;
 export const CTL_ADDRESS = CTL + 0x18;
+/** i64: return address that a suspended region waits for; a RET of the interpreter to it goes to the dispatcher. 0 = none. */
+export const CTL_AWAITED = CTL + 0x38;
 
 /** RFLAGS bits, Intel SDM vol. 1, 3.4.3. */
 export const CF = 1 << 0, PF = 1 << 2, AF = 1 << 4, ZF = 1 << 6, SF = 1 << 7, TF = 1 << 8, IF = 1 << 9, DF = 1 << 10;

@@ -73,6 +73,13 @@ export const GENERATED_IMPORTS = [
   { name: "region_write_at", type: F(["i64", "i32"], "i32") },
   /** For regions: (instruction id, helper number) -> Exit; registers are in the state block. */
   { name: "region_helper", type: F(["i32", "i32"], "i32") },
+  /**
+   * A guest call of a region has not come back to (return address lo, hi) with RSP (lo, hi): goes on until it does. RIP says where it is.
+   * 1 = it has returned, 0 = unwind (CTL_EXIT and RIP say why and where).
+   */
+  { name: "resume", type: F(["i32", "i32", "i32", "i32"], "i32") },
+  /** A `syscall` instruction; RIP is the next one. 0 = go on there with the registers of the state block, else an Exit. */
+  { name: "region_syscall", type: F([], "i32") },
   /** (record, helper number) -> Exit. */
   { name: "helper", type: F(["i32", "i32"], "i32") },
   { name: "find_record", type: F(["i64"], "i32") },

@@ -63,18 +63,21 @@ function retry(k: Kernel, sc: Sc, ec: Ec): After {
 /** Runs user code of a guest EC until it waits for somebody, blocks, dies or loses the CPU. */
 function runGuest(k: Kernel, sc: Sc, ec: Ec): After {
   const cpu = k.cpu, u32 = cpu.ram.u32, pd = ec.pd;
+  const onSyscall = (): boolean => {
+    if (pd.foreign && (u32[ec.utcb >> 2] & UTCB_NSCT) === 0) foreignCall(k, ec);
+    else hypercall(k, ec);
+    if (--k.untilClock <= 0) k.tick();
+    k.runningPd = pd;
+    return ec.cont === Cont.User && !ec.sm && !ec.recall && !k.resched;
+  };
   for (;;) {
     if (ec.recall) {
       deliverRecall(k, ec);
       if (ec.cont !== Cont.User) return After.Again;
     }
     k.runningPd = pd;
-    const trap = cpu.run(ec.state, pd.space, k.sliceNs);
-    if (trap === Trap.Syscall) {
-      if (pd.foreign && (u32[ec.utcb >> 2] & UTCB_NSCT) === 0) foreignCall(k, ec);
-      else hypercall(k, ec);
-      if (--k.untilClock <= 0) k.tick();
-    } else {
+    const trap = cpu.run(ec.state, pd.space, k.sliceNs, onSyscall);
+    if (trap !== Trap.Syscall) {
       saveFrame(cpu, cpu.locate(ec.state), ec.frame);
       ec.viaSysret = false;
       if (trap === Trap.Exception) deliverException(k, ec);

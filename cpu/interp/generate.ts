@@ -3,6 +3,7 @@ import { Exit } from "../exit.ts";
 import { condFromFlags, flagSource, flagValue } from "../flags.ts";
 import type { Insn, MemOperand, Operand } from "../insn.ts";
 import {
+  CTL_AWAITED,
   CTL_ERROR,
   CTL_VECTOR,
   FLAG_A,
@@ -270,6 +271,11 @@ export class InterpSem implements Sem {
     const to = this.pop(8);
     const sp = add(load("i64.load", i32(0), STATE + GPR + 32), i64(8));
     this.setReg(4, 8, extra ? add(sp, toI64u(this.read(extra))) : sp);
+    this.f.expr(w("i64.eq", to, load("i64.load", i32(0), CTL_AWAITED)));
+    this.f.if();
+    this.#setRip(to);
+    this.#exit(Exit.Continue);
+    this.f.end();
     this.#indirect(to);
     this.#ended = true;
   }

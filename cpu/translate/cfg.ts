@@ -117,7 +117,7 @@ function successors(ram: Ram, last: Insn, record: number): { next: number | unde
     case "jump":
       return { next: undefined, targets: to.kind === "rel" ? [to.target] : seenTargets(ram, last, record) };
     default:
-      return { next: undefined, targets: [] };
+      return { next: last.name === "syscall" ? after : undefined, targets: [] };
   }
 }
 

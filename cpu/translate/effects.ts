@@ -160,6 +160,7 @@ class EffectSem implements Sem {
     this.pop(8);
     this.popped();
   }
+  /** RCX and R11 are written, and anything by the kernel. */
   syscall(): void {
     this.e.helper = true;
   }

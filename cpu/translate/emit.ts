@@ -4,7 +4,7 @@
  */
 import { Exit } from "../exit.ts";
 import type { Insn, Operand } from "../insn.ts";
-import { CTL_BUDGET, CTL_EXIT, GPR, STATE } from "../layout.ts";
+import { CTL_BUDGET, CTL_EXIT, GPR, RIP, STATE } from "../layout.ts";
 import { REGION_TYPE } from "../runtime.ts";
 import { SEMANTICS } from "../semantics/mod.ts";
 import type { FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
@@ -32,7 +32,7 @@ export interface RegionEnvironment extends MemoryEnvironment {
 }
 
 /** Deepest nesting of guest calls as wasm calls; beyond it everything unwinds to the dispatcher. */
-const MAX_DEPTH = 200;
+const MAX_DEPTH = 128;
 /** Loop iterations per poll of the budget. */
 const POLL_EVERY = 1024;
 const DEPTH_LOCAL = 1;
@@ -202,6 +202,7 @@ class Emitter implements RegionContext {
     this.#node = n;
     this.#index = 0;
     this.#nodeDone = false;
+    this.locals.forgetLows();
     this.#dirty = this.#flow.get(n)!.dirty.r;
   }
 
@@ -364,12 +365,7 @@ class Emitter implements RegionContext {
     if (ending.to) {
       f.expr(ending.to);
       f.call("find_region");
-      f.tee(slot.index);
-      f.op(0x45);
-      f.if();
-      f.expr(ending.to);
-      f.return();
-      f.end();
+      f.set(slot.index);
       f.expr(ending.to);
     } else f.i64(BigInt(target(ending.target)));
     f.expr(add({ kind: "local", type: "i32", index: DEPTH_LOCAL }, i32(1)));
@@ -380,8 +376,7 @@ class Emitter implements RegionContext {
     f.set(result.index);
     f.expr(or(ne(result, i64(back)), ne(load("i64.load", i32(0), STATE + GPR + 8 * RSP), add(rsp, i64(8)))));
     f.if();
-    f.get(result.index);
-    f.return();
+    this.#resume(result, back, add(rsp, i64(8)));
     f.end();
     this.locals.write(RSP, add(rsp, i64(8)));
     this.flags.pending = undefined;
@@ -390,6 +385,22 @@ class Emitter implements RegionContext {
     for (const flag of FLAG_LIST) if (after.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
     this.#dirty = 0;
     this.locals.endStep([]);
+  }
+
+  /** The callee is elsewhere: lets the dispatcher bring it back, or unwinds. */
+  #resume(at: Expr, back: number, rsp: Expr): void {
+    const { f } = this;
+    f.storeAt(STATE + RIP, "i64.store", at);
+    f.i32(back | 0);
+    f.i32(Math.floor(back / 0x1_0000_0000));
+    f.expr(w("i32.wrap_i64", rsp));
+    f.expr(w("i32.wrap_i64", w("i64.shr_u", rsp, i64(32))));
+    f.call("resume");
+    f.op(0x45);
+    f.if();
+    f.expr(load("i64.load", i32(0), STATE + RIP));
+    f.return();
+    f.end();
   }
 
   // ---- RegionContext

@@ -3,7 +3,7 @@ import { FLAG_A, FLAG_C, FLAG_O, FLAG_P, FLAG_S, FLAG_Z, GPR, STATE, XMM } from 
 import type { Flag } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
 import type { Expr, LoadOp, LocalExpr, StoreOp, ValType } from "../wasm/expr.ts";
-import { i32, load } from "../wasm/expr.ts";
+import { i32, load, v128, w } from "../wasm/expr.ts";
 
 /** Register numbers: GPR 0..15, XMM 16..31, as the bits of `Bits.r`. */
 const XMM0 = 16;
@@ -28,6 +28,9 @@ export class Locals {
   /** Temporaries of this step and of what was kept. */
   #temps: LocalExpr[] = [];
 
+  /** Low lanes of XMM registers that are also at hand as an f32 or f64, within a node. */
+  readonly #lows = new Map<number, LocalExpr>();
+
   constructor(private readonly f: FuncBuilder) {}
 
   // ---- registers
@@ -51,10 +54,34 @@ export class Locals {
       for (const e of readers) e.index = saved.index;
       this.#readers[n] = [];
     }
+    const source = value.kind === "local" ? this.#registers.indexOf(value.index) : -1;
     this.f.expr(value);
     this.f.set(this.register(n));
+    const low = source >= 0 ? this.#lows.get(source) : undefined;
+    if (low) this.#lows.set(n, low);
+    else this.#lows.delete(n);
+  }
+  /** The low lane of XMM register `n` (its number + 16) as a scalar: saves the way through the vector. */
+  low(n: number, type: "f32" | "f64"): LocalExpr {
+    const known = this.#lows.get(n);
+    if (known?.type === type) return known;
+    const low = this.temp(type);
+    this.f.assign(low.index, w(type === "f32" ? "f32x4.extract_lane" : "f64x2.extract_lane", this.read(n), 0));
+    this.#lows.set(n, low);
+    return low;
+  }
+  /** Writes the low lane; the rest is kept, or cleared. */
+  writeLow(n: number, value: Expr, clear: boolean): void {
+    const low = this.temp(value.type);
+    this.f.assign(low.index, value);
+    this.write(n, w(value.type === "f32" ? "f32x4.replace_lane" : "f64x2.replace_lane", clear ? v128(0n) : this.read(n), low, 0));
+    this.#lows.set(n, low);
+  }
+  forgetLows(): void {
+    this.#lows.clear();
   }
   loadRegisters(bits: number): void {
+    this.forgetLows();
     for (let n = 0; n < 32; n++) {
       if (!((bits >>> n) & 1)) continue;
       this.f.i32(0);
@@ -97,6 +124,7 @@ export class Locals {
   endStep(kept: readonly Expr[]): void {
     const leaves = new Set<LocalExpr>();
     for (const e of kept) collect(e, leaves);
+    for (const e of this.#lows.values()) leaves.add(e);
     const indices = new Set([...leaves].map((l) => l.index));
     for (let n = 0; n < 32; n++) {
       if (this.#readers[n].length > 0) this.#readers[n] = this.#readers[n].filter((e) => leaves.has(e));
@@ -109,6 +137,7 @@ export class Locals {
   }
   /** Makes `kept` independent of registers: what reads one reads a copy from now on. */
   detach(): void {
+    this.forgetLows();
     for (let n = 0; n < 32; n++) {
       const readers = this.#readers[n];
       if (readers.length === 0) continue;
@@ -121,6 +150,7 @@ export class Locals {
   }
   /** Takes the live temporaries out of management (they are used in more than one branch); returns how to free them. */
   hold(): () => void {
+    this.forgetLows();
     const held = this.#temps;
     this.#temps = [];
     return () => {

@@ -1,7 +1,7 @@
 /** Back end (b): the semantics of one instruction inside a region, on guest registers in wasm locals. */
 import { Exit } from "../exit.ts";
 import { helperNumber } from "../helper_context.ts";
-import type { Insn, MemOperand, Operand } from "../insn.ts";
+import type { Insn, MemOperand, Operand, XmmOperand } from "../insn.ts";
 import { CTL_EXIT, FS_BASE, GS_BASE, RIP, ST, STATE, X87_SW, X87_TAG } from "../layout.ts";
 import { emitStore, loadOp } from "../memory_ops.ts";
 import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
@@ -127,6 +127,13 @@ export class RegionSem implements Sem {
   }
   xmmReg(n: number): Expr {
     return this.c.locals.read(16 + n);
+  }
+  low(op: XmmOperand, type: "f32" | "f64"): Expr {
+    return this.c.locals.low(16 + op.n, type);
+  }
+  setLow(op: XmmOperand, value: Expr, clear: boolean): void {
+    this.c.locals.writeLow(16 + op.n, value, clear);
+    this.c.markWritten(16 + op.n);
   }
   #part(whole: LocalExpr, size: number, high: boolean): Expr {
     if (size === 8) return whole;
@@ -269,6 +276,7 @@ export class RegionSem implements Sem {
     }
     this.#inIf--;
     this.c.f.end();
+    this.c.locals.forgetLows();
   }
   raise(_vector: number, _errorCode: number, cond?: Expr): void {
     this.c.leave(cond);
@@ -297,16 +305,22 @@ export class RegionSem implements Sem {
     this.c.end({ kind: "return", to });
   }
   syscall(): void {
-    this.c.end({ kind: "exit", reason: Exit.Syscall, pc: this.#i.pc + this.#i.length });
+    this.#outside(this.#i.pc + this.#i.length, () => this.c.f.call("region_syscall"));
   }
   helper(name: string): void {
+    this.#outside(this.#i.pc, () => {
+      this.c.f.i32(this.c.insnId());
+      this.c.f.i32(helperNumber(name));
+      this.c.f.call("region_helper");
+    });
+  }
+  /** Calls something that works on the state block and gives 0 to go on, or the Exit with which to leave at RIP. */
+  #outside(rip: number, call: () => void): void {
     const { f } = this.c;
     this.c.writeBack(ALL_FLAGS);
-    f.storeAt(STATE + RIP, "i64.store", i64(this.#i.pc));
+    f.storeAt(STATE + RIP, "i64.store", i64(rip));
     const status = this.c.locals.temp("i32");
-    f.i32(this.c.insnId());
-    f.i32(helperNumber(name));
-    f.call("region_helper");
+    call();
     f.tee(status.index);
     f.if();
     f.storeAt(CTL_EXIT, "i32.store", status);

@@ -1,4 +1,4 @@
-import { type Cpu, type Ram, Trap } from "../../cpu/api.ts";
+import { type Cpu, type Ram, type SyscallHook, Trap } from "../../cpu/api.ts";
 import { FLAG_C, FLAGS_OTHER, GPR, MXCSR, RIP, STATE, STATE_BYTES, USER_RAM, X87_CW } from "../../cpu/layout.ts";
 import { setNumber } from "../frame.ts";
 import type { AddressSpace } from "../../cpu/space.ts";
@@ -74,7 +74,14 @@ export class FakeCpu implements Cpu {
     if (state === this.#loaded) this.#loaded = 0;
   }
 
-  run(state: number, space: AddressSpace, _sliceNs: number): Trap {
+  run(state: number, space: AddressSpace, sliceNs: number, onSyscall?: SyscallHook): Trap {
+    for (;;) {
+      const trap = this.#runToTrap(state, space, sliceNs);
+      if (trap !== Trap.Syscall || !onSyscall?.()) return trap;
+    }
+  }
+
+  #runToTrap(state: number, space: AddressSpace, _sliceNs: number): Trap {
     this.runs++;
     this.time += 1000;
     this.#load(state);

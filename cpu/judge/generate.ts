@@ -7,7 +7,7 @@ import { X87_ROWS } from "../opcodes/x87.ts";
 import { type Encoded, encodeRow } from "./encode.ts";
 import { randomFpState } from "./fp_state.ts";
 import { PREPARE } from "./prepare.ts";
-import { type Case, CODE, DATA, imageOffset, type Poke, READ_ONLY, STACK } from "./protocol.ts";
+import { type Case, CODE, DATA, imageOffset, type Poke, READ_ONLY, STACK, WRITABLE_CODE } from "./protocol.ts";
 import { content, integer, type Pool, Random } from "./random.ts";
 
 /** UD2 ends a case that has run through; branches go to one of several before and behind the instruction. */
@@ -177,7 +177,7 @@ export function rowCase(rowIndex: number, seed: number, number: number, modes = 
     test: {
       id: `--row ${rowIndex} --seed ${seed} --case ${number}`,
       codeOffset,
-      entry,
+      entry: CODE.address + entry,
       code: code.subarray(0, CODE.bytes - codeOffset),
       gpr: d.gpr,
       rflags: d.rflags,
@@ -192,6 +192,6 @@ export function rowCase(rowIndex: number, seed: number, number: number, modes = 
 /** What all areas hold before each case. */
 export function baseline(seed: number, bytes: number): Uint8Array {
   const image = content(new Random(seed, 0x5eed), "int", bytes);
-  image.fill(0xcc, CODE.first, CODE.first + CODE.bytes);
+  for (const area of [CODE, WRITABLE_CODE]) image.fill(0xcc, area.first, area.first + area.bytes);
   return image;
 }

@@ -2,7 +2,18 @@
 import { type Cpu, createCpu, RIGHT_R, RIGHT_W, RIGHT_X, Trap } from "../mod.ts";
 import type { AddressSpace } from "../mod.ts";
 import { FS_BASE, GPR, GS_BASE, KERNEL_MEMORY, RIP, STATE_BYTES, USER_RAM, YMM_HIGH } from "../layout.ts";
-import { AREAS, type Case, CODE, FP_BYTES, FX_BYTES, IMAGE_BYTES, PAGE, type Result, TIMEOUT } from "./protocol.ts";
+import {
+  AREAS,
+  type Case,
+  CODE,
+  FP_BYTES,
+  FX_BYTES,
+  IMAGE_BYTES,
+  PAGE,
+  type Result,
+  TIMEOUT,
+  WRITABLE_CODE,
+} from "./protocol.ts";
 
 /** Physical address of the image. */
 const IMAGE = USER_RAM;
@@ -67,7 +78,7 @@ export class HedraRunner {
     const at = this.#cpu.locate(STATE_AT);
     const u64 = (offset: number, value: bigint) => ram.view.setBigUint64(at + offset, value, true);
     for (let n = 0; n < 16; n++) u64(GPR + 8 * n, c.gpr[n]);
-    u64(RIP, BigInt(CODE.address + c.entry));
+    u64(RIP, BigInt(c.entry));
     u64(FS_BASE, c.fs);
     u64(GS_BASE, c.gs);
     this.#cpu.setFlags(at, c.rflags);
@@ -116,7 +127,7 @@ export class HedraRunner {
     const { ram } = this.#cpu;
     const code = this.baseline.subarray(c.codeOffset, c.codeOffset + c.code.length);
     ram.u8.set(code, IMAGE + c.codeOffset);
-    for (const p of c.pokes) ram.u8.set(this.baseline.subarray(p.offset, p.offset + p.bytes.length), IMAGE + p.offset);
     this.#image.subarray(2 * PAGE / 4).set(this.#baseline.subarray(2 * PAGE / 4));
+    if (c.codeOffset >= WRITABLE_CODE.first) this.#cpu.codeChanged(IMAGE + WRITABLE_CODE.first, WRITABLE_CODE.bytes);
   }
 }

@@ -8,7 +8,7 @@
  *   8 u32 offset of the code in the image       8 u32 vector of the exception that ended it (0xff: it ran too long)
  *  12 u32 code bytes                           12 u32 error code
  *  16 u32 bytes of all pokes                   16 u64 CR2
- *  20 u32 offset of the first instruction      24 u64 GPRs, Intel numbering
+ *  20 u32 address of the first instruction     24 u64 GPRs, Intel numbering
  *  24 u64 GPRs, Intel numbering               152 u64 RIP
  * 152 u64 RFLAGS                              160 u64 RFLAGS
  * 160 u64 FS base                             168 u64 FS base
@@ -34,8 +34,10 @@ export const CODE: Area = { address: 0x1000_0000, first: 0, bytes: 2 * PAGE, wri
 export const DATA: Area = { address: 0x2000_0000, first: 2 * PAGE, bytes: 2 * PAGE, write: true, execute: false };
 export const READ_ONLY: Area = { address: 0x2000_4000, first: 4 * PAGE, bytes: PAGE, write: false, execute: false };
 export const STACK: Area = { address: 0x3000_0000, first: 5 * PAGE, bytes: PAGE, write: true, execute: false };
-export const AREAS: readonly Area[] = [CODE, DATA, READ_ONLY, STACK];
-export const IMAGE_BYTES = 6 * PAGE;
+/** Code that changes itself. */
+export const WRITABLE_CODE: Area = { address: 0x4000_0000, first: 6 * PAGE, bytes: 2 * PAGE, write: true, execute: true };
+export const AREAS: readonly Area[] = [CODE, DATA, READ_ONLY, STACK, WRITABLE_CODE];
+export const IMAGE_BYTES = 8 * PAGE;
 
 export const FX_BYTES = 512;
 export const FP_BYTES = FX_BYTES + 256;
@@ -51,8 +53,9 @@ export interface Poke {
 export interface Case {
   /** What to print to repeat it. */
   id: string;
-  /** Offset of `code` in the image, and of the first instruction. */
+  /** Offset of `code` in the image. */
   codeOffset: number;
+  /** Address of the first instruction. */
   entry: number;
   code: Uint8Array;
   gpr: BigUint64Array;

@@ -9,7 +9,7 @@ import { rowCase } from "./generate.ts";
 import { HedraRunner } from "./hedra.ts";
 import { SKIPPED } from "./prepare.ts";
 import { type Quirk, quirkOf } from "./quirks.ts";
-import { type Case, CODE, type Result } from "./protocol.ts";
+import { AREAS, type Case, type Result } from "./protocol.ts";
 import { type Sequence, sequenceCase, without } from "./sequence.ts";
 
 /** Results of the real processor, in the order of the cases; undefined where a case cannot be run. */
@@ -114,17 +114,24 @@ export class RowJudge {
   }
 }
 
+/** Address of the first byte of a case's code. */
+function codeStart(c: Case): number {
+  const area = AREAS.find((a) => c.codeOffset >= a.first && c.codeOffset < a.first + a.bytes)!; // every case lies in one
+  return area.address + c.codeOffset - area.first;
+}
+
 /** Bytes and disassembly of the instruction at `pc`. */
 function listing(test: Case, pc: number, length: number): string {
-  const at = pc - CODE.address - test.codeOffset;
+  const at = pc - codeStart(test);
   const bytes = Array.from(test.code.subarray(at, at + length), (b) => b.toString(16).padStart(2, "0")).join(" ");
   return `${pc.toString(16)}: ${bytes.padEnd(30)} ${disassemble(decode(test.code, at, Math.min(15, test.code.length - at), pc))}`;
 }
 
 function sequenceListing(s: Sequence): string {
   const lines: string[] = [];
-  for (let pc = CODE.address + s.test.entry; pc < CODE.address + s.test.codeOffset + s.test.code.length;) {
-    const at = pc - CODE.address - s.test.codeOffset;
+  const start = codeStart(s.test);
+  for (let pc = s.test.entry; pc < start + s.test.code.length;) {
+    const at = pc - start;
     const { length } = decode(s.test.code, at, s.test.code.length - at, pc);
     if (s.test.code[at] !== 0x90) lines.push(listing(s.test, pc, length));
     pc += Math.max(1, length);

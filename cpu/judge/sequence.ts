@@ -10,7 +10,7 @@ import { type Addressing, encodeRow } from "./encode.ts";
 import { randomFpState } from "./fp_state.ts";
 import { MARKER } from "./generate.ts";
 import { PREPARE, SKIPPED } from "./prepare.ts";
-import { type Case, CODE, DATA, STACK } from "./protocol.ts";
+import { type Case, CODE, DATA, STACK, WRITABLE_CODE } from "./protocol.ts";
 import { integer, Random } from "./random.ts";
 
 const RSP = 4, RBP = 5, RSI = 6, RDI = 7;
@@ -65,6 +65,8 @@ interface Style {
   faults: boolean;
   /** Functions neither take nor return flags, as in every calling convention: the translator relies on it (docs/quirks.md). */
   conventional: boolean;
+  /** Instructions change the operands of others. */
+  selfModifying: boolean;
 }
 
 class Builder {
@@ -73,6 +75,9 @@ class Builder {
   /** Calls: where the rel32 is, and which function. */
   readonly #calls: [number, number][] = [];
   readonly #functions: number[] = [];
+  /** Self-modification: offsets of bytes that may have any value, and of rel32 fields that are to point at one, with what follows them. */
+  readonly #soft: number[] = [];
+  readonly #patches: [number, number][] = [];
   #looping = false;
   #functionCount = 0;
 
@@ -138,10 +143,29 @@ class Builder {
     this.#emit([0xbf, 1 + this.r.below(12), 0, 0, 0]);
     const top = this.bytes.length;
     this.block(1 + this.r.below(7), depth + 1);
+    // The index walks on; small again behind the loop.
+    const walks = this.r.chance(50);
+    if (walks) this.#emit([0x48, 0x83, 0xc6, this.r.below(this.style.faults ? 128 : 17)], true);
     this.#emit([0xff, 0xcf]);
     this.#emit([0x0f, 0x85, 0, 0, 0, 0], true);
     this.#rel32(this.bytes.length - 4, top);
+    if (walks) this.#emit([0xbe, this.r.below(64), 0, 0, 0], true);
     this.#looping = false;
+  }
+
+  /** ADD r32, imm32 whose immediate others change. */
+  #softInstruction(): void {
+    const reg = this.r.below(4);
+    this.#emit([0x81, 0xc0 | reg, ...this.r.bytes(4)], true);
+    this.#soft.push(this.bytes.length - 1 - this.r.below(4));
+  }
+  /** MOV, ADD or INC of a byte of the code itself. */
+  #patch(): void {
+    const kind = this.r.below(3);
+    if (kind === 0) this.#emit([0xfe, 0x05, 0, 0, 0, 0], true);
+    else this.#emit([kind === 1 ? 0xc6 : 0x80, 0x05, 0, 0, 0, 0, this.r.below(256)], true);
+    const behind = kind === 0 ? 0 : 1;
+    this.#patches.push([this.bytes.length - 4 - behind, behind]);
   }
 
   #call(): void {
@@ -161,7 +185,8 @@ class Builder {
   block(count: number, depth: number): void {
     for (let n = 0; n < count; n++) {
       const p = this.r.below(100);
-      if (depth > 3 || p < 72) this.instruction();
+      if (this.style.selfModifying && this.r.chance(25)) this.r.chance(50) ? this.#softInstruction() : this.#patch();
+      else if (depth > 3 || p < 72) this.instruction();
       else if (p < 84) this.#branch(depth);
       else if (p < 90) this.#looping ? this.instruction() : this.#loop(depth);
       else if (p < 95 && depth < 3 && this.#functions.length === 0) this.#call();
@@ -180,6 +205,8 @@ class Builder {
       this.block(2 + this.r.below(6), 1);
       this.#emit([0xc3]);
     }
+    if (this.#soft.length === 0) this.#soft.push(this.bytes.push(0) - 1);
+    for (const [at, behind] of this.#patches) this.#rel32(at, this.r.pick(this.#soft) - behind);
     for (const [at, target] of this.#calls) this.#rel32(at, this.#functions[target]);
   }
 }
@@ -187,8 +214,10 @@ class Builder {
 /** The sequence `number` under `seed`; `conventional` as in Style. */
 export function sequenceCase(seed: number, number: number, conventional: boolean): Sequence {
   const r = new Random(seed, 0x5e9_0000 + number * 3);
-  const entry = 16 + r.below(200);
-  const b = new Builder(r, CODE.address + entry, { integers: r.chance(50), faults: r.chance(15), conventional });
+  const selfModifying = r.chance(15);
+  const area = selfModifying ? WRITABLE_CODE : CODE;
+  const at = 16 + r.below(selfModifying ? 4000 : 200);
+  const b = new Builder(r, area.address + at, { integers: r.chance(50), faults: r.chance(15), conventional, selfModifying });
   b.block(3 + r.below(r.chance(30) ? 40 : 14), 0);
   b.finish();
   const gpr = new BigUint64Array(16);
@@ -201,8 +230,8 @@ export function sequenceCase(seed: number, number: number, conventional: boolean
     pieces: b.pieces,
     test: {
       id: `--sequences 1 --case ${number} --seed ${seed}`,
-      codeOffset: entry,
-      entry,
+      codeOffset: area.first + at,
+      entry: area.address + at,
       code: Uint8Array.from(b.bytes),
       gpr,
       rflags: 0x202,

@@ -22,7 +22,7 @@ typedef uint8_t u8;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-enum { PAGE = 4096, PAGES = 6, IMAGE = PAGES * PAGE };
+enum { PAGE = 4096, PAGES = 8, IMAGE = PAGES * PAGE };
 enum { HAS_FP = 1, FX_BYTES = 512, FX_USED = 416, YMM_BYTES = 256, XSTATE_BV = 512, YMM_AT = 576 };
 enum { TIMEOUT_VECTOR = 0xff };
 
@@ -36,6 +36,7 @@ static const struct area AREAS[] = {
   {0x20000000, 2, 2, PROT_READ | PROT_WRITE},
   {0x20004000, 4, 1, PROT_READ},
   {0x30000000, 5, 1, PROT_READ | PROT_WRITE},
+  {0x40000000, 6, 2, PROT_READ | PROT_WRITE | PROT_EXEC},
 };
 enum { CODE_BYTES = 2 * PAGE };
 
@@ -156,7 +157,7 @@ static void start(ucontext_t *uc) {
   const u8 *p = c->rest;
   for (int n = 0; n < 16; n++) g[GREGS[n]] = c->gpr[n];
   g[REG_EFL] = c->rflags;
-  g[REG_RIP] = AREAS[0].address + c->entry;
+  g[REG_RIP] = c->entry;
   set_fs(c->fs);
   set_gs(c->gs);
   *(u64 *)(fx + XSTATE_BV) |= 7;

@@ -116,12 +116,12 @@ export class PersonalityPd {
   private processService(services: readonly PortalHandler[]): PortalHandler {
     const { context, host } = this;
     return (_id, ec) => {
-      const { utcb } = ec, a = utcb.get(1), b = utcb.get(2), operation = utcb.get(0);
+      const { utcb } = ec, a = utcb.get(1), b = utcb.get(2), operation = utcb.get(0), parent = utcb.untyped > 1 ? a : 0;
       utcb.untyped = 1;
       utcb.typed = 0;
       switch (operation) {
         case PROCESS_SERVICE.REGISTER: {
-          const process = context.processes.create("linux", "linux");
+          const process = context.processes.create("linux", context.processes.get(parent)?.name ?? "linux");
           context.processes.createServicePortals(ec, process, services, SERVICE.RAW_ECHO);
           utcb.set(0, process.pid);
           SERVICE_ORDER.forEach((service, i) =>

@@ -2,7 +2,7 @@
 import { type Crd, CrdKind, type HostEc, MTD, type PortalHandler, Status } from "../hedron/api.ts";
 import type { IpcFsClient } from "../fs/client.ts";
 import type { Pool } from "../fs/pool.ts";
-import { ALL_RIGHTS, EXCEPTIONS, object, processSelectors, ROOT, SERVICE_NAMES, SERVICES } from "./layout.ts";
+import { ALL_RIGHTS, EXCEPTIONS, object, processSelectors, ROOT, SERVICE, SERVICE_NAMES, SERVICES } from "./layout.ts";
 import type { Output } from "./output.ts";
 import { Process } from "./process.ts";
 
@@ -54,7 +54,9 @@ export class Processes {
   }
 
   createServicePortals(ec: HostEc, process: Process, handlers: readonly PortalHandler[], rawEcho: number): void {
-    for (let s = 0; s < SERVICES; s++) {
+    // A Linux process ends by its personality, so it has no exit portal.
+    const count = process.kind === "linux" ? SERVICE.EXIT : SERVICES;
+    for (let s = 0; s < count; s++) {
       const selector = process.selectors.services + s, server = s === rawEcho ? ROOT.RAW_ECHO_EC : ROOT.SERVICE_EC;
       ec.createPt(selector, ROOT.PD, server, 0, handlers[s]);
       ec.ptCtrl(selector, process.pid << SERVICE_ID_SHIFT | s);

@@ -46,7 +46,7 @@ export const HOST_PD = {
 
 /** Operations of roottask's process service (portal HOST_PD.PROCESS). */
 export const PROCESS_SERVICE = {
-  /** () -> word 0 = pid, and six typed items delegating the new process's service portals (stdout, stderr, allocate, fs, echo, raw
+  /** (pid of the parent, may be left out) -> word 0 = pid, and six typed items delegating the new process's service portals (stdout, stderr, allocate, fs, echo, raw
    * echo) into the caller's `del` window; item i has hotspot i, so with a window of order 3 it arrives at window base + i. The caller
    * passes them on to the process's selectors (PROCESS). */
   REGISTER: 1,

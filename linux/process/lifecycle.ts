@@ -107,14 +107,16 @@ export class Lifecycle {
     return pid;
   }
 
-  #register(): { pid: number; window: number } {
+  /** `parent`: pid of the process whose name the new one takes over, 0 = none. */
+  #register(parent = 0): { pid: number; window: number } {
     const os = this.#os;
     const { ec } = os.current;
     const { utcb } = ec;
     const window = os.selectors.takeBlock();
     utcb.del = { kind: CrdKind.Object, base: window, order: SERVICE_ORDER, rights: 0x1f };
     utcb.set(0, PROCESS_SERVICE.REGISTER);
-    utcb.untyped = 1;
+    utcb.set(1, parent);
+    utcb.untyped = 2;
     utcb.typed = 0;
     ec.call(HOST_PD.PROCESS);
     // The items of the reply must not travel on with this EC's own next reply.
@@ -206,7 +208,7 @@ export class Lifecycle {
       if (copy === undefined) return -E.ENOMEM;
       space = copy;
     }
-    const { pid, window } = this.#register();
+    const { pid, window } = this.#register(t.process.pid);
     const share = <T extends { users: number }>(shared: boolean, value: T, copy: () => T): T => {
       if (!shared) return copy();
       value.users++;

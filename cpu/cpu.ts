@@ -127,6 +127,7 @@ export class HedraCpu implements Cpu {
       },
       (space) => {
         this.#regions.release(space);
+        this.#blocks.release(space);
         this.#access.release(space);
       },
     );
@@ -345,6 +346,7 @@ export class HedraCpu implements Cpu {
       }
       block = this.#blocks.decode(pc);
       this.#blocks.publish(block, 0);
+      if (!this.#interpretNext && this.#blocks.comesFromElsewhere(space, pc)) this.#regions.checkFlags(space, pc);
     }
     const link = i32[CTL_LINK >> 2];
     if (link !== 0) i32[link >> 2] = block.record;

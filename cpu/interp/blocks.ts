@@ -57,6 +57,8 @@ export class Blocks {
   readonly #bySpace = new Map<Space, Map<number, Block>>();
   /** Instruction of each record, by record number. */
   readonly #insns: (Insn | undefined)[] = [];
+  /** Addresses that decoded code gets to by direct jumps or by falling through; and those that it calls or returns to. */
+  readonly #flow = new Map<Space, { reached: Set<number>; called: Set<number> }>();
   #top = RECORDS;
   readonly #scratch = new Uint8Array(MAX_INSN_BYTES + 1);
 
@@ -120,7 +122,25 @@ export class Blocks {
     if (!map) this.#bySpace.set(space, map = new Map());
     map.set(pc, block);
     this.code.add(block);
+    this.#noteFlow(space, insns.at(-1), at);
     return block;
+  }
+
+  /**
+   * Can control come to `pc` by a call, a return or a computed jump? (Not, as far as is known, when it is only the target of direct jumps.)
+   */
+  comesFromElsewhere(space: Space, pc: number): boolean {
+    const flow = this.#flow.get(space);
+    return !flow || flow.called.has(pc) || !flow.reached.has(pc);
+  }
+  #noteFlow(space: Space, last: Insn | undefined, end: number): void {
+    if (!last) return;
+    let flow = this.#flow.get(space);
+    if (!flow) this.#flow.set(space, flow = { reached: new Set(), called: new Set() });
+    const control = controlOf(last.name), to = last.ops[0];
+    if (control === "next" || control === "branch" || control === "trap") flow.reached.add(end);
+    if (control === "call") flow.called.add(end);
+    if (to?.kind === "rel") (control === "call" ? flow.called : flow.reached).add(to.target);
   }
 
   /** Lets the indirect-jump cache find the block's record, and its region's table slot (0 = none). */
@@ -144,6 +164,10 @@ export class Blocks {
     if (!toRegion) this.#set(block.record, REC_HEAT, this.heat);
   }
 
+  /** The space is gone. */
+  release(space: Space): void {
+    this.#flow.delete(space);
+  }
   /** Mappings of a space have changed in [from, to). */
   spaceChanged(space: Space, from: number, to: number): void {
     const map = this.#bySpace.get(space);

@@ -21,6 +21,8 @@ import { ALL_FLAGS, FLAG_BIT, FLAG_LIST, gprBit } from "./regs.ts";
 
 export interface RegionEnvironment extends MemoryEnvironment {
   flagsNeededAt: FlagsNeededAt;
+  /** Flags may be passed through calls, returns and computed jumps. */
+  strictFlags: boolean;
   /** Table slot of the region at `pc` (compiled or not) for a direct call. */
   callSlot(pc: number): number;
   /** The same for a jump out of the region; undefined = cold code, better left to the dispatcher (which is then told by `opens`). */
@@ -72,7 +74,7 @@ class Emitter implements RegionContext {
     this.memory = new Memory(this.f, this.locals, env, (cond) => this.leave(cond));
     this.#exits = new Exits(this.f, this.locals, this.flags);
     this.#poll = this.f.newLocal("i32");
-    this.#flow = analyse(g, env.flagsNeededAt, (n, i) => n.steps[i].effects.leaves);
+    this.#flow = analyse(g, env.flagsNeededAt, (n, i) => n.steps[i].effects.leaves, env.strictFlags);
   }
 
   run(): void {
@@ -242,6 +244,7 @@ class Emitter implements RegionContext {
         return;
       }
       case "return":
+        this.#storeFlags();
         this.locals.storeRegisters(this.#dirty);
         this.f.expr(ending.to);
         this.f.return();
@@ -337,9 +340,16 @@ class Emitter implements RegionContext {
       this.#startAfter(n, this.#flow.get(n)!);
       this.flags.pending = undefined;
     }
+    this.#storeFlags();
     this.locals.storeRegisters(this.#dirty);
     this.#tailCall(local);
     release();
+  }
+  /** Calls, returns and computed jumps pass flags on in strict mode only. */
+  #storeFlags(): void {
+    if (!this.env.strictFlags) return;
+    const dirty = this.#dirtyFlags();
+    for (const f of FLAG_LIST) if (dirty & FLAG_BIT[f]) this.locals.storeFlag(f, this.flags.source(f));
   }
   /** Jumps to a computed address: straight into its region when there is one. */
   #tailCall(to: Expr): void {
@@ -360,6 +370,7 @@ class Emitter implements RegionContext {
   /** The return address has been pushed. Comes back here when the callee returns as it should, else unwinds. */
   #call(ending: Ending & { kind: "call" }, fl: NodeFlow): void {
     const { f } = this, node = this.#node, back = node.next!;
+    this.#storeFlags();
     this.locals.storeRegisters(this.#dirty);
     const slot = this.locals.temp("i32");
     if (ending.to) {

@@ -31,13 +31,14 @@ export type MayLeave = (n: Node, i: number) => boolean;
 
 export const isCall = (n: Node): boolean => n.steps.at(-1)?.insn.name === "call";
 
-export function analyse(g: Graph, flagsNeededAt: FlagsNeededAt, memoryExit: MayLeave): Map<Node, NodeFlow> {
+/** @param strict flags may be passed through calls, returns and computed jumps */
+export function analyse(g: Graph, flagsNeededAt: FlagsNeededAt, memoryExit: MayLeave, strict: boolean): Map<Node, NodeFlow> {
   const flow = new Map<Node, NodeFlow>();
   for (const n of g.nodes) {
     flow.set(n, { dirty: { r: 0, f: 0 }, need: { r: 0, f: 0, live: 0 }, after: [], dirtyBefore: [] });
   }
   forward(g, flow);
-  backward(g, flow, flagsNeededAt, memoryExit);
+  backward(g, flow, flagsNeededAt, memoryExit, strict);
   return flow;
 }
 
@@ -69,9 +70,15 @@ function forward(g: Graph, flow: Map<Node, NodeFlow>): void {
  * Needed registers and live flags, backwards. At every exit the dirty registers must be valid; exits happen at accesses, at the
  * region's open ends, and at polls (loop headers).
  */
-function backward(g: Graph, flow: Map<Node, NodeFlow>, flagsNeededAt: FlagsNeededAt, memoryExit: MayLeave): void {
+function backward(
+  g: Graph,
+  flow: Map<Node, NodeFlow>,
+  flagsNeededAt: FlagsNeededAt,
+  memoryExit: MayLeave,
+  strict: boolean,
+): void {
   const open = new Map<Node, number>();
-  for (const n of g.nodes) open.set(n, openFlags(n, flagsNeededAt));
+  for (const n of g.nodes) open.set(n, openFlags(n, flagsNeededAt, strict));
   for (let changed = true; changed;) {
     changed = false;
     for (let k = g.nodes.length - 1; k >= 0; k--) {
@@ -87,8 +94,12 @@ function backward(g: Graph, flow: Map<Node, NodeFlow>, flagsNeededAt: FlagsNeede
         const e = n.steps[last].effects, dirty = fl.dirtyBefore[last];
         f |= (dirty.f | e.flagWrites) & open.get(n)!;
         fl.after[last] = { r, f, live };
-        // After a call everything is reloaded; the callee is expected to define flags before it reads them.
-        if (isCall(n)) r = f = live = 0;
+        // After a call everything is reloaded; unless strict, the callee is expected to define flags before it reads them.
+        if (isCall(n)) {
+          r = 0;
+          f = strict ? dirty.f : 0;
+          live = strict ? ALL_FLAGS : 0;
+        }
         r |= dirty.r & ~e.defs;
       }
       for (let i = last; i >= 0; i--) {
@@ -122,11 +133,13 @@ function backward(g: Graph, flow: Map<Node, NodeFlow>, flagsNeededAt: FlagsNeede
 }
 
 /** Flags live where control leaves the region from the end of `n`. */
-function openFlags(n: Node, flagsNeededAt: FlagsNeededAt): number {
+function openFlags(n: Node, flagsNeededAt: FlagsNeededAt, strict: boolean): number {
   const last = n.steps.at(-1)?.insn;
   // A fault or trap shows the flags to its handler.
   if (!last || (n.next === undefined && n.targets.length === 0 && last.name !== "ret" && last.name !== "jmp")) return ALL_FLAGS;
-  let f = 0;
+  let f = strict && (last.name === "ret" || last.name === "jmp") && n.next === undefined && last.ops[0]?.kind !== "rel"
+    ? ALL_FLAGS
+    : 0;
   const inside = new Set(n.succ.map((s) => s.pc));
   for (const pc of [n.next, ...n.targets]) if (pc !== undefined && !inside.has(pc)) f |= flagsNeededAt(pc);
   return f;

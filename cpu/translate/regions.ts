@@ -53,6 +53,8 @@ interface SpaceRegions {
   readonly sites: Map<number, { region: Region; extent: Baked; misses: number; growths: number }>;
   readonly roaming: Set<number>;
   readonly flagsNeeded: Map<number, number>;
+  /** Code has been found that reads flags at the start of a function or after a call. */
+  strictFlags: boolean;
 }
 
 export interface RegionStats {
@@ -125,6 +127,17 @@ export class Regions {
     return region;
   }
 
+  /**
+   * Control has come to `pc` by other ways than direct jumps. When code there reads flags, they are part of a calling convention: from now on
+   * regions pass them on.
+   */
+  checkFlags(space: Space, pc: number): void {
+    const s = this.#of(space);
+    if (s.strictFlags || this.#flagsNeededAt(space, s, pc, 0) === 0) return;
+    s.strictFlags = true;
+    for (const r of s.regions.values()) this.#drop(r);
+  }
+
   /** The instruction at `pc` has left its region because of its address. */
   missed(space: Space, pc: number): void {
     const s = this.#of(space), site = s.sites.get(pc);
@@ -192,6 +205,7 @@ export class Regions {
         sites: new Map(),
         roaming: new Set(),
         flagsNeeded: new Map(),
+        strictFlags: false,
       };
       this.#spaces.set(space, s);
     }
@@ -225,6 +239,7 @@ export class Regions {
         s.sites.set(pc, { region, extent, misses: 0, growths: s.sites.get(pc)?.growths ?? 0 });
       },
       flagsNeededAt: (pc) => this.#flagsNeededAt(space, s, pc, 0),
+      strictFlags: s.strictFlags,
       callSlot: (pc) => this.#slot(s, pc),
       jumpSlot: (pc) => {
         const block = this.blocks.find(space, pc);

@@ -60,16 +60,24 @@ function retry(k: Kernel, sc: Sc, ec: Ec): After {
   return helped.cont === Cont.HostRun ? k.park(sc) : execute(k, sc, helped);
 }
 
-/** Runs user code of a guest EC until it waits for somebody, blocks, dies or loses the CPU. */
-function runGuest(k: Kernel, sc: Sc, ec: Ec): After {
-  const cpu = k.cpu, u32 = cpu.ram.u32, pd = ec.pd;
-  const onSyscall = (): boolean => {
+/**
+ * What the processor calls at each `syscall` instruction of the EC, without leaving its translated code: true when the EC goes on at
+ * once. The decision between native and foreign is made here, for each call (ABI 8.1).
+ */
+function syscallEntry(k: Kernel, ec: Ec): () => boolean {
+  const u32 = k.cpu.ram.u32, pd = ec.pd;
+  return () => {
     if (pd.foreign && (u32[ec.utcb >> 2] & UTCB_NSCT) === 0) foreignCall(k, ec);
     else hypercall(k, ec);
     if (--k.untilClock <= 0) k.tick();
     k.runningPd = pd;
     return ec.cont === Cont.User && !ec.sm && !ec.recall && !k.resched;
   };
+}
+
+/** Runs user code of a guest EC until it waits for somebody, blocks, dies or loses the CPU. */
+function runGuest(k: Kernel, sc: Sc, ec: Ec): After {
+  const cpu = k.cpu, pd = ec.pd, onSyscall = ec.onSyscall ??= syscallEntry(k, ec);
   for (;;) {
     if (ec.recall) {
       deliverRecall(k, ec);

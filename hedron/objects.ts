@@ -83,6 +83,8 @@ export class Ec extends KernelObject {
   state = 0;
   /** Physical address of the saved interrupt frame, see frame.ts. */
   frame = 0;
+  /** System-call entry of a guest EC, made once. */
+  onSyscall: (() => boolean) | undefined = undefined;
   /** Selector of the portal for vector 0. */
   eventBase = 0;
   /** Set while the last entry to the kernel was a native system call (the EC returns by sysret). */

@@ -6,6 +6,7 @@
  */
 import type { Insn, OpRow } from "../insn.ts";
 import { ROWS } from "../opcodes/mod.ts";
+import { SSE_ROWS } from "../opcodes/sse.ts";
 import { type Addressing, encodeRow } from "./encode.ts";
 import { randomFpState } from "./fp_state.ts";
 import { MARKER } from "./generate.ts";
@@ -30,6 +31,7 @@ const suitable = (row: OpRow): boolean =>
   SKIPPED[row.name] === undefined &&
   !("approximate" in row) && (PREPARE[row.name] === undefined || USABLE_UNPREPARED.has(row.name));
 
+const SSE_SET = new Set(SSE_ROWS);
 const CANDIDATES = ROWS.filter(suitable);
 const COMMON_NAMES = new Set(
   "add sub and or xor cmp test mov lea inc dec shl shr sar movzx movsx imul adc sbb cmovcc setcc".split(" "),
@@ -79,6 +81,8 @@ class Builder {
   readonly #soft: number[] = [];
   readonly #patches: [number, number][] = [];
   #looping = false;
+  /** The row in work is a vector instruction: most of these insist on aligned operands. */
+  #vector = false;
   #functionCount = 0;
 
   constructor(readonly r: Random, readonly base: number, readonly style: Style) {}
@@ -90,10 +94,10 @@ class Builder {
 
   /** [RBP + disp], [RBP + RSI * scale + disp], or [RSP + disp] above everything that the sequence pushes. */
   #addressing = (r: Random): Addressing => {
-    if (r.chance(12)) return { mod: 1, rm: 4, bytes: [0x24, 64 + 8 * r.below(7)], wide: false, rexBits: 0 };
+    if (!this.#vector && r.chance(12)) return { mod: 1, rm: 4, bytes: [0x24, 64 + 8 * r.below(7)], wide: false, rexBits: 0 };
     const out = this.style.faults && r.chance(4);
     let disp = out ? DATA.bytes / 2 - 16 + r.below(32) : r.below(DATA.bytes - 1024) - DATA.bytes / 2;
-    if (r.chance(70)) disp &= ~15;
+    if (r.chance(this.#vector ? 98 : 40)) disp &= ~15;
     const bytes = [0, 8, 16, 24].map((shift) => disp >>> shift & 255);
     if (r.chance(30)) return { mod: 2, rm: 4, bytes: [r.below(4) << 6 | RSI << 3 | RBP, ...bytes], wide: true, rexBits: 0 };
     return { mod: 2, rm: RBP, bytes, wide: true, rexBits: 0 };
@@ -102,6 +106,7 @@ class Builder {
   instruction(): void {
     for (let tries = 0; tries < 40; tries++) {
       const row = this.r.pick(this.style.integers || this.r.chance(40) ? COMMON : CANDIDATES);
+      this.#vector = SSE_SET.has(row);
       const made = encodeRow(row, this.r, this.base + this.bytes.length, { branch: () => 0, addressing: this.#addressing });
       if (made === undefined || !harmless(made.insn)) continue;
       this.#emit([...made.code], true);
@@ -145,11 +150,13 @@ class Builder {
     this.block(1 + this.r.below(7), depth + 1);
     // The index walks on; small again behind the loop.
     const walks = this.r.chance(50);
-    if (walks) this.#emit([0x48, 0x83, 0xc6, this.r.below(this.style.faults ? 128 : 17)], true);
+    if (walks) {
+      this.#emit([0x48, 0x83, 0xc6, this.style.faults && this.r.chance(30) ? this.r.below(128) : 16 * this.r.below(3)], true);
+    }
     this.#emit([0xff, 0xcf]);
     this.#emit([0x0f, 0x85, 0, 0, 0, 0], true);
     this.#rel32(this.bytes.length - 4, top);
-    if (walks) this.#emit([0xbe, this.r.below(64), 0, 0, 0], true);
+    if (walks) this.#emit([0xbe, 16 * this.r.below(4), 0, 0, 0], true);
     this.#looping = false;
   }
 
@@ -224,7 +231,7 @@ export function sequenceCase(seed: number, number: number, conventional: boolean
   for (let n = 0; n < 16; n++) gpr[n] = integer(r);
   gpr[RSP] = BigInt(STACK.address + 2048 + 8 * r.below(128));
   gpr[RBP] = BigInt(DATA.address + DATA.bytes / 2);
-  gpr[RSI] = BigInt(r.below(64));
+  gpr[RSI] = BigInt(16 * r.below(4));
   const fp = randomFpState(r, { pool: r.pick(["int", "f32", "f64"]), x87: r.chance(50), controls: false });
   return {
     pieces: b.pieces,

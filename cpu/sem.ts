@@ -14,7 +14,7 @@
  * addressSize may be looked at.
  */
 import type { Expr } from "./wasm/expr.ts";
-import type { Insn, MemOperand, Operand } from "./insn.ts";
+import type { Insn, MemOperand, Operand, XmmOperand } from "./insn.ts";
 
 export type Semantic = (s: Sem, i: Insn) => void;
 
@@ -86,6 +86,9 @@ export interface Sem {
   setXmm(op: Operand, value: Expr): void;
   /** Implied vector register by number. */
   xmmReg(n: number): Expr;
+  /** Low lane of an XMM register, and writing it (`clear`: the rest becomes zero). Only for back ends that keep scalars apart. */
+  low?(op: XmmOperand, type: "f32" | "f64"): Expr;
+  setLow?(op: XmmOperand, value: Expr, clear: boolean): void;
   /** Guest memory at an i64 linear (virtual) address. 1, 2, 4 -> i32 (zero-extended), 8 -> i64, 16 -> v128. */
   load(address: Expr, bytes: number, opts?: AccessOptions): Expr;
   store(address: Expr, bytes: number, value: Expr, opts?: AccessOptions): void;

@@ -86,5 +86,14 @@ export const CONVERT_UNARY = {
   cvttpd2dq: (a, bind) => packedDoubleToInt(a, TRUNCATE, bind),
 } satisfies Record<string, Unary>;
 
-/** Signed integer (i32 or i64 expression) to a float of the format, rounded to nearest even. */
-export const fromInteger = (f: Format, x: Expr): Expr => w(`${f.scalar}.convert_${x.type === "i64" ? "i64" : "i32"}_s`, x);
+/**
+ * Signed integer (i32 or i64 expression) to a float of the format, rounded to nearest even. 32-bit ones take the way through a vector:
+ * the scalar instruction of x86 hosts merges into a register and so waits for whatever the engine has last left in it.
+ */
+export function fromInteger(f: Format, x: Expr): Expr {
+  if (x.type === "i64") return w(`${f.scalar}.convert_i64_s`, x);
+  const lanes = w("i32x4.splat", x);
+  return f === SINGLE
+    ? w("f32x4.extract_lane", w("f32x4.convert_i32x4_s", lanes), 0)
+    : w("f64x2.extract_lane", w("f64x2.convert_low_i32x4_s", lanes), 0);
+}

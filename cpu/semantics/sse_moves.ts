@@ -5,7 +5,7 @@ import { and, type Expr, i32, toI32, v128, w } from "../wasm/expr.ts";
 import { mergeLow, shuffle, ZERO } from "./lanes.ts";
 import { bitsOf } from "./lanes_float.ts";
 import { insertps } from "./lanes_shuffle.ts";
-import { imm8, scalar, setVector, sized, source } from "./vector.ts";
+import { imm8, scalar, setScalar, setVector, sized, source } from "./vector.ts";
 
 const lane64 = (v: Expr, lane: 0 | 1): Expr => w("i64x2.extract_lane", v, lane);
 
@@ -16,7 +16,9 @@ const move = (aligned: boolean): Semantic => (s, { ops: [dst, src] }) =>
 /** movss, movsd: loads clear the rest of the register, register moves keep it. */
 const moveScalar: Semantic = (s, { ops: [dst, src] }) => {
   if (dst.kind === "mem") return s.write(dst, bitsOf(scalar(s, sized(src))));
-  s.setXmm(dst, src.kind === "mem" ? source(s, src) : mergeLow(sized(dst).size, s.xmm(dst), s.xmm(src)));
+  // As a vector where scalars are not kept apart: a load that clears the rest is one instruction.
+  if (src.kind === "mem" && !s.setLow) return s.setXmm(dst, source(s, src));
+  setScalar(s, dst, scalar(s, sized(src)), src.kind === "mem");
 };
 
 /** movlps, movhps ...: one half of a register and 8 bytes of memory. */

@@ -24,14 +24,17 @@ export function source(s: Sem, op: Operand, unaligned = false): Expr {
 /** Lowest lane as f32 (operand size 4) or f64 (8). */
 export function scalar(s: Sem, op: Operand & { size: number }): Expr {
   const single = op.size === 4;
+  if (op.kind === "xmm" && s.low) return s.low(op, single ? "f32" : "f64");
   if (op.kind === "xmm") return s.let(w(single ? "f32x4.extract_lane" : "f64x2.extract_lane", s.xmm(op), 0));
   const value = s.read(op, { as: single ? "f32" : "f64" });
   return value.type === "i32" || value.type === "i64" ? s.let(fromBits(value)) : value;
 }
 
-/** Writes the lowest lane of an XMM register from an f32 or f64; the rest stays. */
-export const setScalar = (s: Sem, op: Operand, value: Expr): void =>
-  s.setXmm(op, w(value.type === "f32" ? "f32x4.replace_lane" : "f64x2.replace_lane", s.xmm(op), value, 0));
+/** Writes the lowest lane of an XMM register from an f32 or f64; the rest stays, or becomes zero. */
+export function setScalar(s: Sem, op: Operand, value: Expr, clear = false): void {
+  if (op.kind === "xmm" && s.setLow) return s.setLow(op, value, clear);
+  s.setXmm(op, w(value.type === "f32" ? "f32x4.replace_lane" : "f64x2.replace_lane", clear ? ZERO : s.xmm(op), value, 0));
+}
 
 /** Writes a whole XMM register, or an MMX register from the low half. */
 export const setVector = (s: Sem, op: Operand, value: Expr): void =>

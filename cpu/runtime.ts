@@ -17,7 +17,7 @@ import {
   TLB,
 } from "./layout.ts";
 import { udiv128 } from "./semantics/divide128.ts";
-import { defineX87, X87_IMPORTS } from "./x87_fast.ts";
+import { defineX87, X87_IMPORTS } from "./x87/mod.ts";
 import { type FuncBuilder, type FuncImport, type FuncType, ModuleBuilder } from "./wasm/encoder.ts";
 import {
   add,

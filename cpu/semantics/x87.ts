@@ -1,6 +1,6 @@
 /**
  * Semantics of the x87: each mnemonic has a helper of its name that does everything (cpu/helpers/x87*.ts); the frequent ones try a fast
- * path of the runtime module first (cpu/x87_fast.ts).
+ * path of the runtime module first (cpu/x87/).
  */
 import { ES } from "../helpers/float80.ts";
 import { OPCODE_AT_FIP } from "../helpers/x87_stack.ts";
@@ -22,7 +22,7 @@ import {
   TO_F32,
   TO_F64,
   TO_INTEGER,
-} from "../x87_fast.ts";
+} from "../x87/mod.ts";
 import { add, and, call, eq, eqz, type Expr, i32, i64, ne, or, signExtend, toI64s, toI64u } from "../wasm/expr.ts";
 
 const fast = (name: string, ...args: (Expr | number)[]): Expr =>
@@ -189,6 +189,9 @@ const FAST: Readonly<Record<string, Semantic>> = {
   fxch: (s, i) => attempt(s, i, fast("x87_exchange", stNumber(i.ops[0]))),
   fchs: sign(0xffff, 0x8000),
   fabs: sign(0x7fff, 0),
+  fprem: (s, i) => attempt(s, i, fast("x87_remainder")),
+  fsqrt: (s, i) => attempt(s, i, fast("x87_root")),
+  frndint: (s, i) => attempt(s, i, fast("x87_integer")),
   fcmovb: conditional(2),
   fcmovnb: conditional(3),
   fcmove: conditional(4),

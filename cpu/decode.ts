@@ -181,6 +181,8 @@ function operandSize(c: Cursor, rule: SizeRule, size: number): number {
       return c.opSize && !w ? 2 : 8;
     case SizeRule.Fixed:
       return w ? 8 : 4;
+    case SizeRule.Narrow:
+      return c.opSize && !w ? 2 : 4;
     case SizeRule.Default:
       return w ? 8 : c.opSize ? 2 : 4;
   }

@@ -87,6 +87,8 @@ export const enum SizeRule {
   Forced64,
   Fixed,
   Default,
+  /** 2 or 4: there is no 64-bit input and output. */
+  Narrow,
   /** Bytes are in `Candidate.size`. */
   Constant,
 }
@@ -282,6 +284,7 @@ export function parseEncoding(row: OpRow): Encoding {
 /** Names whose memory operand is implied (segment overrides apply to it). */
 const IMPLICIT_MEMORY = new Set(["xlat", "xlatb", "maskmovq", "maskmovdqu", "vmaskmovdqu"]);
 
+const INPUT_OUTPUT = new Set(["in", "out", "ins", "outs"]);
 const VARIABLE_SIZES = new Set<number>([Size.V, Size.Z, Size.Y]);
 
 function sizeOf(row: OpRow, ops: OpSpec[]): [SizeRule, number] {
@@ -297,6 +300,7 @@ function sizeOf(row: OpRow, ops: OpSpec[]): [SizeRule, number] {
       return [SizeRule.Fixed, 4];
     default:
   }
+  if (INPUT_OUTPUT.has(row.name)) return [SizeRule.Narrow, 4];
   if (ops.length === 0 || ops.some((o) => VARIABLE_SIZES.has(o.size))) return [SizeRule.Default, 4];
   if (ops.some((o) => [Op.P, Op.Q, Op.N].includes(o.kind))) return [SizeRule.Constant, 8];
   const first = ops[0].size;

@@ -74,7 +74,8 @@ const SIZE_LETTERS: Readonly<Record<number, string>> = { 1: "b", 2: "w", 4: "d",
 const BY_SIZE: Readonly<Record<string, readonly [string, string, string]>> = {
   cbw: ["cbw", "cwde", "cdqe"],
   cwd: ["cwd", "cdq", "cqo"],
-  iret: ["iretw", "iretd", "iretq"],
+  iret: ["iretw", "iret", "iretq"],
+  retf: ["retfw", "retf", "retfq"],
   pushf: ["pushfw", "pushf", "pushf"],
   popf: ["popfw", "popf", "popf"],
   cmpxchg8b: ["cmpxchg8b", "cmpxchg8b", "cmpxchg16b"],
@@ -97,6 +98,7 @@ export function mnemonic(insn: Insn): string {
   if (bySize !== undefined) return bySize[insn.size === 2 ? 0 : insn.size === 4 ? 1 : 2];
   if (name === "jrcxz" && insn.addressSize === 4) return "jecxz";
   if (name === "jcc" || name === "cmovcc" || name === "setcc") return name.slice(0, -2) + CC_NAMES[insn.cc];
+  if (name.endsWith("sreg")) return name.slice(0, -4);
   const compare = predicate(insn);
   if (compare !== undefined) return `cmp${compare}${name.slice(3)}`;
   if (name === "mov" && insn.row.args === "Zv,Iv" && insn.size === 8) return "movabs";

@@ -70,8 +70,9 @@ interface Difference {
   theirs: string;
 }
 
-/** EVEX, and VEX as long as no row has it. */
-const unknown = (bytes: Uint8Array): boolean => bytes[0] === 0x62 || (bytes[0] & 0xfe) === 0xc4;
+/** EVEX, and what is VEX-encoded but has no row. */
+const unknown = (bytes: Uint8Array): boolean =>
+  bytes[0] === 0x62 || ((bytes[0] & 0xfe) === 0xc4 && "invalid" in decode(bytes, 0, Math.min(15, bytes.length), 0));
 
 /** Extensions that no row has, and FWAIT joined with the instruction behind it. */
 const OTHERS = /^(x(test|begin|abort|end)|(rd|wr)pkru|(rd|inc)ssp[dq]|fst(sw|cw|env)|f(init|clex|save)\b)/;

@@ -19,9 +19,13 @@ import {
   PATH_MAX,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
+  S_IFBLK,
+  S_IFCHR,
   S_IFDIR,
+  S_IFIFO,
   S_IFMT,
   S_IFREG,
+  S_IFSOCK,
   S_PERM,
 } from "./flags.ts";
 import type { Node } from "./node.ts";
@@ -40,6 +44,8 @@ export const enum Last {
 }
 
 const SLASH = 0x2f;
+/** What mknod() makes. */
+const NODE_TYPES: readonly number[] = [S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK];
 const MAX_UTF8_PER_UNIT = 3;
 
 export class Namespace {
@@ -185,6 +191,7 @@ export class Namespace {
   mknod(start: Node, path: string, mode: number, rdev: number): number {
     const type = mode & S_IFMT || S_IFREG;
     if (type === S_IFDIR) return -EPERM;
+    if (!NODE_TYPES.includes(type)) return -EINVAL;
     const status = this.vacant(start, path, false);
     if (status < 0) return status;
     const node = this.parent!.create(this.last, type | mode & S_PERM, rdev);

@@ -66,12 +66,12 @@ export class Session {
   second(utcb: Utcb): string {
     const length = utcb.get(SECOND_LENGTH);
     if (length === STAGED) return this.takeStaged(1);
-    const before = Math.max(0, utcb.get(FIRST_LENGTH));
+    const before = Math.min(Math.max(0, utcb.get(FIRST_LENGTH)), MAX_TEXT);
     return decodeText(utcb.bytes, TEXT_WORD * 8 + before, Math.min(length, MAX_TEXT - before));
   }
 
   stage(utcb: Utcb): number {
-    const index = utcb.get(1) === 0 ? 0 : 1, length = Math.min(utcb.get(FIRST_LENGTH), MAX_TEXT);
+    const index = utcb.get(1) === 0 ? 0 : 1, length = Math.min(Math.max(0, utcb.get(FIRST_LENGTH)), MAX_TEXT);
     const old = utcb.get(2) === 1 ? new Uint8Array(0) : this.staged[index];
     // A path is at most 4096 bytes; what is longer fails whatever it says.
     const joined = new Uint8Array(Math.min(old.length + length, 2 * MAX_TEXT));
@@ -152,6 +152,7 @@ function list(session: Session, utcb: Utcb): number {
   const directory = handle.node, cookie = utcb.get(2), max = utcb.get(3);
   if (!directory.isDirectory) return -ENOTDIR;
   if (directory.parent === undefined) return -ENOENT;
+  if (cookie < 0) return -EINVAL;
   if (cookie === 0 || handle.listing === undefined) {
     const entries = directory.entries();
     if (typeof entries === "number") return entries;

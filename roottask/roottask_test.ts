@@ -205,3 +205,52 @@ Deno.test("a machine that is too small or a mount that cannot be is one clear er
   ];
   await assert.rejects(() => runScripts([], { mounts }), /Cannot mount at "\/": in use/);
 });
+
+/** xorshift32. */
+function* random(seed: number): Generator<number, never> {
+  for (let x = seed;;) {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    yield x >>> 0;
+  }
+}
+
+Deno.test("no message to a service, however absurd, harms the others", async () => {
+  const source = random(4711), pick = (n: number): number => source.next().value % n;
+  const portals = [PROCESS.ALLOCATE, PROCESS.STDOUT, PROCESS.STDERR, PROCESS.FS, PROCESS.ECHO, PROCESS.RAW_ECHO];
+  const outcome = await runScripts([function* (m) {
+    for (let round = 0; round < 5000; round++) {
+      const bytes = Array.from({ length: pick(40) }, () => pick(3) === 0 ? pick(256) : pick(6));
+      yield* request(m, portals[pick(portals.length)], bytes);
+    }
+    yield* exit(m, 3);
+  }, function* (m) {
+    yield* say(m, "unharmed");
+    yield* exit(m, 4);
+  }]);
+  assert.deepEqual(codes(outcome), [3, 4]);
+  assert.ok(outcome.stdout.includes("unharmed"));
+});
+
+Deno.test("damaged executables are refused or killed, the machine goes on", async () => {
+  const source = random(815), pick = (n: number): number => source.next().value % n;
+  const members = Array.from({ length: 60 }, (_, i) => {
+    const bytes = hyperappElf(ENTRY + 0x10_0000);
+    for (let k = 0; k <= pick(4); k++) bytes[pick(240)] = [0, 1, 0x7f, 0x80, 0xff][pick(5)];
+    return { path: `bad${i}`, bytes: pick(4) === 0 ? bytes.slice(0, pick(bytes.length)) : bytes };
+  });
+  const spec = (path: string) => ({ kind: "hyperapp" as const, path, argv: [path], env: [], cwd: "/" });
+  const programs = [...members.map(({ path }) => spec(`/${path}`)), spec("/app0")];
+  const outcome = await runScripts(
+    [function* (m) {
+      yield* say(m, "fine");
+      yield* exit(m, 0);
+    }],
+    { programs, memoryMiB: 1024 },
+    members,
+  );
+  const last = outcome.result.programs[outcome.result.programs.length - 1];
+  assert.deepEqual([outcome.stdout, last.exitCode], ["fine", 0]);
+  assert.ok(outcome.result.programs.slice(0, -1).every(({ exitCode }) => exitCode >= 126));
+});

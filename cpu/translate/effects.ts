@@ -5,7 +5,7 @@ import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
 import { SEMANTICS } from "../semantics/mod.ts";
 import { loadOp } from "../memory_ops.ts";
 import { type Expr, i32, i64, LOADS, type LocalExpr, type ValType } from "../wasm/expr.ts";
-import { CC_FLAGS, type Effects, FLAG_BIT, FLAG_LIST, gprBit, xmmBit } from "./regs.ts";
+import { ALL_FLAGS, CC_FLAGS, type Effects, FLAG_BIT, FLAG_LIST, gprBit, xmmBit } from "./regs.ts";
 
 const RSP = 4;
 const leaf = (type: ValType): LocalExpr => ({ kind: "local", type, index: 0 });
@@ -166,6 +166,8 @@ class EffectSem implements Sem {
   }
   helper(): void {
     this.e.helper = true;
+    // The only helpers that read arithmetic flags; what others do to them is unknown and taken as "nothing certain".
+    if (this.i.name.startsWith("fcmov")) this.#useFlags(ALL_FLAGS);
   }
   helperIf(_cond: Expr, _name: string, otherwise: () => void): void {
     this.e.leaves = true;
@@ -176,9 +178,16 @@ class EffectSem implements Sem {
   }
 }
 
+const VARIABLE_SHIFTS = new Set(["shl", "shr", "sar", "rol", "ror", "rcl", "rcr", "shld", "shrd"]);
+
 /** Effects of `i`; an instruction without semantics (invalid) has none. */
 export function effectsOf(i: Insn): Effects {
   const sem = new EffectSem(i);
   SEMANTICS[i.name]?.(sem, i);
+  if (VARIABLE_SHIFTS.has(i.name) && i.ops.at(-1)?.kind === "reg") {
+    // With a count of zero the flags pass through: not read, unless somebody reads them later.
+    sem.e.flagUses = i.name === "rcl" || i.name === "rcr" ? FLAG_BIT.c : 0;
+    sem.e.flagDefs = 0;
+  }
   return sem.e;
 }

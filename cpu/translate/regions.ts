@@ -280,9 +280,9 @@ export class Regions {
     let need = 0, defined = 0;
     for (const i of block.insns) {
       const e = effectsOf(i);
-      need |= (e.helper ? ALL_FLAGS : e.flagUses) & ~defined;
+      need |= e.flagUses & ~defined;
       defined |= e.flagDefs;
-      if (defined === ALL_FLAGS || e.helper) break;
+      if (defined === ALL_FLAGS) break;
     }
     const last = block.insns.at(-1);
     // Nothing can be fetched there: a page fault shows the flags.
@@ -291,9 +291,9 @@ export class Regions {
     if (last && open !== 0 && (need & open) !== open) {
       const control = controlOf(last.name), to = last.ops[0];
       const onward: number[] = [];
-      if (control === "next" || control === "branch") onward.push(block.end);
+      if (control === "next" || control === "branch" || last.name === "syscall") onward.push(block.end);
       if ((control === "branch" || control === "jump") && to?.kind === "rel") onward.push(to.target);
-      if (control === "trap") need |= open;
+      if (control === "trap" && last.name !== "syscall") need |= open;
       for (const next of onward) need |= open & (depth < 3 ? this.#flagsNeededAt(space, s, next, depth + 1) : ALL_FLAGS);
     }
     if (depth === 0) s.flagsNeeded.set(pc, need);

@@ -22,7 +22,7 @@ export class WakeUp {
     const isOver = this.pending;
     this.pending = false;
     return new Promise((resolve) => {
-      let timer: number | undefined;
+      let timer: ReturnType<typeof setTimeout> | undefined;
       const finish = () => {
         if (this.finish === finish) this.finish = undefined;
         clearTimeout(timer);

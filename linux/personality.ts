@@ -1,7 +1,9 @@
 import type { Coroutine, HostEc, HostMemory } from "../hedron/api.ts";
-import type { FsClient, FsStat } from "../fs/api.ts";
+import type { FsClient } from "../fs/api.ts";
 import { IpcFsClient } from "../fs/client.ts";
 import { HOST_PD, PROCESS_SERVICE, type SpawnRequest } from "../roottask/protocol.ts";
+import { AT_FDCWD } from "./abi/fcntl.ts";
+import { virtual } from "./proc/resolve.ts";
 import { Console } from "./files/console.ts";
 import type { FsMapping } from "./files/fs_mapping.ts";
 import { emptyStat } from "./files/open_file.ts";
@@ -171,8 +173,9 @@ export class Personality {
   }
 
   /** Where execve looks for `path`: the same, except for /proc/self/exe and the like. */
-  execPath(_t: Thread, path: string): string {
-    return path;
+  execPath(t: Thread, path: string): string {
+    const place = virtual(t, AT_FDCWD, path, true);
+    return typeof place === "object" && place.kind === "real" ? place.path : path;
   }
 
   itimer(p: Process, which: number): IntervalTimer {
@@ -183,15 +186,6 @@ export class Personality {
   posixTimers(p: Process): PosixTimers {
     p.posixTimers ??= new PosixTimers(this);
     return p.posixTimers;
-  }
-
-  /** stat() of a path. */
-  statPath(t: Thread, dir: number, path: string, follow: boolean, out: FsStat): number {
-    return t.fs.stat(dir, path, follow, out);
-  }
-
-  readLink(t: Thread, dir: number, path: string): string | number {
-    return t.fs.readlink(dir, path);
   }
 
   takeSlot(): Slot {

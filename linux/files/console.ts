@@ -3,7 +3,7 @@ import { E } from "../abi/errno.ts";
 import type { HostMemory } from "../../hedron/api.ts";
 import type { CurrentEc } from "../process/kernel_space.ts";
 import { WaitQueue } from "../process/wait.ts";
-import { utf8 } from "../trace/text.ts";
+import { textToBytes } from "../trace/text.ts";
 
 /** The personality's access to the console service of roottask: standard streams of the host. */
 export class Console {
@@ -68,7 +68,7 @@ export class Console {
 
   /** The personality's own messages, on stderr. */
   print(text: string): void {
-    const bytes = utf8(text);
+    const bytes = textToBytes(text);
     for (let at = 0; at < bytes.length; at += this.#bufferBytes) {
       const part = bytes.subarray(at, at + this.#bufferBytes);
       this.#memory.u8.set(part, this.#buffer);

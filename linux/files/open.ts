@@ -1,20 +1,45 @@
 import { E } from "../abi/errno.ts";
 import * as F from "../abi/fcntl.ts";
 import type { Thread } from "../process/thread.ts";
+import { type Place, remote, virtual } from "../proc/resolve.ts";
+import { dirHandle } from "../syscalls/util.ts";
 import { FsFile } from "./fs_file.ts";
 import type { OpenFile } from "./open_file.ts";
 import { ConsoleStream } from "./streams.ts";
+import { VirtualFile } from "./virtual.ts";
 
 /** Flags that only matter while opening. */
 const OPENING = F.O_CREAT | F.O_EXCL | F.O_NOCTTY | F.O_TRUNC | F.O_CLOEXEC;
 /** Device numbers of drivers/tty. */
 const TTY = 5 << 8, CONSOLE = 5 << 8 | 1;
 
-/** Opens what `path` (relative to directory handle `dir`) names. An open file with one reference, or -errno. */
-export function openPath(t: Thread, dir: number, path: string, flags: number, mode: number): OpenFile | number {
+/** Opens what `path` names, relative to descriptor `fd` (or AT_FDCWD). An open file with one reference, or -errno. */
+export function openPath(t: Thread, fd: number, path: string, flags: number, mode: number): OpenFile | number {
   if (path === "") return -E.ENOENT;
+  const place = virtual(t, fd, path, (flags & F.O_NOFOLLOW) === 0);
+  if (place !== undefined) return openPlace(t, place, flags, mode);
+  const dir = dirHandle(t, fd, path);
+  return dir < 0 ? dir : openReal(t, dir, path, flags, mode);
+}
+
+function openPlace(t: Thread, place: Place | number, flags: number, mode: number): OpenFile | number {
+  if (typeof place === "number") return place === -E.ENOENT && (flags & F.O_CREAT) !== 0 ? -E.EACCES : place;
+  if (place.kind === "real") return openReal(t, 0, place.path, flags, mode);
+  if (place.kind === "open") return place.file.reopen(t, flags);
+  const { node } = place;
+  if ((flags & F.O_CREAT) !== 0 && (flags & F.O_EXCL) !== 0) return -E.EEXIST;
+  if (node.kind === "link" && (flags & F.O_PATH) === 0) return -E.ELOOP;
+  if (node.kind === "directory" && (flags & F.O_ACCMODE) !== F.O_RDONLY) return -E.EISDIR;
+  if (node.kind !== "directory" && (flags & F.O_DIRECTORY) !== 0) return -E.ENOTDIR;
+  if (node.kind === "file" && (flags & F.O_ACCMODE) !== F.O_RDONLY && (node.mode & 0o222) === 0) return -E.EACCES;
+  return new VirtualFile(node, place.path, flags & ~OPENING | F.O_LARGEFILE);
+}
+
+/** Opens through the file service, relative to its directory handle. */
+function openReal(t: Thread, dir: number, path: string, flags: number, mode: number): OpenFile | number {
   if ((flags & F.O_CREAT) !== 0 && (flags & F.O_DIRECTORY) !== 0 && (flags & F.O_TMPFILE) !== F.O_TMPFILE) return -E.EINVAL;
   const handle = t.fs.open(dir, path, flags & ~F.O_CLOEXEC, mode & ~t.process.fsContext.umask & 0o7777);
+  if (handle === -E.EREMOTE) return openPlace(t, remote(t, dir, path, (flags & F.O_NOFOLLOW) === 0), flags, mode);
   if (handle < 0) return handle;
   return wrapHandle(t, handle, flags);
 }

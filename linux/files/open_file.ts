@@ -114,6 +114,11 @@ export abstract class OpenFile {
     return -E.EINVAL;
   }
 
+  /** open() of /proc/PID/fd/N: the description itself, as far as kinds without a path go. */
+  reopen(_t: Thread, _flags: number): OpenFile | number {
+    return this.dup();
+  }
+
   /** What a mapping reads from; `shared` = MAP_SHARED. */
   map(_t: Thread, _shared: boolean): MappedFile | SharedPages | number {
     return -E.ENODEV;

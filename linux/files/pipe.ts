@@ -2,6 +2,7 @@ import type { FsStat } from "../../fs/api.ts";
 import { E } from "../abi/errno.ts";
 import {
   F,
+  O_ACCMODE,
   O_CLOEXEC,
   O_DIRECT,
   O_NONBLOCK,
@@ -189,6 +190,10 @@ export class PipeEnd extends OpenFile {
   override fcntl(_t: Thread, command: number, argument: number): Result {
     if (command === F.GETPIPE_SZ) return this.pipe.capacity;
     return command === F.SETPIPE_SZ ? this.pipe.resize(argument) : -E.EINVAL;
+  }
+
+  override reopen(_t: Thread, flags: number): OpenFile {
+    return new PipeEnd(this.pipe, flags & (O_ACCMODE | O_NONBLOCK));
   }
 
   protected override closed(): void {

@@ -9,6 +9,7 @@ import type { Personality } from "../personality.ts";
 import type { Credentials, Image } from "../process/process.ts";
 import { PROCESS } from "../../roottask/protocol.ts";
 import { decodeElf, type ElfFile, headerTable, type Segment } from "./elf.ts";
+import { bytesToText } from "../trace/text.ts";
 import { PREFIX_BYTES, scriptLine } from "./script.ts";
 import { AT, buildStack, stackBytes } from "./stack.ts";
 
@@ -133,7 +134,7 @@ function openInterpreter(
   if (program.read(interp.offset, at, interp.size) !== interp.size) return -E.EIO;
   if (os.u8[at + interp.size - 1] !== 0) return -E.ENOEXEC;
   const zero = os.u8.indexOf(0, at);
-  const path = new TextDecoder().decode(os.u8.subarray(at, zero));
+  const path = bytesToText(os.u8, at, zero - at);
   const file = openExecutable(os, dir, path, 0);
   if (typeof file === "number") return file;
   const elf = readElf(os, file, E.ELIBBAD);

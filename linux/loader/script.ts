@@ -1,3 +1,4 @@
+import { bytesToText } from "../trace/text.ts";
 import { E } from "../abi/errno.ts";
 
 /** Bytes of a file that decide how it is run: BINPRM_BUF_SIZE. */
@@ -9,7 +10,7 @@ const isBlank = (c: number): boolean => c === 0x20 || c === 0x09;
  * The interpreter line of a script, as fs/binfmt_script.c reads it: `#!`, blanks, path, and the rest of the line as one argument.
  * -ENOEXEC when `head` is no script or the path may be cut off.
  */
-export function scriptLine(head: Uint8Array): { path: string; argument: string | undefined } | number {
+export function scriptLine(head: Uint8Array<ArrayBuffer>): { path: string; argument: string | undefined } | number {
   if (head[0] !== 0x23 || head[1] !== 0x21) return -E.ENOEXEC;
   let end = head.subarray(0, PREFIX_BYTES).indexOf(0x0a);
   const cut = end < 0;
@@ -33,6 +34,6 @@ export function scriptLine(head: Uint8Array): { path: string; argument: string |
   while (pathEnd < end && !isBlank(head[pathEnd]) && head[pathEnd] !== 0) pathEnd++;
   let argument = pathEnd;
   while (argument < end && isBlank(head[argument])) argument++;
-  const text = (from: number, to: number) => new TextDecoder().decode(head.subarray(from, to));
+  const text = (from: number, to: number) => bytesToText(head, from, to - from);
   return { path: text(start, pathEnd), argument: argument < end ? text(argument, end) : undefined };
 }

@@ -1,5 +1,5 @@
 import { putU64 } from "../memory/user.ts";
-import { utf8 } from "../trace/text.ts";
+import { textToBytes } from "../trace/text.ts";
 
 /** Auxiliary vector keys: include/uapi/linux/auxvec.h. */
 // deno-fmt-ignore
@@ -34,8 +34,8 @@ export interface StackImage {
 /** Bytes that strings and pointers take: what E2BIG is decided on. */
 export function stackBytes(argv: readonly string[], env: readonly string[]): number {
   let bytes = 0;
-  for (const s of argv) bytes += utf8(s).length + 9;
-  for (const s of env) bytes += utf8(s).length + 9;
+  for (const s of argv) bytes += textToBytes(s).length + 9;
+  for (const s of env) bytes += textToBytes(s).length + 9;
   return bytes;
 }
 
@@ -44,10 +44,10 @@ export function stackBytes(argv: readonly string[], env: readonly string[]): num
  * padding, platform, 16 random bytes, then 16-aligned: auxv, envp, argv, argc.
  */
 export function buildStack(input: StackInput): StackImage {
-  const execfn = utf8(input.execfn);
-  const args = input.argv.map(utf8);
-  const envs = input.env.map(utf8);
-  const platform = utf8(input.platform);
+  const execfn = textToBytes(input.execfn);
+  const args = input.argv.map(textToBytes);
+  const envs = input.env.map(textToBytes);
+  const platform = textToBytes(input.platform);
   const total = (list: readonly Uint8Array[]) => list.reduce((sum, s) => sum + s.length + 1, 0);
 
   let at = input.top - 8;

@@ -1,8 +1,7 @@
 import { PAGE, pageDown, PROT_EXEC, PROT_READ, PROT_WRITE } from "../abi/mman.ts";
 import { Fault, type Mm } from "./mm.ts";
+import { bytesToText } from "../trace/text.ts";
 import type { HostMemory } from "../../hedron/api.ts";
-
-const DECODER = new TextDecoder();
 
 /**
  * The personality's access to program memory. A guest address is looked up in the program's own areas and becomes a physical address,
@@ -252,9 +251,9 @@ export class UserMemory {
     const length = this.stringLength(va, max);
     if (length < 0) return undefined;
     const pa = this.piece(va, length, false);
-    if (pa >= 0 && this.pieceBytes === length) return decode(this.u8, pa, length);
+    if (pa >= 0 && this.pieceBytes === length) return bytesToText(this.u8, pa, length);
     const bytes = this.bytes(va, length);
-    return bytes === undefined ? undefined : DECODER.decode(bytes);
+    return bytes === undefined ? undefined : bytesToText(bytes);
   }
 
   // ---- scalars ------------------------------------------------------------------------------------------------------
@@ -307,19 +306,4 @@ export function getI64(data: DataView, at: number): number {
 export function putU64(data: DataView, at: number, value: number): void {
   data.setUint32(at, value >>> 0, true);
   data.setUint32(at + 4, Math.floor(value / HALF) >>> 0, true);
-}
-
-/** Short ASCII is decoded by hand: TextDecoder costs a microsecond per call. */
-function decode(u8: Uint8Array<ArrayBuffer>, at: number, length: number): string {
-  if (length <= 64) {
-    let text = "";
-    let i = 0;
-    for (; i < length; i++) {
-      const c = u8[at + i];
-      if (c >= 0x80) break;
-      text += String.fromCharCode(c);
-    }
-    if (i === length) return text;
-  }
-  return DECODER.decode(u8.subarray(at, at + length));
 }

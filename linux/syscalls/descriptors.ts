@@ -13,7 +13,7 @@ import {
   O_NONBLOCK,
 } from "../abi/fcntl.ts";
 import { IOCTL } from "../abi/ioctl.ts";
-import { utf8 } from "../trace/text.ts";
+import { textToBytes } from "../trace/text.ts";
 import { putU64 } from "../memory/user.ts";
 import type { OpenFile } from "../files/open_file.ts";
 import type { Thread } from "../process/thread.ts";
@@ -207,7 +207,7 @@ function directory(t: Thread, pack: Packer): Result {
     if (typeof entries === "number") return used > 0 ? used : entries;
     let full = false;
     for (const entry of entries) {
-      const name = utf8(entry.name);
+      const name = textToBytes(entry.name);
       const record = pack(undefined, undefined, 0, name, entry);
       if (used + record > limit) {
         full = true;

@@ -1,6 +1,8 @@
 import { E } from "../abi/errno.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, S_IFMT, S_IFREG } from "../abi/fcntl.ts";
 import { getI64 } from "../memory/user.ts";
+import { textToBytes } from "../trace/text.ts";
+import { remote, virtual } from "../proc/resolve.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { sys, type SyscallRow } from "./row.ts";
@@ -11,7 +13,9 @@ function at(t: Thread, fd: number, path: string | number, operation: (dir: numbe
   if (typeof path === "number") return path;
   if (path === "") return -E.ENOENT;
   const dir = dirHandle(t, fd, path);
-  return dir < 0 ? dir : operation(dir, path);
+  const status = dir < 0 ? dir : operation(dir, path);
+  // Names in /proc and /sys cannot be changed.
+  return status === -E.EREMOTE ? -E.EPERM : status;
 }
 
 function mkdirAt(t: Thread, fd: number, path: string | number, mode: number): Result {
@@ -42,13 +46,30 @@ function symlinkAt(t: Thread, target: string | number, fd: number, path: string 
 function readlinkAt(t: Thread, fd: number, path: string | number, address: number, size: number): Result {
   if (size <= 0) return -E.EINVAL;
   if (typeof path === "number") return path;
-  const dir = dirHandle(t, fd, path);
-  if (dir < 0) return dir;
-  const target = t.os.readLink(t, dir, path);
+  const target = linkTarget(t, fd, path);
   if (typeof target === "number") return target;
-  const bytes = new TextEncoder().encode(target);
+  const bytes = textToBytes(target);
   const part = bytes.subarray(0, size);
   return t.process.user.putBytes(address, part) ? part.length : -E.EFAULT;
+}
+
+function linkTarget(t: Thread, fd: number, path: string): string | number {
+  if (path === "") {
+    const handle = t.process.files.get(fd)?.handle;
+    return handle === undefined ? -E.ENOENT : t.fs.readlink(handle, "");
+  }
+  let place = virtual(t, fd, path, false);
+  if (place === undefined) {
+    const dir = dirHandle(t, fd, path);
+    if (dir < 0) return dir;
+    const target = t.fs.readlink(dir, path);
+    if (target !== -E.EREMOTE) return target;
+    place = remote(t, dir, path, false);
+  }
+  if (typeof place === "number") return place;
+  if (place.kind === "open") return place.file.path;
+  if (place.kind === "real") return t.fs.readlink(0, place.path);
+  return place.node.kind === "link" ? place.node.target(t) : -E.EINVAL;
 }
 
 /** Two paths with their descriptors. */
@@ -220,7 +241,7 @@ function fchdir(t: Thread): Result {
 function getcwd(t: Thread): Result {
   const path = t.fs.pathOf(t.process.fsContext.cwd);
   if (typeof path === "number") return path;
-  const bytes = new TextEncoder().encode(`${path}\0`);
+  const bytes = textToBytes(`${path}\0`);
   if (t.arg(1) < bytes.length) return -E.ERANGE;
   return t.process.user.putBytes(t.arg(0), bytes) ? bytes.length : -E.EFAULT;
 }

@@ -5,13 +5,11 @@ import { getU64 } from "../memory/user.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { sys, type SyscallRow } from "./row.ts";
-import { dirHandle, pathArg } from "./util.ts";
+import { pathArg } from "./util.ts";
 
 function openAt(t: Thread, fd: number, path: string | number, flags: number, mode: number): number {
   if (typeof path === "number") return path;
-  const dir = dirHandle(t, fd, path);
-  if (dir < 0) return dir;
-  const file = openPath(t, dir, path, flags, mode);
+  const file = openPath(t, fd, path, flags, mode);
   if (typeof file === "number") return file;
   const got = t.process.files.add(file, (flags & O_CLOEXEC) !== 0, t.process.limits.openFiles);
   if (got < 0) file.close(t);

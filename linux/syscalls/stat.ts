@@ -1,6 +1,8 @@
 import { E } from "../abi/errno.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFMT } from "../abi/fcntl.ts";
 import { putStat, putStatfs, putStatx, STAT_BYTES, STATFS_BYTES, STATX_BYTES } from "../abi/structs.ts";
+import { statNode } from "../files/virtual.ts";
+import { type Place, remote, virtual } from "../proc/resolve.ts";
 import type { FsStat, FsStatfs } from "../../fs/api.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
@@ -25,9 +27,19 @@ export function statAt(t: Thread, fd: number, path: string | number, flags: numb
     const file = t.process.files.get(fd);
     return file === undefined ? -E.EBADF : file.stat(t, out);
   }
+  const follow = (flags & AT_SYMLINK_NOFOLLOW) === 0;
+  const place = virtual(t, fd, path, follow);
+  if (place !== undefined) return statPlace(t, place, follow, out);
   const dir = dirHandle(t, fd, path);
   if (dir < 0) return dir;
-  return t.os.statPath(t, dir, path, (flags & AT_SYMLINK_NOFOLLOW) === 0, out);
+  const status = t.fs.stat(dir, path, follow, out);
+  return status === -E.EREMOTE ? statPlace(t, remote(t, dir, path, follow), follow, out) : status;
+}
+
+function statPlace(t: Thread, place: Place | number, follow: boolean, out: FsStat): number {
+  if (typeof place === "number") return place;
+  if (place.kind === "open") return place.file.stat(t, out);
+  return place.kind === "real" ? t.fs.stat(0, place.path, follow, out) : statNode(t, place.node, place.path, out);
 }
 
 function stat(t: Thread): Result {
@@ -94,9 +106,18 @@ function statfs(t: Thread): Result {
   const path = pathArg(t, 0);
   if (typeof path === "number") return path;
   const handle = t.fs.open(t.process.fsContext.cwd, path, O_PATH, 0);
+  // Everything in /proc and /sys is one file system.
+  if (handle === -E.EREMOTE) return statfsAt(t, path.startsWith("/sys") ? "/sys" : "/proc");
   if (handle < 0) return handle;
   const status = copyStatfs(t, handle, t.arg(1));
   t.fs.close(handle);
+  return status;
+}
+
+function statfsAt(t: Thread, path: string): Result {
+  const handle = t.fs.open(0, path, O_PATH, 0);
+  const status = handle < 0 ? handle : copyStatfs(t, handle, t.arg(1));
+  if (handle >= 0) t.fs.close(handle);
   return status;
 }
 

@@ -6,7 +6,7 @@ import { MTD } from "../../hedron/api.ts";
 import type { Process } from "../process/process.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
-import { utf8 } from "../trace/text.ts";
+import { bytesToText, textToBytes } from "../trace/text.ts";
 import { sys, type SyscallRow } from "./row.ts";
 import { pathArg } from "./util.ts";
 
@@ -27,7 +27,7 @@ function uname(t: Thread): Result {
   if (at < 0) return -E.EFAULT;
   user.u8.fill(0, at, at + UTS_FIELD * 6);
   const values = [UTSNAME.sysname, t.os.hostname, UTSNAME.release, UTSNAME.version, UTSNAME.machine, t.os.domainname];
-  values.forEach((value, i) => user.u8.set(utf8(value).subarray(0, UTS_FIELD - 1), at + i * UTS_FIELD));
+  values.forEach((value, i) => user.u8.set(textToBytes(value).subarray(0, UTS_FIELD - 1), at + i * UTS_FIELD));
   return user.done();
 }
 
@@ -37,7 +37,7 @@ function setName(t: Thread, set: (name: string) => void): Result {
   if (length < 0 || length > 64) return -E.EINVAL;
   const bytes = t.process.user.bytes(t.arg(0), length);
   if (bytes === undefined) return -E.EFAULT;
-  set(new TextDecoder().decode(bytes));
+  set(bytesToText(bytes));
   return 0;
 }
 
@@ -108,12 +108,12 @@ function prctl(t: Thread): Result {
       const length = user.stringLength(value, COMM_BYTES - 1);
       if (length === -1) return -E.EFAULT;
       const bytes = user.bytes(value, length === -2 ? COMM_BYTES - 1 : length);
-      t.name = new TextDecoder().decode(bytes);
+      t.name = bytes === undefined ? t.name : bytesToText(bytes);
       return 0;
     }
     case PR.GET_NAME: {
       const bytes = new Uint8Array(COMM_BYTES);
-      bytes.set(utf8(t.name).subarray(0, COMM_BYTES - 1));
+      bytes.set(textToBytes(t.name).subarray(0, COMM_BYTES - 1));
       return user.putBytes(value, bytes) ? 0 : -E.EFAULT;
     }
     case PR.SET_TIMERSLACK:

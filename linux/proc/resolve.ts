@@ -1,0 +1,108 @@
+import { E } from "../abi/errno.ts";
+import { AT_FDCWD } from "../abi/fcntl.ts";
+import { VirtualFile } from "../files/virtual.ts";
+import type { OpenFile } from "../files/open_file.ts";
+import type { Thread } from "../process/thread.ts";
+import type { VirtualNode } from "./node.ts";
+import { PROC, SYS } from "./tree.ts";
+
+/** Where a path that touches /proc or /sys leads. */
+export type Place =
+  | { readonly kind: "node"; readonly node: VirtualNode; readonly path: string }
+  /** A descriptor's file itself (/proc/PID/fd/N). */
+  | { readonly kind: "open"; readonly file: OpenFile }
+  /** Out of the virtual trees: to be looked up by the file service. */
+  | { readonly kind: "real"; readonly path: string };
+
+const ROOTS: Readonly<Record<string, VirtualNode>> = { proc: PROC, sys: SYS };
+const MAX_LINKS = 40;
+
+/** Quick test before anything is resolved. */
+function looksVirtual(path: string): boolean {
+  const c = path.charCodeAt(1);
+  return c === 0x70 && /^\/proc(?:\/|$)/.test(path) || c === 0x73 && /^\/sys(?:\/|$)/.test(path);
+}
+
+/**
+ * A path that begins in /proc or /sys, by its own text or by the directory `fd` that it is relative to; undefined for all others, which
+ * the file service knows (it answers -EREMOTE when a symbolic link or the working directory leads there: see `remote`).
+ */
+export function virtual(t: Thread, fd: number, path: string, follow: boolean): Place | number | undefined {
+  if (path.charCodeAt(0) === 0x2f) return looksVirtual(path) ? walk(t, path, follow) : undefined;
+  if (fd === AT_FDCWD) return undefined;
+  const file = t.process.files.get(fd);
+  if (!(file instanceof VirtualFile)) return undefined;
+  return file.isDirectory ? walk(t, `${file.path}/${path}`, follow) : -E.ENOTDIR;
+}
+
+/** The same for a path that the file service has answered with -EREMOTE. */
+export function remote(t: Thread, dir: number, path: string, follow: boolean): Place | number {
+  if (path.charCodeAt(0) === 0x2f) return walk(t, path, follow);
+  const base = t.fs.pathOf(dir);
+  return typeof base === "number" ? base : walk(t, `${base === "/" ? "" : base}/${path}`, follow);
+}
+
+/** Walks an absolute path by components: real links are read through the file service until a virtual root is reached. */
+function walk(t: Thread, path: string, follow: boolean): Place | number {
+  let rest = path.split("/").filter((part) => part !== "" && part !== ".");
+  const trailing = path.endsWith("/");
+  /** Components so far; `nodes[i]` belongs to the first i+1 of them, when they are virtual. */
+  let done: string[] = [];
+  let nodes: VirtualNode[] = [];
+  let links = 0;
+  while (rest.length > 0) {
+    const name = rest[0];
+    rest = rest.slice(1);
+    if (name === "..") {
+      done.pop();
+      nodes.length = Math.min(nodes.length, done.length);
+      continue;
+    }
+    const last = rest.length === 0;
+    if (done.length === 0 && Object.hasOwn(ROOTS, name)) {
+      done = [name];
+      nodes = [ROOTS[name]];
+      continue;
+    }
+    if (nodes.length === 0 || nodes.length < done.length) {
+      const target = t.fs.readlink(0, `/${[...done, name].join("/")}`);
+      if (typeof target === "string" && (!last || follow)) {
+        if (++links > MAX_LINKS) return -E.ELOOP;
+        const parts = target.split("/").filter((part) => part !== "" && part !== ".");
+        rest = [...parts, ...rest];
+        if (target.startsWith("/")) done = [];
+        continue;
+      }
+      done.push(name);
+      continue;
+    }
+    const parent = nodes[nodes.length - 1];
+    if (parent.kind !== "directory") return -E.ENOTDIR;
+    const child = parent.lookup(t, name);
+    if (child === undefined) return -E.ENOENT;
+    if (child.kind === "link" && (!last || follow || trailing)) {
+      if (++links > MAX_LINKS) return -E.ELOOP;
+      if (child.file !== undefined && last) {
+        const file = child.file();
+        return file.handle === undefined || !file.path.startsWith("/")
+          ? { kind: "open", file }
+          : { kind: "real", path: file.path };
+      }
+      const target = child.target(t);
+      const parts = target.split("/").filter((part) => part !== "" && part !== ".");
+      if (target.startsWith("/")) {
+        done = [];
+        nodes = [];
+        if (!looksVirtual(target)) return { kind: "real", path: [target, ...rest].join("/") };
+      }
+      rest = [...parts, ...rest];
+      continue;
+    }
+    done.push(name);
+    nodes.push(child);
+  }
+  if (nodes.length === 0 || nodes.length < done.length) return { kind: "real", path: `/${done.join("/")}` };
+  const node = nodes[nodes.length - 1];
+  if (trailing && node.kind === "file") return -E.ENOTDIR;
+  return { kind: "node", node, path: `/${done.join("/")}` };
+}

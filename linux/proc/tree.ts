@@ -1,0 +1,205 @@
+import type { Thread } from "../process/thread.ts";
+import { UTSNAME } from "../syscalls/system.ts";
+import { directory, file, link, type VirtualNode } from "./node.ts";
+import { processDirectory } from "./process_files.ts";
+
+const kB = (bytes: number): string => `${String(Math.floor(bytes / 1024)).padStart(8)} kB`;
+
+function meminfo({ os }: Thread): string {
+  const total = os.pool.totalBytes, free = os.pool.freeBytes;
+  const rows: [string, number][] = [
+    ["MemTotal", total],
+    ["MemFree", free],
+    ["MemAvailable", free],
+    ["Buffers", 0],
+    ["Cached", 0],
+    ["SwapCached", 0],
+    ["Active", total - free],
+    ["Inactive", 0],
+    ["SwapTotal", 0],
+    ["SwapFree", 0],
+    ["Dirty", 0],
+    ["Writeback", 0],
+    ["AnonPages", total - free],
+    ["Mapped", 0],
+    ["Shmem", 0],
+    ["Slab", 0],
+    ["CommitLimit", total],
+    ["Committed_AS", total - free],
+    ["VmallocTotal", 0],
+    ["VmallocUsed", 0],
+  ];
+  return rows.map(([name, bytes]) => `${`${name}:`.padEnd(16)}${kB(bytes)}\n`).join("");
+}
+
+function cpuinfo(): string {
+  const flags = "fpu tsc cx8 sep cmov mmx fxsr sse sse2 syscall lm rdtscp nopl cpuid pni ssse3 cx16 sse4_1 sse4_2 popcnt lahf_lm";
+  return [
+    "processor\t: 0",
+    "vendor_id\t: GenuineIntel",
+    "cpu family\t: 6",
+    "model\t\t: 58",
+    "model name\t: Hedra virtual processor",
+    "stepping\t: 0",
+    "cpu MHz\t\t: 1000.000",
+    "cache size\t: 4096 KB",
+    "physical id\t: 0",
+    "siblings\t: 1",
+    "core id\t\t: 0",
+    "cpu cores\t: 1",
+    "fpu\t\t: yes",
+    "wp\t\t: yes",
+    `flags\t\t: ${flags}`,
+    "bogomips\t: 2000.00",
+    "clflush size\t: 64",
+    "cache_alignment\t: 64",
+    "address sizes\t: 32 bits physical, 48 bits virtual",
+    "",
+    "",
+  ].join("\n");
+}
+
+function uptime({ os }: Thread): string {
+  const seconds = (os.now() / 1e9).toFixed(2);
+  return `${seconds} ${seconds}\n`;
+}
+
+function loadavg(t: Thread): string {
+  const { processes } = t.os;
+  const running = [...processes.values()].filter((p) => p.threads.some((each) => !each.sleeping)).length;
+  return `0.00 0.00 0.00 ${running}/${processes.size} ${Math.max(0, ...processes.keys())}\n`;
+}
+
+function kernelStat({ os }: Thread): string {
+  let used = 0;
+  for (const p of os.processes.values()) used += os.cpuTime(p);
+  const ticks = Math.floor(used / 1e7), all = Math.floor(os.now() / 1e7);
+  const line = `${ticks} 0 0 ${Math.max(0, all - ticks)} 0 0 0 0 0 0`;
+  return `cpu  ${line}\ncpu0 ${line}\nintr 0\nctxt 0\nbtime ${os.clock.bootSeconds}\nprocesses ${os.processes.size}\nprocs_running 1\nprocs_blocked 0\n`;
+}
+
+/** A version 4 UUID from the machine's entropy. */
+function uuid({ os }: Thread): string {
+  os.random(os.scratch, 16);
+  const bytes = os.u8.slice(os.scratch, os.scratch + 16);
+  bytes[6] = bytes[6] & 15 | 64;
+  bytes[8] = bytes[8] & 63 | 128;
+  const hex = [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+const text = (value: string): VirtualNode => file(() => `${value}\n`);
+const setting = (value: string): VirtualNode => file(() => `${value}\n`, 0o644);
+
+const NET_HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+const LOOPBACK = `Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+`;
+
+const FIXED: Readonly<Record<string, VirtualNode>> = {
+  cgroups: text("#subsys_name\thierarchy\tnum_cgroups\tenabled"),
+  cmdline: text("hedra"),
+  cpuinfo: file(cpuinfo),
+  devices: text("Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:"),
+  filesystems: text("nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevpts"),
+  loadavg: file(loadavg),
+  meminfo: file(meminfo),
+  mounts: link(() => "self/mounts"),
+  net: directory({
+    dev: file(() => LOOPBACK),
+    tcp: file(() => NET_HEAD),
+    tcp6: file(() => NET_HEAD),
+    udp: file(() => NET_HEAD),
+    udp6: file(() => NET_HEAD),
+    unix: file(() => "Num       RefCount Protocol Flags    Type St Inode Path\n"),
+    route: file(() => "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"),
+    if_inet6: file(() => "00000000000000000000000000000001 01 80 10 80       lo\n"),
+  }),
+  stat: file(kernelStat),
+  swaps: text("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"),
+  sys: directory({
+    fs: directory({
+      "file-max": setting("9223372036854775807"),
+      "nr_open": setting("1048576"),
+      "pipe-max-size": setting("1048576"),
+      inotify: directory({
+        max_user_watches: setting("65536"),
+        max_user_instances: setting("128"),
+        max_queued_events: setting("16384"),
+      }),
+    }),
+    kernel: directory({
+      cap_last_cap: text("40"),
+      domainname: file((t) => `${t.os.domainname}\n`, 0o644),
+      hostname: file((t) => `${t.os.hostname}\n`, 0o644),
+      ngroups_max: text("65536"),
+      osrelease: text(UTSNAME.release),
+      ostype: text(UTSNAME.sysname),
+      overflowuid: setting("65534"),
+      overflowgid: setting("65534"),
+      pid_max: setting("4194304"),
+      random: directory({
+        boot_id: text("6d2b3c3e-0f5a-4d0c-9c1e-5b5f3f2f7a10"),
+        uuid: file((t) => `${uuid(t)}\n`),
+        entropy_avail: text("256"),
+        poolsize: text("256"),
+      }),
+      randomize_va_space: setting("0"),
+      shmmax: setting("18446744073692774399"),
+      "threads-max": setting("4096"),
+      version: text(UTSNAME.version),
+      yama: directory({ ptrace_scope: setting("1") }),
+    }),
+    net: directory({
+      core: directory({ somaxconn: setting("4096") }),
+      ipv4: directory({ ip_local_port_range: setting("32768\t60999") }),
+    }),
+    vm: directory({
+      overcommit_memory: setting("0"),
+      max_map_count: setting("65530"),
+      mmap_min_addr: setting("65536"),
+      swappiness: setting("60"),
+    }),
+  }),
+  uptime: file(uptime),
+  version: file(() => `Linux version ${UTSNAME.release} (hedra) ${UTSNAME.version}\n`),
+  vmstat: text("nr_free_pages 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0"),
+};
+
+/** /proc. */
+export const PROC: VirtualNode = {
+  kind: "directory",
+  lookup: (t, name) => {
+    if (name === "self") return link((asker) => String(asker.process.pid));
+    if (name === "thread-self") return link((asker) => `${asker.process.pid}/task/${asker.tid}`);
+    const fixed = Object.hasOwn(FIXED, name) ? FIXED[name] : undefined;
+    if (fixed !== undefined || !/^\d+$/.test(name)) return fixed;
+    const p = t.os.processes.get(Number(name)) ?? t.os.threadById(Number(name))?.process;
+    return p === undefined ? undefined : processDirectory(p);
+  },
+  names: (t) => [...[...t.os.processes.keys()].map(String), ...Object.keys(FIXED), "self", "thread-self"],
+};
+
+/** /sys: what C libraries and language runtimes look for. */
+export const SYS: VirtualNode = directory({
+  devices: directory({
+    system: directory({
+      cpu: directory({
+        online: text("0"),
+        possible: text("0"),
+        present: text("0"),
+        cpu0: directory({ online: text("1"), topology: directory({ core_id: text("0"), physical_package_id: text("0") }) }),
+      }),
+      node: directory({ online: text("0"), possible: text("0"), node0: directory({ cpulist: text("0") }) }),
+    }),
+  }),
+  class: directory({ net: directory({ lo: directory({ address: text("00:00:00:00:00:00"), mtu: text("65536") }) }) }),
+  fs: directory({ cgroup: directory({}) }),
+  kernel: directory({
+    mm: directory({
+      transparent_hugepage: directory({ enabled: text("always madvise [never]"), hpage_pmd_size: text("2097152") }),
+      hugepages: directory({}),
+    }),
+  }),
+});

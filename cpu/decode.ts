@@ -4,7 +4,9 @@
  * Segment overrides other than FS and GS mean nothing in 64-bit mode. Of several F2/F3 prefixes the last counts, as mandatory prefix they
  * win over 66. REX counts only directly before the opcode. What the table does not list raises #UD.
  */
-import { Have, Op, Size, SizeRule, VEX_MAP } from "./decode_rows.ts";
+import { big, Cursor, readOpcode, REX_B, REX_R, REX_W, REX_X, TWO32 } from "./decode_cursor.ts";
+import { Have } from "./decode_encoding.ts";
+import { Op, Size, SizeRule } from "./decode_rows.ts";
 import { type Candidate, type OpcodeNode, OpcodeTable, type OpSpec } from "./decode_rows.ts";
 import type { Insn, InvalidInsn, MemOperand, Operand, OpRow } from "./insn.ts";
 import { ROWS } from "./opcodes/mod.ts";
@@ -18,136 +20,6 @@ export interface Decoder {
    * `invalid: "more"` means that the byte at pc + length (length == available) is needed: fetch it, or raise the page fault there.
    */
   decode(bytes: Uint8Array, offset: number, available: number, pc: number): Insn | InvalidInsn;
-}
-
-const REX_W = 8, REX_R = 4, REX_X = 2, REX_B = 1;
-
-const enum Prefix {
-  None,
-  Rex,
-  OpSize,
-  AddrSize,
-  Lock,
-  RepNe,
-  Rep,
-  Fs,
-  Gs,
-  /** CS, DS, ES, SS: ignored. */
-  Segment,
-}
-const PREFIXES = new Uint8Array(256);
-for (let b = 0x40; b < 0x50; b++) PREFIXES[b] = Prefix.Rex;
-for (const b of [0x26, 0x2e, 0x36, 0x3e]) PREFIXES[b] = Prefix.Segment;
-PREFIXES[0x66] = Prefix.OpSize;
-PREFIXES[0x67] = Prefix.AddrSize;
-PREFIXES[0xf0] = Prefix.Lock;
-PREFIXES[0xf2] = Prefix.RepNe;
-PREFIXES[0xf3] = Prefix.Rep;
-PREFIXES[0x64] = Prefix.Fs;
-PREFIXES[0x65] = Prefix.Gs;
-
-const SMALL = Array.from({ length: 512 }, (_, n) => BigInt(n - 256));
-const big = (n: number): bigint => n >= -256 && n < 256 ? SMALL[n + 256] : BigInt(n);
-
-const TWO32 = 2 ** 32;
-
-/** Reading position and everything seen so far of one instruction. Bytes that are not available read as 0; `finish` notices. */
-class Cursor {
-  p: number;
-  rex = 0;
-  opSize = false;
-  addressSize: 4 | 8 = 8;
-  lock = false;
-  /** 0, 0xf2 or 0xf3. */
-  rep = 0;
-  seg: "fs" | "gs" | undefined = undefined;
-  vvvv = 0;
-  vexL = false;
-  map = 0;
-  opcode = 0;
-  modrm = 0;
-  size = 0;
-  mem: MemOperand | undefined = undefined;
-
-  constructor(readonly bytes: Uint8Array, readonly start: number, readonly end: number) {
-    this.p = start;
-  }
-  u8(): number {
-    const { p } = this;
-    this.p = p + 1;
-    return p < this.end ? this.bytes[p] : 0;
-  }
-  u16(): number {
-    const low = this.u8();
-    return low | this.u8() << 8;
-  }
-  s32(): number {
-    const low = this.u16();
-    return low | this.u16() << 16;
-  }
-  s64(): bigint {
-    const low = this.s32() >>> 0;
-    const high = this.s32();
-    // Exact as a double when the high half is small.
-    return high === 0 ? big(low) : BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low));
-  }
-}
-
-/** Prefixes up to and including the opcode. False: invalid. */
-function readOpcode(c: Cursor): boolean {
-  let byte: number;
-  for (;;) {
-    byte = c.u8();
-    const prefix = PREFIXES[byte];
-    if (prefix === Prefix.None) break;
-    if (prefix === Prefix.Rex) {
-      c.rex = byte;
-      continue;
-    }
-    c.rex = 0;
-    if (prefix === Prefix.OpSize) c.opSize = true;
-    else if (prefix === Prefix.AddrSize) c.addressSize = 4;
-    else if (prefix === Prefix.Lock) c.lock = true;
-    else if (prefix === Prefix.Fs) c.seg = "fs";
-    else if (prefix === Prefix.Gs) c.seg = "gs";
-    else if (prefix !== Prefix.Segment) c.rep = byte;
-  }
-  if (byte === 0x0f) {
-    byte = c.u8();
-    c.map = 1;
-    if (byte === 0x38 || byte === 0x3a) {
-      c.map = byte === 0x38 ? 2 : 3;
-      byte = c.u8();
-    }
-  } else if (byte === 0xc4 || byte === 0xc5) {
-    return readVex(c, byte);
-  }
-  c.opcode = byte;
-  return true;
-}
-
-/** VEX prefix (SDM vol. 2, 2.3.5), up to and including the opcode. */
-function readVex(c: Cursor, first: number): boolean {
-  const illegal = c.rex !== 0 || c.opSize || c.rep !== 0 || c.lock;
-  const b1 = c.u8();
-  let last = b1;
-  let map = 1;
-  c.rex = b1 & 0x80 ? 0x40 : 0x40 | REX_R;
-  if (first === 0xc4) {
-    last = c.u8();
-    map = b1 & 0x1f;
-    if ((b1 & 0x40) === 0) c.rex |= REX_X;
-    if ((b1 & 0x20) === 0) c.rex |= REX_B;
-    if ((last & 0x80) !== 0) c.rex |= REX_W;
-  }
-  c.vvvv = ~(last >> 3) & 15;
-  c.vexL = (last & 4) !== 0;
-  const pp = last & 3;
-  c.opSize = pp === 1;
-  c.rep = pp === 2 ? 0xf3 : pp === 3 ? 0xf2 : 0;
-  c.opcode = c.u8();
-  c.map = VEX_MAP + map;
-  return !illegal && map >= 1 && map <= 3;
 }
 
 function conditions(c: Cursor): number {

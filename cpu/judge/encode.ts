@@ -1,6 +1,7 @@
 /** Random encodings of an opcode row: the decoder's table read backwards. */
 import { decode } from "../decode.ts";
-import { type Encoding, Have, Op, operandLists, type OpSpec, parseEncoding, Size, VEX_MAP } from "../decode_rows.ts";
+import { type Encoding, Have, parseEncoding, VEX_MAP } from "../decode_encoding.ts";
+import { Op, operandLists, type OpSpec, Size } from "../decode_rows.ts";
 import type { Insn, OpRow } from "../insn.ts";
 import { integer, type Random } from "./random.ts";
 

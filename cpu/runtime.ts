@@ -17,6 +17,7 @@ import {
   TLB,
 } from "./layout.ts";
 import { udiv128 } from "./semantics/divide128.ts";
+import { defineNaN, NAN_IMPORTS } from "./nan.ts";
 import { defineX87, X87_IMPORTS } from "./x87/mod.ts";
 import { type FuncBuilder, type FuncImport, type FuncType, ModuleBuilder } from "./wasm/encoder.ts";
 import {
@@ -89,6 +90,7 @@ export const GENERATED_IMPORTS = [
   { name: "parity", type: F(["i32"], "i32") },
   /** (high, low, divisor) -> quotient; precondition high < divisor. */
   { name: "udiv128", type: F(["i64", "i64", "i64"], "i64") },
+  ...NAN_IMPORTS,
   ...X87_IMPORTS,
 ] as const satisfies readonly FuncImport[];
 
@@ -201,6 +203,7 @@ export function runtimeModule(pages: number): Uint8Array<ArrayBuffer> {
     };
     f.expr(udiv128(bind, local(0, "i64"), local(1, "i64"), local(2, "i64")));
   });
+  defineNaN(define);
   defineX87(m);
   define("get_flags", F(["i32"], "i32"), getFlags);
   define("copy", F(["i32", "i32", "i32"]), (f) => {

@@ -3,7 +3,7 @@
  * default NaN when there is none. WebAssembly leaves those bits open, so every operation checks its result and corrects it, rarely.
  * Rounding is to nearest even, denormals are exact.
  */
-import { and, choose, eq, eqz, type Expr, i32, i64, or, select, v128, w } from "../wasm/expr.ts";
+import { and, call, choose, eq, eqz, type Expr, i32, v128, w } from "../wasm/expr.ts";
 import {
   type Binary,
   type BinaryImm,
@@ -17,37 +17,23 @@ import {
   ZERO,
 } from "./lanes.ts";
 
-/** The two formats: shape of the vector, name of the scalar. */
+/** The two formats: shape of the vector, name and size of the scalar. */
 export interface Format {
   shape: "f32x4" | "f64x2";
   scalar: "f32" | "f64";
   bytes: 4 | 8;
-  /** Exponent, quiet bit and sign of the default NaN, which also makes a NaN quiet (its sign aside). */
-  defaultNaN: bigint;
-  quietBit: bigint;
 }
-export const SINGLE: Format = { shape: "f32x4", scalar: "f32", bytes: 4, defaultNaN: 0xffc0_0000n, quietBit: 0x0040_0000n };
-export const DOUBLE: Format = {
-  shape: "f64x2",
-  scalar: "f64",
-  bytes: 8,
-  defaultNaN: 0xfff8_0000_0000_0000n,
-  quietBit: 0x0008_0000_0000_0000n,
-};
+export const SINGLE: Format = { shape: "f32x4", scalar: "f32", bytes: 4 };
+export const DOUBLE: Format = { shape: "f64x2", scalar: "f64", bytes: 8 };
 
 // ---- scalars ---------------------------------------------------------------------------------------------------------------------
 
 export const bitsOf = (x: Expr): Expr => w(x.type === "f32" ? "i32.reinterpret_f32" : "i64.reinterpret_f64", x);
 export const fromBits = (x: Expr): Expr => w(x.type === "i32" ? "f32.reinterpret_i32" : "f64.reinterpret_i64", x);
-const bitsConst = (f: Format, value: bigint): Expr => f.bytes === 4 ? i32(Number(value)) : i64(value);
-const isNaN = (f: Format, x: Expr): Expr => w(`${f.scalar}.ne`, x, x);
-const isNumber = (f: Format, x: Expr): Expr => w(`${f.scalar}.eq`, x, x);
 
-/** `result` (bound), or the NaN that Intel gives for these operands, in order of precedence. */
-export function fixScalar(f: Format, result: Expr, ...operands: Expr[]): Expr {
-  const nan = operands.reduceRight<Expr>((rest, x) => select(isNaN(f, x), bitsOf(x), rest), bitsConst(f, f.defaultNaN));
-  return choose(isNumber(f, result), result, fromBits(or(nan, bitsConst(f, f.quietBit))));
-}
+/** `result` (bound), or the NaN that Intel gives for these operands, in order of precedence (cpu/nan.ts). */
+export const fixScalar = (f: Format, result: Expr, a: Expr, b: Expr = a): Expr =>
+  choose(w(`${f.scalar}.eq`, result, result), result, call(`nan_${f.scalar}`, f.scalar, a, b));
 type ArithmeticOp = "add" | "sub" | "mul" | "div";
 /** dst[0] = f(dst[0], src[0]) on f32 or f64 expressions. */
 const scalarArithmetic = (f: Format, op: ArithmeticOp): Binary => (a, b, bind) =>
@@ -57,19 +43,15 @@ const scalarSqrt = (f: Format): Unary => (a, bind) => fixScalar(f, bind(w(`${f.s
 // ---- vectors ---------------------------------------------------------------------------------------------------------------------
 
 /** The same for every lane. */
-export function fixPacked(f: Format, result: Expr, bind: Bind, ...operands: Expr[]): Expr {
-  const lanes = (value: bigint) => repeat(value, 8 * f.bytes);
-  const bad = bind(w(`${f.shape}.ne`, result, result));
-  const nan = operands.reduceRight<Expr>(
-    (rest, x) => w("v128.bitselect", x, rest, w(`${f.shape}.ne`, x, x)),
-    lanes(f.defaultNaN),
+export const fixPacked = (f: Format, result: Expr, a: Expr, b: Expr = a): Expr =>
+  choose(
+    eqz(w("v128.any_true", w(`${f.shape}.ne`, result, result))),
+    result,
+    call(`nan_${f.shape}`, "v128", result, a, b),
   );
-  const corrected = w("v128.bitselect", w("v128.or", nan, lanes(f.quietBit)), result, bad);
-  return choose(eqz(w("v128.any_true", bad)), result, corrected);
-}
 export const packedArithmetic = (f: Format, op: ArithmeticOp): Binary => (a, b, bind) =>
-  fixPacked(f, bind(w(`${f.shape}.${op}`, a, b)), bind, a, b);
-const packedSqrt = (f: Format): Unary => (a, bind) => fixPacked(f, bind(w(`${f.shape}.sqrt`, a)), bind, a);
+  fixPacked(f, bind(w(`${f.shape}.${op}`, a, b)), a, b);
+const packedSqrt = (f: Format): Unary => (a, bind) => fixPacked(f, bind(w(`${f.shape}.sqrt`, a)), a);
 
 /** a < b ? a : b, so b when either is a NaN or both are zero. */
 const minimum = (f: Format): Binary => (a, b) => w(`${f.shape}.pmin`, b, a);
@@ -81,7 +63,7 @@ const horizontal = (f: Format, op: "add" | "sub"): Binary => (a, b, bind) =>
 /** Subtracts in the even lanes, adds in the odd ones. */
 const addSub = (f: Format): Binary => (a, b, bind) => {
   const lanes = f.bytes === 4 ? [0, 5, 2, 7] : [0, 3];
-  return fixPacked(f, bind(shuffle(f.bytes, w(`${f.shape}.sub`, a, b), w(`${f.shape}.add`, a, b), lanes)), bind, a, b);
+  return fixPacked(f, bind(shuffle(f.bytes, w(`${f.shape}.sub`, a, b), w(`${f.shape}.add`, a, b), lanes)), a, b);
 };
 
 /** dst = f(dst, src). */
@@ -129,7 +111,7 @@ const flushed = (x: Expr): Expr => {
 };
 const approximation = (f: (x: Expr) => Expr): Unary => (a, bind) => {
   const x = bind(flushed(a));
-  return flushed(bind(fixPacked(SINGLE, bind(f(x)), bind, x)));
+  return flushed(bind(fixPacked(SINGLE, bind(f(x)), x)));
 };
 
 /** dst = f(src). */
@@ -249,7 +231,6 @@ export function roundValue(f: Format, x: Expr, how: Rounding): Expr {
   );
 }
 /** ROUNDPS/PD: whole vector. */
-export const roundPacked = (f: Format, x: Expr, how: Rounding, bind: Bind): Expr =>
-  fixPacked(f, bind(roundValue(f, x, how)), bind, x);
+export const roundPacked = (f: Format, x: Expr, how: Rounding, bind: Bind): Expr => fixPacked(f, bind(roundValue(f, x, how)), x);
 /** ROUNDSS/SD: an f32 or f64. */
 export const roundScalar = (f: Format, x: Expr, how: Rounding, bind: Bind): Expr => fixScalar(f, bind(roundValue(f, x, how)), x);

@@ -83,7 +83,8 @@ class HostNode extends Node {
     out.rdev = 0;
     out.size = stat.size;
     out.blksize = PAGE;
-    out.blocks = Math.ceil(stat.size / 512);
+    // Hosts do not all tell; this is what file systems with pages of this size take.
+    out.blocks = stat.kind === "symlink" ? 0 : Math.ceil(stat.size / PAGE) * (PAGE / 512);
     split(stat.atime, out.atime);
     split(stat.mtime, out.mtime);
     split(stat.ctime, out.ctime);

@@ -8,7 +8,7 @@ import { print } from "./terminal.ts";
 
 /**
  * `hedra ps` and `hedra caps`: runs the demo or PROGRAM to its end with its output on stderr, and prints on stdout how the kernel stood
- * when the first program was about to end.
+ * when it held most capabilities.
  */
 export async function runInspect(
   view: "ps" | "caps",
@@ -19,7 +19,7 @@ export async function runInspect(
   const options = validate(raw);
   const config = await machineOf(options, program, args);
   let found: KernelView | undefined;
-  const { programs } = await bootMachine({ ...config, observe: (state) => found ??= state });
+  const { programs } = await bootMachine({ ...config, observe: (state) => found = fuller(found, state) });
   const exitCode = program === undefined ? EXIT.OK : finish(programs[0]);
   if (found === undefined) {
     if (exitCode !== EXIT.OK) return exitCode;
@@ -29,6 +29,9 @@ export async function runInspect(
   else print("stdout", view === "ps" ? treeText(found) : capabilitiesText(found));
   return EXIT.OK;
 }
+
+const fuller = (a: KernelView | undefined, b: KernelView): KernelView =>
+  a && a.capabilities.length >= b.capabilities.length ? a : b;
 
 /** Version of the JSON that --json prints. */
 const JSON_VERSION = 1;

@@ -20,6 +20,7 @@ function createSpawnPortal(os: Personality): void {
   const { ec } = os.current;
   const local = os.selectors.take();
   ec.createEc(local, HOST_PD.SELF_PD, { global: false, utcb: 0 });
+  ec.label(local, "spawn");
   ec.createPt(HOST_PD.SPAWN, HOST_PD.SELF_PD, local, 0, (_id, handler) => {
     os.enter(handler);
     const { utcb } = handler;

@@ -53,7 +53,7 @@ export interface BootConfig {
   output: { style: "raw" } | { style: "prefixed"; colour: boolean };
   strace: boolean;
   verbose: boolean;
-  /** Called each time a process is about to end, while its objects still exist: for `ps` and `caps`. */
+  /** Called when a hyperapp is about to end and when a Linux program writes to the console: for `ps` and `caps`. */
   observe?: (view: KernelView) => void;
 }
 

@@ -171,6 +171,7 @@ export class PersonalityPd {
           if (!this.owns(b, c)) return utcb.set(0, -EFAULT);
           const from = context.processes.get(pid) ?? { pid, name: "linux" };
           const stream: Stream = a === 2 ? 2 : 1;
+          context.observe?.();
           return utcb.set(0, context.output.write(from, stream, ec.memory.view(b, c, false)));
         }
         case CONSOLE_SERVICE.READ: {

@@ -22,7 +22,7 @@ export interface Context {
   /** Set `ec` before use. */
   readonly fs: IpcFsClient;
   readonly processes: Processes;
-  /** A process is about to end; its objects still exist. */
+  /** A process is about to end or has something to say; its objects still exist. */
   observe?(): void;
 }
 

@@ -165,6 +165,8 @@ export class Lifecycle {
     const utcb = space.ecs === 0 ? PROCESS.UTCB : 0;
     space.ecs++;
     ec.createEc(t.ec, space.pd, { global: true, utcb, stack: 0, eventBase: t.eventBase });
+    ec.label(space.pd, `${t.name} ${t.process.pid}`);
+    ec.label(t.ec, `thread ${t.tid}`);
   }
 
   #run(t: Thread): void {

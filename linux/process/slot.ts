@@ -51,6 +51,8 @@ export class Slot {
     this.sm = os.selectors.take();
     kernel.createEc(this.ec, HOST_PD.SELF_PD, { global: false, utcb: 0 });
     kernel.createSm(this.sm, HOST_PD.SELF_PD, 0);
+    kernel.label(this.ec, "thread's handler");
+    kernel.label(this.sm, "thread's wait");
     const enter = (ec: HostEc): Thread | undefined => {
       os.enter(ec);
       const { thread } = this;
@@ -72,6 +74,7 @@ export class Slot {
       const handler = id === ID_SYSCALL ? systemCall : exception;
       kernel.createPt(this.base + id, HOST_PD.SELF_PD, this.ec, MTD_ALL, handler);
       kernel.ptCtrl(this.base + id, id);
+      kernel.label(this.base + id, id === ID_SYSCALL ? "foreign system call" : "exceptions");
     }
   }
 

@@ -7,31 +7,37 @@
  * Source: Intel SDM vol. 1, chapters 4.8, 4.9 and 8.5; details it leaves open as AMD processors do them.
  */
 
-/** Exception bits of status and control word (SDM vol. 1, 8.1.3): invalid, denormal, zero divide, overflow, underflow, precision. */
-export const IE = 1 << 0, DE = 1 << 1, ZE = 1 << 2, OE = 1 << 3, UE = 1 << 4, PE = 1 << 5;
-/** Stack fault, error summary, condition codes and busy bit of the status word. */
-export const SF = 1 << 6, ES = 1 << 7, C0 = 1 << 8, C1 = 1 << 9, C2 = 1 << 10, C3 = 1 << 14, BUSY = 1 << 15;
+import {
+  C1,
+  classify,
+  compareUnsigned,
+  DE,
+  DENORMAL,
+  DOUBLE,
+  DOWN,
+  EXTENDED,
+  IE,
+  leadingZeros,
+  NEAREST,
+  OE,
+  PE,
+  QNAN,
+  shiftLeftHigh,
+  shiftLeftLow,
+  SINGLE,
+  SNAN,
+  UE,
+  UNSUPPORTED,
+  UP,
+  ZE,
+  ZERO_KIND,
+} from "./float80_bits.ts";
 
-/** Rounding control: control word bits 10..11. */
-export const NEAREST = 0, DOWN = 1, UP = 2, ZERO = 3;
-/** Precision control: control word bits 8..9. */
-export const SINGLE = 0, DOUBLE = 2, EXTENDED = 3;
+export * from "./float80_bits.ts";
 
 const MIN_INT = -0x8000_0000;
 /** What an unmasked overflow or underflow subtracts from / adds to the exponent (SDM vol. 1, 8.5.4). */
 const BIAS_ADJUST = 0x6000;
-
-/** Kinds of 80-bit patterns. Everything from INFINITE on has exponent 7FFFh or is not supported. */
-export const FINITE = 0, ZERO_KIND = 1, DENORMAL = 2, INFINITE = 3, QNAN = 4, SNAN = 5, UNSUPPORTED = 6;
-
-export function classify(lo: number, hi: number, se: number): number {
-  const e = se & 0x7fff;
-  if (e === 0) return (hi | lo) === 0 ? ZERO_KIND : DENORMAL;
-  if (hi >= 0) return UNSUPPORTED;
-  if (e !== 0x7fff) return FINITE;
-  if ((hi << 1 | lo) === 0) return INFINITE;
-  return hi & 0x4000_0000 ? QNAN : SNAN;
-}
 
 export class Float80 {
   lo = 0;
@@ -229,23 +235,18 @@ export class Float80 {
         blo = shiftLeftLow(blo, n);
       }
     }
-    // 64 x 64 -> 128 bits in 16-bit columns; each column sum stays below 2^36, exact in a double.
+    // 64 x 64 -> 128 bits in 16-bit columns; the sums stay below 2^36, exact in doubles, and their carries are small integers.
     const a0 = alo & 0xffff, a1 = alo >>> 16, a2 = ahi & 0xffff, a3 = ahi >>> 16;
     const b0 = blo & 0xffff, b1 = blo >>> 16, b2 = bhi & 0xffff, b3 = bhi >>> 16;
-    let c = a0 * b0;
-    const r0 = c % 0x1_0000;
-    c = (c - r0) / 0x1_0000 + a0 * b1 + a1 * b0;
-    const r1 = c % 0x1_0000;
-    c = (c - r1) / 0x1_0000 + a0 * b2 + a1 * b1 + a2 * b0;
-    const r2 = c % 0x1_0000;
-    c = (c - r2) / 0x1_0000 + a0 * b3 + a1 * b2 + a2 * b1 + a3 * b0;
-    const r3 = c % 0x1_0000;
-    c = (c - r3) / 0x1_0000 + a1 * b3 + a2 * b2 + a3 * b1;
-    const r4 = c % 0x1_0000;
-    c = (c - r4) / 0x1_0000 + a2 * b3 + a3 * b2;
-    const r5 = c % 0x1_0000;
-    c = (c - r5) / 0x1_0000 + a3 * b3;
-    let hi = c | 0, lo = (r5 << 16) | r4, x = (r3 << 16) | r2 | ((r1 | r0) !== 0 ? 1 : 0);
+    const s0 = a0 * b0;
+    const s1 = a0 * b1 + a1 * b0 + (s0 >>> 16);
+    const s2 = a0 * b2 + a1 * b1 + a2 * b0 + carry(s1);
+    const s3 = a0 * b3 + a1 * b2 + a2 * b1 + a3 * b0 + carry(s2);
+    const s4 = a1 * b3 + a2 * b2 + a3 * b1 + carry(s3);
+    const s5 = a2 * b3 + a3 * b2 + carry(s4);
+    const s6 = a3 * b3 + carry(s5);
+    let hi = s6 | 0, lo = (s5 << 16) | (s4 & 0xffff);
+    let x = (s3 << 16) | (s2 & 0xffff) | (((s1 | s0) & 0xffff) !== 0 ? 1 : 0);
     let e = ea + eb - 16382;
     if (hi >= 0) {
       hi = (hi << 1) | (lo >>> 31);
@@ -426,15 +427,5 @@ export class Float80 {
   }
 }
 
-/** -1, 0 or 1 for two 64-bit unsigned values in halves. */
-export function compareUnsigned(ahi: number, alo: number, bhi: number, blo: number): number {
-  if (ahi !== bhi) return (ahi >>> 0) < (bhi >>> 0) ? -1 : 1;
-  return alo === blo ? 0 : (alo >>> 0) < (blo >>> 0) ? -1 : 1;
-}
-
-/** Leading zero bits of hi:lo, 0..64. */
-export const leadingZeros = (hi: number, lo: number): number => hi !== 0 ? Math.clz32(hi) : 32 + Math.clz32(lo);
-/** High and low half of (hi:lo) << n, n 0..63. */
-export const shiftLeftHigh = (hi: number, lo: number, n: number): number =>
-  n === 0 ? hi : n >= 32 ? lo << (n - 32) : (hi << n) | (lo >>> (32 - n));
-export const shiftLeftLow = (lo: number, n: number): number => n >= 32 ? 0 : lo << n;
+/** What a column sum below 2^47 hands to the next one: floor(sum / 2^16). */
+const carry = (sum: number): number => (sum * (1 / 0x1_0000)) | 0;

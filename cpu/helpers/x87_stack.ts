@@ -1,12 +1,14 @@
 /** What all x87 helpers share: register stack, tags, status word, operands in memory, exceptions. */
 import type { Ram } from "../api.ts";
 import type { Insn, MemOperand } from "../insn.ts";
-import { ST, STATE, VEC, X87_CW, X87_FDP, X87_FIP, X87_FOP, X87_SW, X87_TAG } from "../layout.ts";
+import { FLAG_C, FLAG_P, FLAG_Z, ST, STATE, VEC, X87_CW, X87_FDP, X87_FIP, X87_FOP, X87_SW, X87_TAG } from "../layout.ts";
 import type { HelperContext } from "./api.ts";
 import { BUSY, C0, C1, C2, C3, ES, type Float80, IE, OE, PE, SF, UE } from "./float80.ts";
 
 /** Indices in the 16- and 8-bit views of RAM. */
 export const CW16 = (STATE + X87_CW) >> 1, SW16 = (STATE + X87_SW) >> 1, TAG8 = STATE + X87_TAG;
+/** Indices of lazily kept flags in the 32-bit view (the zero flag has two words). */
+export const FLAG_C32 = (STATE + FLAG_C) >> 2, FLAG_P32 = (STATE + FLAG_P) >> 2, FLAG_Z32 = (STATE + FLAG_Z) >> 2;
 const REGISTERS32 = (STATE + ST) >> 2, FIP32 = (STATE + X87_FIP) >> 2, FDP32 = (STATE + X87_FDP) >> 2;
 const FOP16 = (STATE + X87_FOP) >> 1;
 const TOP_SHIFT = 11; // status word bits 11..13

@@ -84,6 +84,9 @@ export interface Sem {
   /** Whole 128-bit vector register named by an xmm operand. */
   xmm(op: Operand): Expr;
   setXmm(op: Operand, value: Expr): void;
+  /** Upper 128 bits of the YMM register named by an xmm operand. Legacy SSE leaves them alone, VEX.128 clears them. */
+  ymmHigh(op: Operand): Expr;
+  setYmmHigh(op: Operand, value: Expr): void;
   /** Implied vector register by number. */
   xmmReg(n: number): Expr;
   /** Low lane of an XMM register, and writing it (`clear`: the rest becomes zero). Only for back ends that keep scalars apart. */

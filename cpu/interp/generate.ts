@@ -22,6 +22,7 @@ import {
   X87_SW,
   X87_TAG,
   XMM,
+  YMM_HIGH,
 } from "../layout.ts";
 import { helperNumber } from "../helper_context.ts";
 import { HANDLER_TYPE } from "../runtime.ts";
@@ -138,6 +139,14 @@ export class InterpSem implements Sem {
     this.f.expr(this.#operandAddress(op));
     this.f.expr(value);
     this.f.store("v128.store", 0);
+  }
+  ymmHigh(op: Operand): Expr {
+    return this.let(load("v128.load", this.#operandAddress(op), YMM_HIGH - XMM));
+  }
+  setYmmHigh(op: Operand, value: Expr): void {
+    this.f.expr(this.#operandAddress(op));
+    this.f.expr(value);
+    this.f.store("v128.store", YMM_HIGH - XMM);
   }
   xmmReg(n: number): Expr {
     return this.let(load("v128.load", i32(0), STATE + XMM + 16 * n));

@@ -81,6 +81,10 @@ class EffectSem implements Sem {
   setXmm(op: Operand): void {
     if (op.kind === "xmm") this.#def(xmmBit(op.n), true);
   }
+  ymmHigh(): Expr {
+    return leaf("v128");
+  }
+  setYmmHigh(): void {}
   xmmReg(n: number): Expr {
     this.#use(xmmBit(n));
     return leaf("v128");

@@ -2,7 +2,7 @@
 import { Exit } from "../exit.ts";
 import { helperNumber } from "../helper_context.ts";
 import type { Insn, MemOperand, Operand, XmmOperand } from "../insn.ts";
-import { CTL_EXIT, FS_BASE, GS_BASE, RIP, ST, STATE, X87_SW, X87_TAG } from "../layout.ts";
+import { CTL_EXIT, FS_BASE, GS_BASE, RIP, ST, STATE, X87_SW, X87_TAG, YMM_HIGH } from "../layout.ts";
 import { emitStore, loadOp } from "../memory_ops.ts";
 import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
@@ -124,6 +124,17 @@ export class RegionSem implements Sem {
     if (op.kind !== "xmm") throw new Error("No vector register");
     this.c.locals.write(16 + op.n, value);
     this.c.markWritten(16 + op.n);
+  }
+  /** Upper halves stay in the state block: they are rarely worth a local. */
+  ymmHigh(op: Operand): Expr {
+    return this.let(load("v128.load", i32(0), this.#highAddress(op)));
+  }
+  setYmmHigh(op: Operand, value: Expr): void {
+    this.c.f.storeAt(this.#highAddress(op), "v128.store", value);
+  }
+  #highAddress(op: Operand): number {
+    if (op.kind !== "xmm") throw new Error("No vector register");
+    return STATE + YMM_HIGH + 16 * op.n;
   }
   xmmReg(n: number): Expr {
     return this.c.locals.read(16 + n);

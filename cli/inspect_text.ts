@@ -9,8 +9,6 @@ const RIGHTS: Record<CapabilityView["kind"], readonly string[]> = {
   SM: ["up", "down"],
 };
 
-/** Label less the number that tells it from its neighbours: "exception 14" and "exception 13" are one family. */
-const family = (label: string): string => label.replace(/[ #]*\d+$/, "");
 const title = (kind: string, { id, label }: ObjectView): string => `${kind} ${id}${label ? ` ${label}` : ""}`;
 
 /** Joins neighbours for which `next` holds into runs. */
@@ -41,14 +39,14 @@ function draw(branches: readonly Branch[], indent: string): string {
 function portals(pts: PdView["ecs"][number]["pts"]): Branch[] {
   const groups = runs(
     [...pts].sort((a, b) => a.portalId - b.portalId),
-    (a, b) => family(a.label) === family(b.label) && a.mtd === b.mtd,
+    (a, b) => a.label === b.label && a.mtd === b.mtd,
   );
   return groups.map((group) => {
     const [first, last] = [group[0], group[group.length - 1]];
     const mtd = first.mtd ? `, MTD 0x${first.mtd.toString(16)}` : "";
     if (group.length === 1) return leaf(`${title("PT", first)}, id ${first.portalId}${mtd}`);
     return leaf(
-      `PT ${family(first.label)}, ${group.length} portals, ids ${first.portalId}-${last.portalId}${mtd}`,
+      `PT ${first.label}, ${group.length} portals, ids ${first.portalId}-${last.portalId}${mtd}`,
     );
   });
 }
@@ -82,7 +80,7 @@ function rightsText({ kind, rights }: CapabilityView): string {
   return RIGHTS[kind].filter((name, bit) => name && rights & 1 << bit).join("+") || "-";
 }
 
-/** Capabilities by PD, with the place each was delegated from. Neighbours of one family share a line. */
+/** Capabilities by PD, with the place each was delegated from. Neighbours with the same label share a line. */
 export function capabilitiesText(view: KernelView): string {
   const pdNames = new Map(view.pds.map((pd) => [pd.id, pd.label || `PD ${pd.id}`]));
   const labels = new Map<number, string>(view.pds.flatMap((pd) => [
@@ -94,17 +92,17 @@ export function capabilitiesText(view: KernelView): string {
   ]));
   const label = (each: CapabilityView) => labels.get(each.object) ?? "";
   const isNext = (a: CapabilityView, b: CapabilityView) =>
-    b.selector === a.selector + 1 && a.kind === b.kind && a.rights === b.rights && family(label(a)) === family(label(b)) &&
+    b.selector === a.selector + 1 && a.kind === b.kind && a.rights === b.rights && label(a) === label(b) &&
     a.from?.pd === b.from?.pd;
   return view.pds.map((pd) => {
     const own = view.capabilities.filter((each) => each.pd === pd.id);
     const lines = runs(own, isNext).map((group) => {
       const [first, last] = [group[0], group[group.length - 1]];
-      const what = group.length === 1 ? label(first) : `${family(label(first))} (${group.length})`;
+      const what = group.length === 1 ? label(first) : `${label(first)} (${group.length})`;
       const from = first.from && last.from
         ? `from ${pdNames.get(first.from.pd) ?? `PD ${first.from.pd}`} ${range(first.from.selector, last.from.selector)}`
         : "created here";
-      return `  ${range(first.selector, last.selector).padStart(11)}  ${first.kind}  ${rightsText(first).padEnd(24)} ${
+      return `  ${range(first.selector, last.selector).padStart(15)}  ${first.kind}  ${rightsText(first).padEnd(24)} ${
         what.padEnd(28)
       } ${from}\n`;
     });

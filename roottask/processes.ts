@@ -60,7 +60,7 @@ export class Processes {
       const selector = process.selectors.services + s, server = s === rawEcho ? ROOT.RAW_ECHO_EC : ROOT.SERVICE_EC;
       ec.createPt(selector, ROOT.PD, server, 0, handlers[s]);
       ec.ptCtrl(selector, process.pid << SERVICE_ID_SHIFT | s);
-      ec.label(selector, `${SERVICE_NAMES[s]} of ${process.name}`);
+      ec.label(selector, `${SERVICE_NAMES[s]} of process ${process.pid}`);
     }
   }
 
@@ -69,7 +69,7 @@ export class Processes {
       const selector = process.selectors.exceptions + v;
       ec.createPt(selector, ROOT.PD, ROOT.EXCEPTION_EC, MTD.DEFAULT, handler);
       ec.ptCtrl(selector, process.pid << EXCEPTION_ID_SHIFT | v);
-      ec.label(selector, `exceptions of ${process.name}`);
+      ec.label(selector, `exceptions of process ${process.pid}`);
     }
   }
 

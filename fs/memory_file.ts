@@ -4,7 +4,7 @@ import { EINVAL, ENOSPC } from "../host/errno.ts";
 import type { FsStat } from "./api.ts";
 import { Contents } from "./contents.ts";
 import { S_IFLNK, S_IFMT, S_IFREG } from "./flags.ts";
-import { type MemoryLayer, MemoryNode } from "./memory_node.ts";
+import { type MemoryLayer, MemoryNode, notAfter } from "./memory_node.ts";
 import type { Node } from "./node.ts";
 import { textBytes } from "./text.ts";
 
@@ -60,7 +60,8 @@ export class MemoryFile extends MemoryNode {
   override read(offset: number, to: number, length: number): number {
     if (!this.isRegular) return -EINVAL;
     if (this.contents === undefined) return this.lower!.read(offset, to, length);
-    if (this.atime[0] <= this.mtime[0]) this.touch(this.atime);
+    // As with relatime: the first reading after a change.
+    if (notAfter(this.atime, this.mtime)) this.touch(this.atime);
     return this.contents.read(offset, to, length);
   }
 

@@ -68,10 +68,14 @@ export abstract class MemoryNode extends Node {
     return this.mode & S_IFMT;
   }
 
-  touch(...times: [number, number][]): void {
-    const clock = this.fs.clock;
+  touch(first: [number, number], second?: [number, number], third?: [number, number]): void {
+    const { clock } = this.fs;
     clock.read();
-    for (const time of times) time[0] = clock.seconds, time[1] = clock.nanoseconds;
+    const { seconds, nanoseconds } = clock;
+    first[0] = seconds;
+    first[1] = nanoseconds;
+    if (second !== undefined) second[0] = seconds, second[1] = nanoseconds;
+    if (third !== undefined) third[0] = seconds, third[1] = nanoseconds;
   }
 
   /** Copies the attributes up before one of them changes, and makes this the node of its name for good. */
@@ -163,6 +167,9 @@ export abstract class MemoryNode extends Node {
     this.fs.nodes--;
   }
 }
+
+/** Does `a` lie at or before `b`? */
+export const notAfter = (a: [number, number], b: [number, number]): boolean => a[0] < b[0] || a[0] === b[0] && a[1] <= b[1];
 
 const copyTime = (to: [number, number], from: [number, number]): void => {
   to[0] = from[0];

@@ -5,13 +5,16 @@ import { HOST_PD } from "../roottask/protocol.ts";
 import type { FsClient, FsEntry, FsStat, FsStatfs } from "./api.ts";
 import { PATH_MAX } from "./flags.ts";
 import {
+  DataWords,
   FIRST_LENGTH,
   FS_OP,
+  getWide,
   LIST_BYTE,
   MAX_REPLY_TEXT,
   MAX_TEXT,
   SECOND_LENGTH,
   STAGED,
+  STAT_AT,
   TEXT_WORD,
   TIME_OMIT,
 } from "./protocol.ts";
@@ -22,6 +25,8 @@ import { decodeText, encodeText } from "./text.ts";
  * handler starts and after each `yield`, or makes one client per EC (clients hold nothing but this field).
  */
 export class IpcFsClient implements FsClient {
+  private readonly words = new DataWords();
+
   constructor(public ec: HostEc, private readonly portal: number = HOST_PD.FS) {}
 
   /** Sends what stands in the UTCB; `untyped` words of request. */
@@ -107,23 +112,23 @@ export class IpcFsClient implements FsClient {
   }
 
   private unpackStat(out: FsStat): number {
-    const { utcb } = this.ec;
-    out.dev = utcb.get(1);
-    out.ino = utcb.get(2);
-    out.mode = utcb.get(3);
-    out.nlink = utcb.get(4);
-    out.uid = utcb.get(5);
-    out.gid = utcb.get(6);
-    out.rdev = utcb.get(7);
-    out.size = utcb.get(8);
-    out.blksize = utcb.get(9);
-    out.blocks = utcb.get(10);
-    out.atime[0] = utcb.get(11);
-    out.atime[1] = utcb.get(12);
-    out.mtime[0] = utcb.get(13);
-    out.mtime[1] = utcb.get(14);
-    out.ctime[0] = utcb.get(15);
-    out.ctime[1] = utcb.get(16);
+    const words = this.words.of(this.ec.utcb.bytes);
+    out.dev = words[STAT_AT.DEV];
+    out.mode = words[STAT_AT.MODE];
+    out.nlink = words[STAT_AT.NLINK];
+    out.uid = words[STAT_AT.UID];
+    out.gid = words[STAT_AT.GID];
+    out.rdev = words[STAT_AT.RDEV];
+    out.blksize = words[STAT_AT.BLKSIZE];
+    out.ino = getWide(words, STAT_AT.INO);
+    out.size = getWide(words, STAT_AT.SIZE);
+    out.blocks = getWide(words, STAT_AT.BLOCKS);
+    out.atime[0] = getWide(words, STAT_AT.ATIME);
+    out.mtime[0] = getWide(words, STAT_AT.MTIME);
+    out.ctime[0] = getWide(words, STAT_AT.CTIME);
+    out.atime[1] = words[STAT_AT.ATIME_NS];
+    out.mtime[1] = words[STAT_AT.MTIME_NS];
+    out.ctime[1] = words[STAT_AT.CTIME_NS];
     return 0;
   }
 

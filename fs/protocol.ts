@@ -42,8 +42,55 @@ export const MAX_REPLY_TEXT = 507 * 8;
 /** utime: this time is left alone. */
 export const TIME_OMIT = -1;
 
-/** Words of a stat reply after the result. */
-export const STAT_WORDS = 16;
+/**
+ * Stat reply after the result: u32s, named by their index in the data area. The 64-bit ones are two's complement, low half first.
+ */
+export const STAT_AT = {
+  DEV: 2,
+  MODE: 3,
+  NLINK: 4,
+  UID: 5,
+  GID: 6,
+  RDEV: 7,
+  BLKSIZE: 8,
+  ATIME_NS: 9,
+  MTIME_NS: 10,
+  CTIME_NS: 11,
+  INO: 12,
+  SIZE: 14,
+  BLOCKS: 16,
+  ATIME: 18,
+  MTIME: 20,
+  CTIME: 22,
+} as const;
+/** Words of the reply, the result included. */
+export const STAT_WORDS = 12;
+
+/** The data area as u32s, for replies that are too hot for word-wise access. Remembers the view of the UTCB it saw last. */
+export class DataWords {
+  private bytes: Uint8Array<ArrayBuffer> | undefined;
+  private words: Uint32Array<ArrayBuffer> = new Uint32Array(0);
+
+  of(bytes: Uint8Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+    }
+    return this.words;
+  }
+}
+
+const HALF = 2 ** 32;
+/** Exact for |value| < 2^53. */
+export function putWide(words: Uint32Array, at: number, value: number): void {
+  words[at] = value;
+  words[at + 1] = value >= 0 && value < HALF ? 0 : Math.floor(value / HALF);
+}
+export function getWide(words: Uint32Array, at: number): number {
+  const high = words[at + 1] | 0;
+  return high === 0 ? words[at] : high * HALF + words[at];
+}
+
 /** List reply: word 0 = entries; from word 1 on, for each: u64 inode, u8 type, u8 name length, name. */
 export const LIST_BYTE = 8;
 

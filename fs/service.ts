@@ -6,7 +6,20 @@ import { directoryType, S_IFDIR, S_IFREG } from "./flags.ts";
 import { Handles } from "./handles.ts";
 import { Last, type Namespace } from "./namespace.ts";
 import type { Node } from "./node.ts";
-import { FIRST_LENGTH, FS_OP, LIST_BYTE, MAX_TEXT, SECOND_LENGTH, STAGED, STAT_WORDS, TEXT_WORD, TIME_OMIT } from "./protocol.ts";
+import {
+  DataWords,
+  FIRST_LENGTH,
+  FS_OP,
+  LIST_BYTE,
+  MAX_TEXT,
+  putWide,
+  SECOND_LENGTH,
+  STAGED,
+  STAT_AT,
+  STAT_WORDS,
+  TEXT_WORD,
+  TIME_OMIT,
+} from "./protocol.ts";
 import { decodeText, encodeText, textBytes } from "./text.ts";
 
 const newStat = (): FsStat => ({
@@ -35,6 +48,7 @@ export class Session {
   readonly handles: Handles;
   readonly stat = newStat();
   readonly statfs = newStatfs();
+  readonly words = new DataWords();
   private readonly staged = [new Uint8Array(0), new Uint8Array(0)];
 
   /** The client may name memory in [window, window + bytes) only. */
@@ -110,23 +124,24 @@ const onNode = (session: Session, utcb: Utcb, follow: boolean, work: (node: Node
 function packStat(session: Session, utcb: Utcb, node: Node): number {
   const stat = session.stat, status = node.stat(stat);
   if (status < 0) return status;
-  utcb.set(1, stat.dev);
-  utcb.set(2, stat.ino);
-  utcb.set(3, stat.mode);
-  utcb.set(4, stat.nlink);
-  utcb.set(5, stat.uid);
-  utcb.set(6, stat.gid);
-  utcb.set(7, stat.rdev);
-  utcb.set(8, stat.size);
-  utcb.set(9, stat.blksize);
-  utcb.set(10, stat.blocks);
-  utcb.set(11, stat.atime[0]);
-  utcb.set(12, stat.atime[1]);
-  utcb.set(13, stat.mtime[0]);
-  utcb.set(14, stat.mtime[1]);
-  utcb.set(15, stat.ctime[0]);
-  utcb.set(16, stat.ctime[1]);
-  utcb.untyped = 1 + STAT_WORDS;
+  const words = session.words.of(utcb.bytes);
+  words[STAT_AT.DEV] = stat.dev;
+  words[STAT_AT.MODE] = stat.mode;
+  words[STAT_AT.NLINK] = stat.nlink;
+  words[STAT_AT.UID] = stat.uid;
+  words[STAT_AT.GID] = stat.gid;
+  words[STAT_AT.RDEV] = stat.rdev;
+  words[STAT_AT.BLKSIZE] = stat.blksize;
+  putWide(words, STAT_AT.INO, stat.ino);
+  putWide(words, STAT_AT.SIZE, stat.size);
+  putWide(words, STAT_AT.BLOCKS, stat.blocks);
+  putWide(words, STAT_AT.ATIME, stat.atime[0]);
+  putWide(words, STAT_AT.MTIME, stat.mtime[0]);
+  putWide(words, STAT_AT.CTIME, stat.ctime[0]);
+  words[STAT_AT.ATIME_NS] = stat.atime[1];
+  words[STAT_AT.MTIME_NS] = stat.mtime[1];
+  words[STAT_AT.CTIME_NS] = stat.ctime[1];
+  utcb.untyped = STAT_WORDS;
   return 0;
 }
 

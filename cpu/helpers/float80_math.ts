@@ -62,31 +62,31 @@ function series(first: bigint, next: (term: bigint, k: bigint) => bigint): bigin
   return sum;
 }
 
+export type Signed = Fixed & { negative: boolean };
 export interface SinCos {
-  sine: Fixed & { negative: boolean };
-  cosine: Fixed & { negative: boolean };
-  tangent: Fixed & { negative: boolean };
+  sine(): Signed;
+  cosine(): Signed;
+  tangent(): Signed;
 }
 
 /** Sine, cosine and tangent of a positive number below 2^63, for the processor's pi. */
 export function sinCos(x: Argument): SinCos {
   if (x.exponent < TINY) {
-    const one: Fixed = { value: (1n << 128n) - 1n, scale: 128 };
     return {
-      sine: { ...just(x, true), negative: false },
-      cosine: { ...one, negative: false },
-      tangent: { ...just(x, false), negative: false },
+      sine: () => ({ ...just(x, true), negative: false }),
+      cosine: () => ({ value: (1n << 128n) - 1n, scale: 128, negative: false }),
+      tangent: () => ({ ...just(x, false), negative: false }),
     };
   }
   const P = BigInt(WORK), X = fixed(x, WORK), half = PI66 << BigInt(WORK - 65);
   const q = (2n * X + half) / (2n * half), r = X - q * half, r2 = (r * r) >> P;
-  const s = series(r, (t, k) => -((t * r2) >> P) / (2n * k * (2n * k + 1n)));
-  const c = series(1n << P, (t, k) => -((t * r2) >> P) / (2n * k * (2n * k - 1n)));
+  const sineSeries = () => series(r, (t, k) => -((t * r2) >> P) / (2n * k * (2n * k + 1n)));
+  const cosineSeries = () => series(1n << P, (t, k) => -((t * r2) >> P) / (2n * k * (2n * k - 1n)));
   const quadrant = Number(q & 3n), swap = (quadrant & 1) !== 0;
-  const sine = (quadrant & 2 ? -1n : 1n) * (swap ? c : s),
-    cosine = (quadrant === 1 || quadrant === 2 ? -1n : 1n) * (swap ? s : c);
-  const part = (v: bigint, scale: number) => ({ value: v < 0n ? -v : v, scale, negative: v < 0n });
-  return { sine: part(sine, WORK), cosine: part(cosine, WORK), tangent: part((sine << P) / cosine, WORK) };
+  const sine = () => (quadrant & 2 ? -1n : 1n) * (swap ? cosineSeries() : sineSeries());
+  const cosine = () => (quadrant === 1 || quadrant === 2 ? -1n : 1n) * (swap ? sineSeries() : cosineSeries());
+  const part = (v: bigint): Signed => ({ value: v < 0n ? -v : v, scale: WORK, negative: v < 0n });
+  return { sine: () => part(sine()), cosine: () => part(cosine()), tangent: () => part((sine() << P) / cosine()) };
 }
 
 /** |2^x - 1| for 0 < |x| < 1. */

@@ -6,11 +6,11 @@ import {
   arcTangent,
   type Argument,
   exp2Minus1,
-  type Fixed,
   log2,
   log2Plus1,
   quarterPi,
   roundFixed,
+  type Signed,
   type SinCos,
   sinCos,
 } from "./float80_math.ts";
@@ -48,13 +48,12 @@ function magnitude({ lo, hi, se }: Value): Argument {
 
 const infinity = (f: Float80, negative: boolean): void => f.set(0, MIN_INT, 0x7fff | signOf(negative));
 const zero = (f: Float80, negative: boolean): void => f.set(0, 0, signOf(negative));
-const signed = (f: Float80, v: Fixed & { negative: boolean }, flip: boolean): void =>
-  roundFixed(f, signOf(v.negative !== flip), v);
+const signed = (f: Float80, v: Signed, flip: boolean): void => roundFixed(f, signOf(v.negative !== flip), v);
 
 // ---- sine, cosine, tangent
 
 /** Sine and cosine families: one result in ST(0). Out of range (2^63 and more): C2 = 1, nothing changes. */
-const circular = (pick: (v: SinCos) => Fixed & { negative: boolean }, odd: boolean): Helper => (c, i) => {
+const circular = (pick: (v: SinCos) => Signed, odd: boolean): Helper => (c, i) => {
   const f = enterFull(c), ram = c.ram;
   if (isEmpty(ram, 0)) stackUnderflow(f);
   else {
@@ -102,11 +101,11 @@ const circularPair = (kind: "tangent" | "sine"): Helper => (c, i) => {
       if (tangent) pushed = { lo: 0, hi: MIN_INT, se: 0x3fff };
       else {
         // The condition bit is that of the sine, the first result.
-        signed(f, v.cosine, false);
+        signed(f, v.cosine(), false);
         pushed = { lo: f.lo, hi: f.hi, se: f.se };
         f.flags &= ~C1;
       }
-      signed(f, v[kind], isNegative(x));
+      signed(f, v[kind](), isNegative(x));
     }
   }
   if (!finish(c, i, f, C1 | C2)) return;
@@ -202,8 +201,8 @@ function arc(f: Float80, y: Value, x: Value): void {
 }
 
 export const X87_MATH_HELPERS: Readonly<Record<string, Helper>> = {
-  fsin: circular((v) => v.sine, true),
-  fcos: circular((v) => v.cosine, false),
+  fsin: circular((v) => v.sine(), true),
+  fcos: circular((v) => v.cosine(), false),
   fptan: circularPair("tangent"),
   fsincos: circularPair("sine"),
   f2xm1,

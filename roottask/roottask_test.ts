@@ -206,6 +206,30 @@ Deno.test("a machine that is too small or a mount that cannot be is one clear er
   await assert.rejects(() => runScripts([], { mounts }), /Cannot mount at "\/": in use/);
 });
 
+Deno.test("the end of a hyperapp ends its other ECs as well, whether they run or block", async () => {
+  let entries = 0, turns = 0;
+  const outcome = await runScripts([function* (m) {
+    const which = entries++;
+    // The other global ECs start at the same entry: event base 0 leads to the same startup portal.
+    if (which === 1) { for (;; turns++) yield { trap: "timer" }; }
+    if (which === 2) yield { trap: "syscall", regs: { 7: 1009 * 4096 + 0x100 + 12, 6: 0, 2: 0 } };
+    yield { trap: "syscall", regs: { 7: 1009 * 4096 + 6, 6: 32, 2: 0, 0: 0 } };
+    for (const i of [0, 1]) {
+      yield { trap: "syscall", regs: { 7: (1000 + i) * 4096 + 0x100 + 3, 6: 32, 2: 0x5000_0000 + i * 4096, 0: 0, 8: 0 } };
+      assert.equal(m.get(7), 0);
+      yield { trap: "syscall", regs: { 7: (1002 + i) * 4096 + 4, 6: 32, 2: 1000 + i, 0: 10_000 * 4096 + 1 } };
+      assert.equal(m.get(7), 0);
+    }
+    while (turns < 3) yield { trap: "timer" };
+    yield* exit(m, 5);
+  }, function* (m) {
+    yield* say(m, "next");
+    yield* exit(m, 0);
+  }]);
+  assert.deepEqual([outcome.stdout, ...codes(outcome)], ["next", 5, 0]);
+  assert.equal(entries, 3);
+});
+
 /** xorshift32. */
 function* random(seed: number): Generator<number, never> {
   for (let x = seed;;) {

@@ -52,6 +52,9 @@ function environment(given: readonly string[], terminal: boolean): string[] {
   return [...new Map(all.map((entry) => [entry.slice(0, entry.indexOf("=")), entry])).values()];
 }
 
+/** Longer ones fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Boots and runs to the end. Throws a UserError when the machine cannot be set up as asked. */
 export async function bootMachine(config: BootConfig): Promise<BootResult> {
   const needsLinux = config.programs.some(({ kind }) => kind !== "hyperapp");
@@ -60,6 +63,8 @@ export async function bootMachine(config: BootConfig): Promise<BootResult> {
     needsLinux ? import("../linux/mod.ts") : undefined,
   ]);
   const { strace, verbose } = config;
+  // Without a timer Deno would end a process whose guest waits for a signal only.
+  const alive = setInterval(() => {}, LONGEST_TIMER_MS);
   try {
     return await boot({ ...config, linux: linux && (() => linux.createLinux({ strace, verbose })) });
   } catch (error) {
@@ -69,6 +74,8 @@ export async function bootMachine(config: BootConfig): Promise<BootResult> {
       `Cannot allocate ${config.memoryMiB} MiB for the machine: ${reasonOf(error)} (see --memory)`,
       EXIT.NOT_EXECUTABLE,
     );
+  } finally {
+    clearInterval(alive);
   }
 }
 

@@ -206,6 +206,71 @@ for (const [kind, report] of [["hyperapp", /page fault/], ["linux", /SIGSEGV/]] 
   });
 }
 
+/** A fresh directory of the host with one file. */
+function hostDirectory(): string {
+  const path = Deno.makeTempDirSync({ dir: workDirectory() });
+  Deno.writeTextFileSync(`${path}/note`, "from the host\n");
+  return path;
+}
+
+const shell = (options: string[], script: string): Promise<Outcome> =>
+  runHedra(["run", ...options, "busybox", "sh", "-c", script]);
+const SHOW_AND_CHANGE = "read line < /data/note; echo $line; echo changed > /data/note; read line < /data/note; echo $line";
+
+testWith(["busybox"], "a mounted directory is visible, and changes stay in memory", async () => {
+  const host = hostDirectory();
+  const outcome = await shell(["--mount", `${host}:/data`], SHOW_AND_CHANGE);
+  expectExit(outcome, 0, /^$/);
+  assert.equal(text(outcome.stdout), "from the host\nchanged\n");
+  assert.equal(Deno.readTextFileSync(`${host}/note`), "from the host\n");
+});
+
+testWith(["busybox"], "a directory mounted with :rw can be changed", async () => {
+  const host = hostDirectory();
+  assert.equal((await shell(["--mount", `${host}:/data:rw`], SHOW_AND_CHANGE)).code, 0);
+  assert.equal(Deno.readTextFileSync(`${host}/note`), "changed\n");
+});
+
+testWith(
+  ["busybox"],
+  "without a grant the guest sees its program, system directories and an empty /tmp, nothing of the host",
+  async () => {
+    const outcome = await shell([], "echo /* /tmp/*; [ -e /etc/passwd ] || echo no passwd");
+    assert.match(text(outcome.stdout), /^\/busybox( \/dev)?( \/proc)?( \/sys)? \/tmp \/tmp\/\*\nno passwd\n$/);
+  },
+);
+
+testWith(
+  ["busybox"],
+  "--root DIR is the guest's root, --cwd its working directory, and a relative PROGRAM is found there",
+  async () => {
+    const root = hostDirectory();
+    Deno.mkdirSync(`${root}/bin`);
+    const busybox = text((await execute("sh", ["-c", "command -v busybox"])).stdout).trim();
+    Deno.copyFileSync(busybox, `${root}/bin/busybox`);
+    Deno.chmodSync(`${root}/bin/busybox`, 0o755);
+    const script = "pwd; read line < ../note; echo $line; echo x > /new";
+    const outcome = await runHedra(["run", "--root", root, "--cwd", "/bin", "busybox", "sh", "-c", script]);
+    expectExit(outcome, 0, /^$/);
+    assert.equal(text(outcome.stdout), "/bin\nfrom the host\n");
+    assert.equal([...Deno.readDirSync(root)].length, 2, "the host directory is unchanged");
+  },
+);
+
+testWith(["busybox"], "a symbolic link in a mounted directory cannot lead out of it", async () => {
+  const host = hostDirectory();
+  Deno.symlinkSync("/etc/passwd", `${host}/outside`);
+  Deno.symlinkSync("../../../../../etc/passwd", `${host}/above`);
+  const outcome = await shell(["--mount", `${host}:/data`], 'read a < /data/outside; read b < /data/above; echo "$a$b"');
+  assert.equal(text(outcome.stdout), "\n");
+});
+
+for (const memory of ["16", "64", "3968"]) {
+  Deno.test(`--memory ${memory} is enough for a small program`, async () => {
+    expectExit(await runHedra(["run", "--memory", memory, guest("matrix"), "2"]), 0, /^$/);
+  });
+}
+
 function randomBytes(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   // The most that one call gives.

@@ -89,8 +89,12 @@ export interface Sem {
   setYmmHigh(op: Operand, value: Expr): void;
   /** Implied vector register by number. */
   xmmReg(n: number): Expr;
-  /** Low lane of an XMM register, and writing it (`clear`: the rest becomes zero). Only for back ends that keep scalars apart. */
-  low?(op: XmmOperand, type: "f32" | "f64"): Expr;
+  /**
+   * Low lane of an XMM register (`lazy`: perhaps with a NaN correction to come, see `unchecked`), and writing it (`clear`: the rest becomes
+   * zero), and copying a register. Only in back ends that keep scalars apart.
+   */
+  copyXmm?(to: XmmOperand, from: XmmOperand): void;
+  low?(op: XmmOperand, type: "f32" | "f64", lazy: boolean): Expr;
   setLow?(op: XmmOperand, value: Expr, clear: boolean): void;
   /** Guest memory at an i64 linear (virtual) address. 1, 2, 4 -> i32 (zero-extended), 8 -> i64, 16 -> v128. */
   load(address: Expr, bytes: number, opts?: AccessOptions): Expr;

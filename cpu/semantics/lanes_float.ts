@@ -3,7 +3,7 @@
  * default NaN when there is none. WebAssembly leaves those bits open, so every operation checks its result and corrects it, rarely.
  * Rounding is to nearest even, denormals are exact.
  */
-import { and, call, choose, eq, eqz, type Expr, i32, v128, w } from "../wasm/expr.ts";
+import { and, call, choose, eq, eqz, type Expr, i32, unchecked, v128, w } from "../wasm/expr.ts";
 import {
   type Binary,
   type BinaryImm,
@@ -35,10 +35,13 @@ export const fromBits = (x: Expr): Expr => w(x.type === "i32" ? "f32.reinterpret
 export const fixScalar = (f: Format, result: Expr, a: Expr, b: Expr = a): Expr =>
   choose(w(`${f.scalar}.eq`, result, result), result, call(`nan_${f.scalar}`, f.scalar, a, b));
 type ArithmeticOp = "add" | "sub" | "mul" | "div";
-/** dst[0] = f(dst[0], src[0]) on f32 or f64 expressions. */
+/**
+ * dst[0] = f(dst[0], src[0]) on f32 or f64 expressions. NaNs propagate, so an operand need not have been corrected: when it is a NaN, this
+ * result is one, too, and its correction makes that of the operand first.
+ */
 const scalarArithmetic = (f: Format, op: ArithmeticOp): Binary => (a, b, bind) =>
-  fixScalar(f, bind(w(`${f.scalar}.${op}`, a, b)), a, b);
-const scalarSqrt = (f: Format): Unary => (a, bind) => fixScalar(f, bind(w(`${f.scalar}.sqrt`, a)), a);
+  fixScalar(f, bind(w(`${f.scalar}.${op}`, unchecked(a), unchecked(b))), a, b);
+const scalarSqrt = (f: Format): Unary => (a, bind) => fixScalar(f, bind(w(`${f.scalar}.sqrt`, unchecked(a))), a);
 
 // ---- vectors ---------------------------------------------------------------------------------------------------------------------
 

@@ -42,10 +42,11 @@ const twoOperandsImm = (f: BinaryImm, mmx: BinaryImm = f): Semantic => (s, i) =>
 const oneSourceImm = (f: UnaryImm): Semantic => (s, i) =>
   setVector(s, i.ops[0], f(source(s, i.ops[i.ops.length - 2]), imm8(s, i), bindOf(s)));
 const scalars = (f: Binary): Semantic => (s, { ops: [dst, src] }) => {
-  const b = scalar(s, sized(src)), a = scalar(s, sized(dst));
+  const b = scalar(s, sized(src), true), a = scalar(s, sized(dst), true);
   setScalar(s, dst, f(a, b, bindOf(s)));
 };
-const oneScalar = (f: Unary): Semantic => (s, { ops: [dst, src] }) => setScalar(s, dst, f(scalar(s, sized(src)), bindOf(s)));
+const oneScalar = (f: Unary): Semantic => (s, { ops: [dst, src] }) =>
+  setScalar(s, dst, f(scalar(s, sized(src), true), bindOf(s)));
 /** The count is an immediate byte, or the low 64 bits of a vector. */
 const shift = (f: Shift): Semantic => (s, { ops: [dst, count] }) => {
   if (count.kind === "imm") return setVector(s, dst, f(source(s, dst), toI32(s.read(count)), bindOf(s)));

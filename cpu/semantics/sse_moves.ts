@@ -10,8 +10,11 @@ import { imm8, scalar, setScalar, setVector, sized, source } from "./vector.ts";
 const lane64 = (v: Expr, lane: 0 | 1): Expr => w("i64x2.extract_lane", v, lane);
 
 /** 16 bytes between registers and memory. */
-const move = (aligned: boolean): Semantic => (s, { ops: [dst, src] }) =>
-  dst.kind === "mem" ? s.write(dst, s.xmm(src), { aligned }) : s.setXmm(dst, source(s, src, !aligned));
+const move = (aligned: boolean): Semantic => (s, { ops: [dst, src] }) => {
+  if (dst.kind === "mem") return s.write(dst, s.xmm(src), { aligned });
+  if (dst.kind === "xmm" && src.kind === "xmm" && s.copyXmm) return s.copyXmm(dst, src);
+  s.setXmm(dst, source(s, src, !aligned));
+};
 
 /** movss, movsd: loads clear the rest of the register, register moves keep it. */
 const moveScalar: Semantic = (s, { ops: [dst, src] }) => {

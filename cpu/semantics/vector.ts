@@ -21,10 +21,10 @@ export function source(s: Sem, op: Operand, unaligned = false): Expr {
   return s.let(value.type === "i64" ? w("i64x2.replace_lane", ZERO, value, 0) : w("i32x4.replace_lane", ZERO, value, 0));
 }
 
-/** Lowest lane as f32 (operand size 4) or f64 (8). */
-export function scalar(s: Sem, op: Operand & { size: number }): Expr {
+/** Lowest lane as f32 (operand size 4) or f64 (8). `lazy`: the consumer corrects NaNs itself, so that this value need not be, yet. */
+export function scalar(s: Sem, op: Operand & { size: number }, lazy = false): Expr {
   const single = op.size === 4;
-  if (op.kind === "xmm" && s.low) return s.low(op, single ? "f32" : "f64");
+  if (op.kind === "xmm" && s.low) return s.low(op, single ? "f32" : "f64", lazy);
   if (op.kind === "xmm") return s.let(w(single ? "f32x4.extract_lane" : "f64x2.extract_lane", s.xmm(op), 0));
   const value = s.read(op, { as: single ? "f32" : "f64" });
   return value.type === "i32" || value.type === "i64" ? s.let(fromBits(value)) : value;

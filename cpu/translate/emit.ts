@@ -224,6 +224,7 @@ class Emitter implements RegionContext {
       if (this.#ending) break;
       this.locals.endStep(this.flags.kept());
     }
+    this.locals.flushLows();
     for (const list of [plan.operand, plan.stack]) {
       for (const p of list) {
         if (!p || p.group === this.#entryGroup || p.group.local === undefined) continue;

@@ -31,6 +31,7 @@ export class Exits {
 
   /** Leaves for `pc` when `cond` (always when undefined). `flags`: dirty flags that somebody may still read. */
   leave(cond: Expr | undefined, pc: number, reason: Exit, dirty: number, flags: number): void {
+    this.locals.flushLows();
     const label = this.#stub(reason, dirty, flags);
     this.f.i64(BigInt(pc));
     this.f.set(this.#pc);

@@ -3,7 +3,7 @@ import { FLAG_A, FLAG_C, FLAG_O, FLAG_P, FLAG_S, FLAG_Z, GPR, STATE, XMM } from 
 import type { Flag } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
 import type { Expr, LoadOp, LocalExpr, StoreOp, ValType } from "../wasm/expr.ts";
-import { i32, load, v128, w } from "../wasm/expr.ts";
+import { i32, load, unchecked, v128, w } from "../wasm/expr.ts";
 
 /** Register numbers: GPR 0..15, XMM 16..31, as the bits of `Bits.r`. */
 const XMM0 = 16;
@@ -20,6 +20,15 @@ function flagHome(offset: number, type: "i32" | "i64") {
   return { address: STATE + offset, type, load: `${type}.load`, store: `${type}.store` } as const;
 }
 
+interface LowLane {
+  /** A temporary, or a lazily corrected value. */
+  value: Expr;
+  /** The register's vector does not have it yet. */
+  stale: boolean;
+}
+/** Nodes of a lazily corrected value at most: its cold code must evaluate all of it. */
+const MAX_LAZY = 40;
+
 export class Locals {
   readonly #registers: (number | undefined)[] = [];
   readonly #flags = new Map<Flag, number>();
@@ -28,8 +37,8 @@ export class Locals {
   /** Temporaries of this step and of what was kept. */
   #temps: LocalExpr[] = [];
 
-  /** Low lanes of XMM registers that are also at hand as an f32 or f64, within a node. */
-  readonly #lows = new Map<number, LocalExpr>();
+  /** Low lanes of XMM registers that are at hand as an f32 or f64, within a node, by register number. */
+  readonly #lows = new Map<number, LowLane>();
 
   constructor(private readonly f: FuncBuilder) {}
 
@@ -40,6 +49,10 @@ export class Locals {
   }
   /** The register's value now. Stays right when the register is written later in the same step. */
   read(n: number): LocalExpr {
+    if (this.#lows.get(n)?.stale) this.#flush(n);
+    return this.#local(n);
+  }
+  #local(n: number): LocalExpr {
     const e: LocalExpr = { kind: "local", type: n < XMM0 ? "i64" : "v128", index: this.register(n) };
     this.#readers[n].push(e);
     return e;
@@ -58,27 +71,48 @@ export class Locals {
     this.f.expr(value);
     this.f.set(this.register(n));
     const low = source >= 0 ? this.#lows.get(source) : undefined;
-    if (low) this.#lows.set(n, low);
+    if (low) this.#lows.set(n, { ...low });
     else this.#lows.delete(n);
   }
-  /** The low lane of XMM register `n` (its number + 16) as a scalar: saves the way through the vector. */
-  low(n: number, type: "f32" | "f64"): LocalExpr {
-    const known = this.#lows.get(n);
-    if (known?.type === type) return known;
-    const low = this.temp(type);
-    this.f.assign(low.index, w(type === "f32" ? "f32x4.extract_lane" : "f64x2.extract_lane", this.read(n), 0));
-    this.#lows.set(n, low);
-    return low;
+  /** XMM register `to` becomes a copy of `from` (numbers + 16). */
+  copy(to: number, from: number): void {
+    if (to !== from) this.write(to, this.#local(from));
   }
-  /** Writes the low lane; the rest is kept, or cleared. */
+  /**
+   * The low lane of XMM register `n` (its number + 16) as a scalar. `lazy`: may be a value whose correction for NaNs is still to be made,
+   * for consumers that make their own (lanes_float.ts, `unchecked`).
+   */
+  low(n: number, type: "f32" | "f64", lazy: boolean): Expr {
+    const known = this.#lows.get(n);
+    if (known?.value.type === type) return lazy ? known.value : this.#exact(known);
+    const value = this.temp(type);
+    this.f.assign(value.index, w(type === "f32" ? "f32x4.extract_lane" : "f64x2.extract_lane", this.read(n), 0));
+    this.#lows.set(n, { value, stale: false });
+    return value;
+  }
+  /** Writes the low lane; the rest is kept, or cleared. With a correction to come, the vector follows when somebody needs it. */
   writeLow(n: number, value: Expr, clear: boolean): void {
-    const low = this.temp(value.type);
-    this.f.assign(low.index, value);
-    this.write(n, w(value.type === "f32" ? "f32x4.replace_lane" : "f64x2.replace_lane", clear ? v128(0n) : this.read(n), low, 0));
-    this.#lows.set(n, low);
+    if (clear) this.write(n, v128(0n));
+    this.#lows.set(n, { value, stale: true });
+    if (unchecked(value) === value || sizeOf(value) > MAX_LAZY) this.#flush(n);
+  }
+  /** Brings all vectors up to date: before everything that leaves the node. */
+  flushLows(): void {
+    for (const [n, low] of this.#lows) if (low.stale) this.#flush(n);
   }
   forgetLows(): void {
     this.#lows.clear();
+  }
+  #exact(low: LowLane): Expr {
+    if (low.value.kind === "local") return low.value;
+    const t = this.temp(low.value.type);
+    this.f.assign(t.index, low.value);
+    return low.value = t;
+  }
+  #flush(n: number): void {
+    const low = this.#lows.get(n)!, value = this.#exact(low);
+    this.write(n, w(value.type === "f32" ? "f32x4.replace_lane" : "f64x2.replace_lane", this.#local(n), value, 0));
+    this.#lows.set(n, { value, stale: false });
   }
   loadRegisters(bits: number): void {
     this.forgetLows();
@@ -90,6 +124,7 @@ export class Locals {
     }
   }
   storeRegisters(bits: number): void {
+    this.flushLows();
     for (let n = 0; n < 32; n++) {
       if (!((bits >>> n) & 1)) continue;
       this.f.i32(0);
@@ -124,7 +159,7 @@ export class Locals {
   endStep(kept: readonly Expr[]): void {
     const leaves = new Set<LocalExpr>();
     for (const e of kept) collect(e, leaves);
-    for (const e of this.#lows.values()) leaves.add(e);
+    for (const low of this.#lows.values()) collect(low.value, leaves);
     const indices = new Set([...leaves].map((l) => l.index));
     for (let n = 0; n < 32; n++) {
       if (this.#readers[n].length > 0) this.#readers[n] = this.#readers[n].filter((e) => leaves.has(e));
@@ -137,6 +172,7 @@ export class Locals {
   }
   /** Makes `kept` independent of registers: what reads one reads a copy from now on. */
   detach(): void {
+    this.flushLows();
     this.forgetLows();
     for (let n = 0; n < 32; n++) {
       const readers = this.#readers[n];
@@ -150,6 +186,7 @@ export class Locals {
   }
   /** Takes the live temporaries out of management (they are used in more than one branch); returns how to free them. */
   hold(): () => void {
+    this.flushLows();
     this.forgetLows();
     const held = this.#temps;
     this.#temps = [];
@@ -160,6 +197,18 @@ export class Locals {
 }
 
 const home = (n: number): number => STATE + (n < XMM0 ? GPR + 8 * n : XMM + 16 * (n - XMM0));
+
+function sizeOf(e: Expr): number {
+  switch (e.kind) {
+    case "op":
+    case "call":
+      return e.args.reduce((sum, a) => sum + sizeOf(a), 1);
+    case "select":
+      return 1 + sizeOf(e.cond) + sizeOf(e.then) + sizeOf(e.else);
+    default:
+      return 1;
+  }
+}
 
 function collect(e: Expr, into: Set<LocalExpr>): void {
   switch (e.kind) {

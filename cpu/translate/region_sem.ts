@@ -139,8 +139,12 @@ export class RegionSem implements Sem {
   xmmReg(n: number): Expr {
     return this.c.locals.read(16 + n);
   }
-  low(op: XmmOperand, type: "f32" | "f64"): Expr {
-    return this.c.locals.low(16 + op.n, type);
+  copyXmm(to: XmmOperand, from: XmmOperand): void {
+    this.c.locals.copy(16 + to.n, 16 + from.n);
+    this.c.markWritten(16 + to.n);
+  }
+  low(op: XmmOperand, type: "f32" | "f64", lazy: boolean): Expr {
+    return this.c.locals.low(16 + op.n, type, lazy);
   }
   setLow(op: XmmOperand, value: Expr, clear: boolean): void {
     this.c.locals.writeLow(16 + op.n, value, clear);
@@ -276,12 +280,14 @@ export class RegionSem implements Sem {
     this.c.f.if();
     this.#inIf++;
     then();
+    this.c.locals.flushLows();
     this.c.flags.settle(this.c.liveAfter());
     this.c.flags.pending = undefined;
     if (otherwise) {
       this.c.locals.detach();
       this.c.f.else();
       otherwise();
+      this.c.locals.flushLows();
       this.c.flags.settle(this.c.liveAfter());
       this.c.flags.pending = undefined;
     }

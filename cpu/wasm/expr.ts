@@ -108,6 +108,12 @@ export const choose = (cond: Expr, likely: Expr, otherwise: Expr): Expr =>
   cond.kind === "const"
     ? (cond.value !== 0n ? likely : otherwise)
     : { kind: "select", type: likely.type, cond, then: likely, else: otherwise, lazy: true };
+/**
+ * What a NaN check was made for: the value of `choose(x == x, x, ...)` before its correction, or `e` itself. It is a NaN when, and only
+ * when, `e` is one.
+ */
+export const unchecked = (e: Expr): Expr =>
+  e.kind === "select" && e.lazy && e.cond.kind === "op" && e.cond.args[0] === e.then && e.cond.args[1] === e.then ? e.then : e;
 export const load = (mem: LoadOp, address: Expr, offset = 0): Expr => ({
   kind: "load",
   type: LOADS[mem][1],

@@ -23,7 +23,7 @@ import type { Process } from "./process/process.ts";
 import { Selectors } from "./process/selectors.ts";
 import { Slot } from "./process/slot.ts";
 import type { Thread } from "./process/thread.ts";
-import type { Blocking, Result } from "./process/wait.ts";
+import { type Blocking, type Result, WaitQueue } from "./process/wait.ts";
 import { Timers } from "./process/timers.ts";
 import { Signals } from "./signals/engine.ts";
 import type { SigInfo } from "./signals/state.ts";
@@ -58,6 +58,8 @@ export class Personality {
   readonly clock = new Clock();
   readonly timers = new Timers();
   readonly locks = new FileLocks();
+  /** Threads and epolls that wait for signals through a signalfd. */
+  readonly signalQueue = new WaitQueue();
   readonly futexes = new Futexes();
   readonly selectors = new Selectors();
   readonly signals: Signals;
@@ -255,5 +257,7 @@ export class Personality {
     p.posixTimers?.stopAll();
   }
 
-  signalArrived(_p: Process, _signal: number): void {}
+  signalArrived(_p: Process, _signal: number): void {
+    this.signalQueue.wakeAll();
+  }
 }

@@ -65,6 +65,10 @@ export class FsFile extends OpenFile {
     this.offset = (this.flags & O_APPEND) !== 0 ? t.fs.size(this.#handle) : this.offset + bytes;
   }
 
+  override get pollable(): boolean {
+    return this.type !== S_IFREG && this.type !== S_IFDIR;
+  }
+
   override poll(): number {
     return POLLIN | POLLOUT;
   }

@@ -7,6 +7,8 @@ import {
   O_WRONLY,
   POLLIN,
   POLLOUT,
+  POLLRDNORM,
+  POLLWRNORM,
   SEEK_CUR,
   SEEK_DATA,
   SEEK_END,
@@ -81,6 +83,20 @@ export abstract class OpenFile {
     return POLLIN | POLLOUT;
   }
 
+  /** Epoll items that watch this description; they go with it. */
+  watchers: Set<{ remove(): void }> | undefined;
+
+  /** May epoll watch it? */
+  get pollable(): boolean {
+    return true;
+  }
+
+  /** `poll` with the "normal data" bits that always go along. */
+  pollAll(t: Thread): number {
+    const events = this.poll(t);
+    return events | ((events & POLLIN) !== 0 ? POLLRDNORM : 0) | ((events & POLLOUT) !== 0 ? POLLWRNORM : 0);
+  }
+
   /** Where a thread waits that polls it. */
   pollQueue(_t: Thread): WaitQueue {
     return this.queue;
@@ -140,6 +156,7 @@ export abstract class OpenFile {
   close(t: Thread | undefined): void {
     if (--this.refs > 0) return;
     if (t !== undefined && !t.os.locks.unused) t.os.locks.closed(this);
+    if (this.watchers !== undefined) for (const watcher of [...this.watchers]) watcher.remove();
     this.closed(t);
   }
 
@@ -203,7 +220,8 @@ export abstract class OpenFile {
   }
 
   *#blocking(t: Thread, va: number, bytes: number): Blocking {
-    this.queue.add(t);
+    const queue = this.pollQueue(t);
+    queue.add(t);
     try {
       while (true) {
         const why = yield* t.sleep(0);
@@ -212,7 +230,7 @@ export abstract class OpenFile {
         if (why === Woken.Interrupted) return -E.ERESTARTSYS;
       }
     } finally {
-      this.queue.remove(t);
+      queue.remove(t);
     }
   }
 

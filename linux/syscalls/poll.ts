@@ -1,5 +1,5 @@
 import { E } from "../abi/errno.ts";
-import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM } from "../abi/fcntl.ts";
+import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI } from "../abi/fcntl.ts";
 import { timespecNs } from "../abi/structs.ts";
 import { makePipe } from "../files/pipe.ts";
 import type { OpenFile } from "../files/open_file.ts";
@@ -8,12 +8,6 @@ import type { Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
 import { sys, type SyscallRow } from "./row.ts";
 import { temporaryMask } from "./signals.ts";
-
-/** Ready events of a file, with the "normal data" bits that always go along. */
-export function readyEvents(t: Thread, file: OpenFile): number {
-  const events = file.poll(t);
-  return events | ((events & POLLIN) !== 0 ? POLLRDNORM : 0) | ((events & POLLOUT) !== 0 ? POLLWRNORM : 0);
-}
 
 /** Waits until `look` finds something (a result other than 0), the deadline passes (0 is returned) or a signal comes. */
 export function* waitReady(t: Thread, files: readonly OpenFile[], look: () => number, deadline: number): Blocking {
@@ -49,7 +43,7 @@ function poll(t: Thread, deadline: number, zero: boolean): Result {
       let events = 0;
       if (fd >= 0) {
         const file = files.get(fd);
-        events = file === undefined ? POLLNVAL : readyEvents(t, file) & (wanted | POLLERR | POLLHUP);
+        events = file === undefined ? POLLNVAL : file.pollAll(t) & (wanted | POLLERR | POLLHUP);
       }
       const to = user.out(address + i * POLLFD_BYTES + 6, 2);
       if (to < 0) return -E.EFAULT;

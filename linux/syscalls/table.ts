@@ -1,4 +1,5 @@
 import { DESCRIPTOR_CALLS } from "./descriptors.ts";
+import { EVENT_CALLS } from "./events.ts";
 import { FUTEX_CALLS } from "./futex.ts";
 import { ID_CALLS } from "./ids.ts";
 import { IO_CALLS } from "./io.ts";
@@ -28,6 +29,7 @@ export const SYSCALLS: readonly SyscallRow[] = [
   ...MEMORY_CALLS,
   ...PROCESS_CALLS,
   ...FUTEX_CALLS,
+  ...EVENT_CALLS,
   ...SIGNAL_CALLS,
   ...TIME_CALLS,
   ...ID_CALLS,

@@ -170,7 +170,7 @@ function restartSyscall(t: Thread): Result {
 // ---- interval timers ------------------------------------------------------------------------------------------------
 
 /** struct itimerval at `address`: [interval, value] in ns, or -errno. */
-function readItimer(t: Thread, address: number, unit: number): [number, number] | number {
+export function readItimer(t: Thread, address: number, unit: number): [number, number] | number {
   const { user } = t.process;
   const at = user.in(address, 32);
   if (at < 0) return -E.EFAULT;
@@ -184,7 +184,7 @@ function readItimer(t: Thread, address: number, unit: number): [number, number] 
   return interval < 0 || value < 0 ? -E.EINVAL : [interval, value];
 }
 
-function putItimer(t: Thread, address: number, timer: IntervalTimer | undefined, unit: number): number {
+export function putItimer(t: Thread, address: number, timer: IntervalTimer | undefined, unit: number): number {
   const { user } = t.process;
   const at = user.out(address, 32);
   if (at < 0) return -E.EFAULT;

@@ -92,7 +92,9 @@ export class Locals {
   }
   /** Writes the low lane; the rest is kept, or cleared. With a correction to come, the vector follows when somebody needs it. */
   writeLow(n: number, value: Expr, clear: boolean): void {
+    const old = this.#lows.get(n);
     if (clear) this.write(n, v128(0n));
+    else if (old?.stale && old.value.type !== value.type) this.#flush(n);
     this.#lows.set(n, { value, stale: true });
     if (unchecked(value) === value || sizeOf(value) > MAX_LAZY) this.#flush(n);
   }

@@ -83,8 +83,8 @@ class HostNode extends Node {
     out.rdev = 0;
     out.size = stat.size;
     out.blksize = PAGE;
-    // Hosts do not all tell; this is what file systems with pages of this size take.
-    out.blocks = stat.kind === "symlink" ? 0 : Math.ceil(stat.size / PAGE) * (PAGE / 512);
+    // Where the host does not tell: what file systems with blocks of 4 KiB take.
+    out.blocks = stat.blocks ?? (stat.kind === "symlink" ? 0 : Math.ceil(stat.size / PAGE) * (PAGE / 512));
     split(stat.atime, out.atime);
     split(stat.mtime, out.mtime);
     split(stat.ctime, out.ctime);
@@ -169,14 +169,9 @@ class HostNode extends Node {
 
   override entries(): DirectoryEntry[] | number {
     if (!this.isDirectory) return super.entries();
-    const names = this.fs.directory.list(this.path());
-    if (typeof names === "number") return names;
-    const entries: DirectoryEntry[] = [];
-    for (const name of names) {
-      const stat = this.fs.directory.stat(this.below(name));
-      if (typeof stat !== "number") entries.push({ name, ino: stat.ino, type: directoryType(TYPES[stat.kind]) });
-    }
-    return entries;
+    const found = this.fs.directory.listStat(this.path());
+    if (typeof found === "number") return found;
+    return found.map(({ name, stat }) => ({ name, ino: stat.ino, type: directoryType(TYPES[stat.kind]) }));
   }
 
   override create(name: string, mode: number): Node | number {

@@ -45,6 +45,8 @@ export interface HostStat {
   gid: number;
   ino: number;
   nlink: number;
+  /** 512-byte units, where the host tells. */
+  blocks?: number;
   /** Nanoseconds are dropped where the host does not have them. Seconds since 1970, fractional. */
   atime: number;
   mtime: number;
@@ -57,6 +59,8 @@ export interface HostDirectory {
   /** lstat(). */
   stat(path: string): HostStat | number;
   list(path: string): string[] | number;
+  /** The same with lstat() of each entry, cheaper than one call for each; those that vanish meanwhile are left out. */
+  listStat(path: string): { name: string; stat: HostStat }[] | number;
   readlink(path: string): string | number;
   /** Opens a regular file; a descriptor >= 0 or -errno. */
   open(path: string, how: { write: boolean; create: boolean; exclusive: boolean; truncate: boolean; mode: number }): number;

@@ -72,6 +72,19 @@ export class DenoDirectory implements HostDirectory {
     return this.on(path, (full) => Array.from(Deno.readDirSync(full), (entry) => entry.name));
   }
 
+  listStat(path: string): { name: string; stat: HostStat }[] | number {
+    const names = this.list(path), full = this.resolve(path);
+    if (typeof names === "number") return names;
+    if (typeof full === "number") return full;
+    const entries: { name: string; stat: HostStat }[] = [];
+    for (const name of names) {
+      const stat = attempt(() => convert(Deno.lstatSync(full.endsWith(SEPARATOR) ? full + name : full + SEPARATOR + name)));
+      if (typeof stat !== "number") entries.push({ name, stat });
+    }
+    // The directory must still be the one that was resolved, or the attributes are not of this grant.
+    return this.resolve(`${path === "" ? "" : `${path}/`}x`) === -ELOOP ? -ELOOP : entries;
+  }
+
   readlink(path: string): string | number {
     return this.on(path, (full) => Deno.readLinkSync(full));
   }
@@ -254,6 +267,7 @@ function convert(info: Deno.FileInfo): HostStat {
     gid: info.gid ?? 0,
     ino: info.ino ?? 1,
     nlink: info.nlink ?? 1,
+    blocks: info.blocks ?? undefined,
     atime: seconds(info.atime) || mtime,
     mtime,
     ctime: seconds(info.ctime) || mtime,

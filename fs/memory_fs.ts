@@ -106,7 +106,8 @@ export class MemoryDirectory extends MemoryNode {
     const stat = emptyStat();
     for (const [name, child] of this.children) {
       if (child === WHITEOUT) continue;
-      child.stat(stat);
+      // What has vanished below since it was looked up is not shown.
+      if (child.stat(stat) < 0) continue;
       entries.push({ name, ino: stat.ino, type: directoryType(child.type) });
     }
     return entries;

@@ -38,6 +38,19 @@ export class Pool {
     return this.cut(bytes);
   }
 
+  /** As few runs as it takes to hold `bytes`, or undefined (and nothing taken) when there is not enough memory. */
+  takeRuns(bytes: number): { start: number; bytes: number }[] | undefined {
+    if (bytes > this.bytesFree) return undefined;
+    const runs: { start: number; bytes: number }[] = [];
+    for (let left = bytes; left > 0;) {
+      let size = left, start = this.take(size);
+      if (start === 0) start = this.take(size = Math.min(left, this.longest()));
+      runs.push({ start, bytes: size });
+      left -= size;
+    }
+    return runs;
+  }
+
   /** Extends a run that ends at `end` in place; false when the memory behind it is in use. */
   extend(end: number, bytes: number): boolean {
     const i = this.indexAfter(end - 1);

@@ -39,3 +39,13 @@ Deno.test("runs never overlap and everything given back can be taken as one run 
   assert.equal(pool.take(pages * PAGE), BASE);
   assert.equal(pool.take(PAGE), 0);
 });
+
+Deno.test("fragmented memory is taken in several runs, all or nothing", () => {
+  const pool = new Pool(BASE, 8 * PAGE), pages = Array.from({ length: 8 }, () => pool.take(PAGE));
+  for (const i of [0, 1, 3, 5, 6, 7]) pool.give(pages[i], PAGE);
+  assert.equal(pool.takeRuns(7 * PAGE), undefined);
+  assert.equal(pool.available, 6 * PAGE);
+  const runs = pool.takeRuns(6 * PAGE);
+  assert.deepEqual(runs?.map(({ bytes }) => bytes / PAGE).toSorted(), [1, 2, 3]);
+  assert.equal(pool.available, 0);
+});

@@ -78,18 +78,21 @@ function isSane({ address, fileBytes, memoryBytes }: Segment): boolean {
     address + memoryBytes + ALLOCATE_GAP < PROCESS.STACK_TOP - STACK_BYTES;
 }
 
-/** Maps zeroed memory from the pool; its address in roottask, or 0. */
+/** Maps zeroed memory from the pool, contiguous in RAM; its address in roottask, or 0. */
 function mapFresh(context: Context, process: Process, va: number, bytes: number, rights: number): number {
-  const { main: ec, pool } = context, pa = pool.take(bytes);
-  if (pa === 0) return 0;
-  ec.memory.fill(pa, 0, bytes);
-  delegateMemory(ec, pa, bytes, process.selectors.pd, va, rights);
-  process.mappings.push({ va, pa, bytes, writable: (rights & RIGHT_W) !== 0, isAllocation: false });
+  const pa = context.pool.take(bytes);
+  if (pa !== 0) mapZeroed(context, process, va, pa, bytes, rights);
   return pa;
 }
 
+function mapZeroed({ main: ec }: Context, process: Process, va: number, pa: number, bytes: number, rights: number): void {
+  ec.memory.fill(pa, 0, bytes);
+  delegateMemory(ec, pa, bytes, process.selectors.pd, va, rights);
+  process.mappings.push({ va, pa, bytes, writable: (rights & RIGHT_W) !== 0, allocation: undefined });
+}
+
 function loadMemory(context: Context, process: Process, file: number, elf: Executable): number {
-  const { main: ec, fs } = context;
+  const { main: ec, fs, pool } = context;
   fs.ec = ec;
   let top = 0, mapped = 0, mappedPa = 0;
   for (const segment of elf.segments.toSorted((a, b) => a.address - b.address)) {
@@ -115,8 +118,14 @@ function loadMemory(context: Context, process: Process, file: number, elf: Execu
     top = Math.max(top, segment.address + segment.memoryBytes);
   }
   process.nextAddress = pageDown(top) + PAGE + ALLOCATE_GAP;
-  const stack = mapFresh(context, process, PROCESS.STACK_TOP - STACK_BYTES, STACK_BYTES, RIGHT_R | RIGHT_W);
-  return stack === 0 ? -ENOMEM : 0;
+  const stack = pool.takeRuns(STACK_BYTES);
+  if (stack === undefined) return -ENOMEM;
+  let at = PROCESS.STACK_TOP - STACK_BYTES;
+  for (const { start, bytes } of stack) {
+    mapZeroed(context, process, at, start, bytes, RIGHT_R | RIGHT_W);
+    at += bytes;
+  }
+  return 0;
 }
 
 /** Bytes read; fewer than `length` only at the end of the file. */

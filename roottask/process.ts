@@ -7,8 +7,8 @@ export interface Mapping {
   pa: number;
   bytes: number;
   writable: boolean;
-  /** Handed out by the allocate service, which alone may be asked to free it. */
-  isAllocation: boolean;
+  /** The address that the allocate service has handed out for it (and may be asked to free), or undefined: not from there. */
+  allocation: number | undefined;
 }
 
 export interface OpenFile {

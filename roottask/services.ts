@@ -9,7 +9,7 @@ import { delegateMemory } from "./delegate.ts";
 import { SERVICE } from "./layout.ts";
 import type { Stream } from "./output.ts";
 import { Reader } from "./postcard.ts";
-import type { Mapping, Process } from "./process.ts";
+import type { Process } from "./process.ts";
 import { type Context, SERVICE_ID_SHIFT } from "./processes.ts";
 
 type Service = (context: Context, ec: HostEc, process: Process, request: Reader) => void;
@@ -68,22 +68,28 @@ function take(context: Context, ec: HostEc, process: Process, size: number, alig
   if (process.kind !== "hyperapp" || !(size <= context.pool.bytes)) return 0;
   const bytes = Math.max(PAGE, Math.ceil(size / PAGE) * PAGE), step = Math.max(PAGE, Math.min(align, context.pool.bytes));
   if (!Number.isInteger(Math.log2(step))) return 0;
-  const pa = context.pool.take(bytes);
-  if (pa === 0) return 0;
+  const runs = context.pool.takeRuns(bytes);
+  if (runs === undefined) return 0;
   const va = Math.ceil(process.nextAddress / step) * step;
-  ec.memory.fill(pa, 0, bytes);
-  delegateMemory(ec, pa, bytes, process.selectors.pd, va, RIGHT_R | RIGHT_W);
-  process.mappings.push({ va, pa, bytes, writable: true, isAllocation: true });
+  let at = va;
+  for (const run of runs) {
+    ec.memory.fill(run.start, 0, run.bytes);
+    delegateMemory(ec, run.start, run.bytes, process.selectors.pd, at, RIGHT_R | RIGHT_W);
+    process.mappings.push({ va: at, pa: run.start, bytes: run.bytes, writable: true, allocation: va });
+    at += run.bytes;
+  }
   process.nextAddress = va + bytes;
   return va;
 }
 
 function free(context: Context, ec: HostEc, process: Process, va: number): void {
-  const i = process.mappings.findIndex((mapping) => mapping.va === va && mapping.isAllocation);
-  if (i < 0) return;
-  const [mapping]: Mapping[] = process.mappings.splice(i, 1);
-  delegateMemory(ec, mapping.pa, mapping.bytes, process.selectors.pd, va, 0);
-  context.pool.give(mapping.pa, mapping.bytes);
+  for (let i = process.mappings.length - 1; i >= 0; i--) {
+    const mapping = process.mappings[i];
+    if (mapping.allocation !== va) continue;
+    delegateMemory(ec, mapping.pa, mapping.bytes, process.selectors.pd, mapping.va, 0);
+    context.pool.give(mapping.pa, mapping.bytes);
+    process.mappings.splice(i, 1);
+  }
 }
 
 // ---- fs ---------------------------------------------------------------------------------------------------------------

@@ -34,6 +34,15 @@ const TRAPS: Readonly<Record<number, readonly [number, number]>> = {
   [VEC.XM]: [SIG.FPE, N.FPE_FLTINV],
 };
 
+/** Exception flags of status word and MXCSR, in the order in which they decide; underflow counts denormal operands. */
+const FLOAT_CODES: readonly (readonly [number, number])[] = [
+  [1, N.FPE_FLTINV],
+  [4, N.FPE_FLTDIV],
+  [8, N.FPE_FLTOVF],
+  [0x12, N.FPE_FLTUND],
+  [0x20, N.FPE_FLTRES],
+];
+
 /** Sending, choosing and delivering signals. */
 export class Signals {
   readonly #os: Personality;
@@ -184,9 +193,19 @@ export class Signals {
     return false;
   }
 
+  /** si_code of a floating-point exception by the unmasked flags (fpu__exception_code of Linux). */
+  #floatCode(t: Thread, vector: number): number {
+    const { data, scratch } = this.#os;
+    t.state.fxsave(scratch);
+    const mxcsr = data.getUint32(scratch + 24, true);
+    const flags = vector === VEC.MF ? data.getUint16(scratch + 2, true) & ~data.getUint16(scratch, true) : mxcsr & ~(mxcsr >> 7);
+    return FLOAT_CODES.find(([bits]) => (flags & bits) !== 0)?.[1] ?? 0;
+  }
+
   trap(t: Thread, vector: number): void {
     const [signal, code] = TRAPS[vector] ?? [SIG.SEGV, N.SI_KERNEL];
-    const info = sigInfo(signal, code);
+    const float = vector === VEC.MF || vector === VEC.XM;
+    const info = sigInfo(signal, float ? this.#floatCode(t, vector) : code);
     const { rip, errorCode } = t.state;
     const hasAddress = vector === VEC.DE || vector === VEC.UD || vector === VEC.MF || vector === VEC.XM || vector === VEC.DB;
     info.address = hasAddress ? rip : 0;

@@ -104,6 +104,12 @@ export function enterHandler(t: Thread, action: SigAction, info: SigInfo, mask: 
   if (!user.write(frame, scratch, FRAME_BYTES)) return false;
   state.fxsave(scratch);
   if (!user.write(fp, scratch, FP_BYTES)) return false;
+  // The handler starts with a fresh FPU, all exceptions masked (fpu__clear_user_states).
+  u8.fill(0, scratch, scratch + FP_BYTES);
+  data.setUint16(scratch, 0x37f, true);
+  data.setUint32(scratch + 24, 0x1f80, true);
+  state.fxrstor(scratch);
+  state.mtd |= MTD.FPU;
 
   if ((t.altStackFlags & SS_AUTODISARM) !== 0) {
     t.altStack = t.altStackSize = 0;

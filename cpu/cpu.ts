@@ -11,12 +11,13 @@ import { CTL_LINK } from "./interp/generate.ts";
 import { Handlers } from "./interp/handlers.ts";
 import { RECORD } from "./interp/record.ts";
 import type { Insn } from "./insn.ts";
-import { type Region, Regions, type RegionStats } from "./translate/regions.ts";
+import { type Region, Regions } from "./translate/regions.ts";
 import { CTL_AWAITED, CTL_BUDGET, CTL_ERROR, CTL_EXIT, CTL_VECTOR, GPR, RIP, STATE, STATE_BYTES, VEC } from "./layout.ts";
 import { Space } from "./mmu.ts";
 import { HOST_IMPORTS, type Runtime, runtimeModule } from "./runtime.ts";
 import type { AddressSpace } from "./space.ts";
 import { isStackReference } from "./stack_fault.ts";
+import { Counters, type CpuStats } from "./stats.ts";
 
 const WASM_PAGE = 65536;
 /** Guest calls that may wait for their callee in a dispatcher of their own, one above the other. */
@@ -39,6 +40,7 @@ export class HedraCpu implements Cpu {
 
   readonly #access: Access;
   readonly #code: CodeMap;
+  readonly #handlers: Handlers;
   readonly #blocks: Blocks;
   readonly #regions: Regions;
   readonly #runtime: Runtime;
@@ -52,6 +54,9 @@ export class HedraCpu implements Cpu {
   #nextSpace = 1;
   /** Polls that take about `POLL_NS`; adapted while running. */
   #pollsPerCheck = 4096;
+  readonly #counters: Counters;
+  /** Polls granted, less those that were left over. */
+  #granted = 0;
 
   constructor(options: CpuOptions) {
     const pages = options.ramBytes / WASM_PAGE;
@@ -67,6 +72,7 @@ export class HedraCpu implements Cpu {
       view: new DataView(buffer),
     };
     this.#hooks = options.hooks;
+    this.#counters = new Counters(options.hooks.tsc);
     this.#code = new CodeMap((page) => {
       this.#access.watch(page);
       this.#regions.codePageAppeared(page);
@@ -96,8 +102,8 @@ export class HedraCpu implements Cpu {
       region_syscall: this.#regionSyscall,
       region_helper: (id: number, n: number) => this.#regionHelper(helpers, this.#regions.insnOf(id), n),
     };
-    const handlers = new Handlers(pages, table, imports, allocate);
-    this.#blocks = new Blocks(this.ram, this.#access, this.#code, handlers, options.heat ?? 500);
+    this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters);
+    this.#blocks = new Blocks(this.ram, this.#access, this.#code, this.#handlers, options.heat ?? 500, this.#counters);
     this.#regions = new Regions(
       this.ram,
       this.#access,
@@ -108,14 +114,16 @@ export class HedraCpu implements Cpu {
       imports,
       allocate,
       this.#runtime.no_region,
+      this.#counters,
     );
     table.set(0, this.#runtime.no_region);
     this.#access.select(new Space(0, () => {}, () => {}));
   }
 
   /** Counters for `--stats`. */
-  stats(): RegionStats {
-    return this.#regions.stats;
+  stats(): CpuStats {
+    const polls = this.#granted - this.ram.i32[CTL_BUDGET >> 2];
+    return this.#counters.view(this.#handlers.count, polls, this.#blocks.stats(), this.#regions.view());
   }
   createSpace(): AddressSpace {
     return new Space(
@@ -194,7 +202,7 @@ export class HedraCpu implements Cpu {
 
   #run(sliceNs: number): Trap {
     const { i32 } = this.ram;
-    i32[CTL_BUDGET >> 2] = sliceNs > 0 ? this.#pollsPerCheck : 0;
+    this.#grant(sliceNs > 0 ? this.#pollsPerCheck : 0);
     // Reading the clock costs as much as a short system call, so a run begins to measure at its first poll.
     let last = -1, end = 0;
     for (;;) {
@@ -217,7 +225,7 @@ export class HedraCpu implements Cpu {
           else this.#adapt(now - last);
           if (now >= end) return Trap.Timer;
           last = now;
-          i32[CTL_BUDGET >> 2] = this.#pollsPerCheck;
+          this.#grant(this.#pollsPerCheck);
           continue;
         }
         default:
@@ -244,6 +252,7 @@ export class HedraCpu implements Cpu {
     i32[rcx + 1] = i32[rip + 1];
     i32[r11] = this.#runtime.get_flags(STATE);
     i32[r11 + 1] = 0;
+    this.#counters.syscalls++;
     if (!this.#onSyscall) return false;
     const state = this.#loaded, { space } = this.#access;
     if (!this.#onSyscall()) return false;
@@ -287,6 +296,11 @@ export class HedraCpu implements Cpu {
     return exit === Exit.Continue ? 1 : 0;
   };
 
+  #grant(polls: number): void {
+    const { i32 } = this.ram, at = CTL_BUDGET >> 2;
+    this.#granted += polls - i32[at];
+    i32[at] = polls;
+  }
   #adapt(elapsed: number): void {
     if (elapsed < 100_000 && this.#pollsPerCheck < 1 << 24) this.#pollsPerCheck *= 2;
     else if (elapsed > 1_000_000 && this.#pollsPerCheck > 64) this.#pollsPerCheck >>= 1;
@@ -312,9 +326,24 @@ export class HedraCpu implements Cpu {
     const left = this.#interpretNext;
     this.#interpretNext = false;
     const exit = this.#runtime.interpret(start);
+    if (left) this.#afterSideExit(space, block, exit);
     this.#access.codeKilled = false;
-    if (left && exit !== Exit.Fault) this.#regions.missed(space, pc);
     return exit === Exit.Side ? this.#fetchFault(block) : exit;
+  }
+
+  /** The instruction that left its region has been executed. */
+  #afterSideExit(space: Space, block: Block, exit: Exit): void {
+    const c = this.#counters, { pc } = block;
+    const cause = exit === Exit.Fault
+      ? "fault"
+      : this.#access.codeKilled
+      ? "code"
+      : this.#regions.reliesOnExtent(space, pc)
+      ? "extent"
+      : "other";
+    c.sideExits[cause]++;
+    c.interpreted += block.insns.length;
+    if (exit !== Exit.Fault) this.#regions.missed(space, pc);
   }
 
   #enter(region: Region): Exit {
@@ -323,6 +352,8 @@ export class HedraCpu implements Cpu {
     i32[CTL_LINK >> 2] = 0;
     this.#runtime.enter(region.slot);
     const exit: Exit = i32[CTL_EXIT >> 2];
+    this.#counters.entries++;
+    this.#counters.regionExits[exit]++;
     if (exit === Exit.Side) this.#interpretNext = true;
     // A long-running loop: translate from its head, so that it goes on in optimised code.
     if (exit === Exit.Poll) {

@@ -10,6 +10,7 @@ import { FS_BASE, GPR, GS_BASE, JUMP_CACHE, KERNEL_MEMORY, RECORDS, STATE } from
 import type { Space } from "../mmu.ts";
 import { JUMP_ENTRIES, JUMP_ENTRY } from "../runtime.ts";
 import { RIGHT_X } from "../space.ts";
+import type { Counters, CpuStats } from "../stats.ts";
 import { ZERO } from "./generate.ts";
 import type { Handlers } from "./handlers.ts";
 import {
@@ -69,6 +70,7 @@ export class Blocks {
     private readonly handlers: Handlers,
     /** Executions after which a block is hot. */
     private readonly heat: number,
+    private readonly counters: Counters,
   ) {}
 
   find(space: Space, pc: number): Block | undefined {
@@ -82,7 +84,12 @@ export class Blocks {
     return this.#top + (MAX_BLOCK + 2) * RECORD > KERNEL_MEMORY;
   }
   clear(): void {
-    for (const blocks of this.#bySpace.values()) for (const b of blocks.values()) this.code.remove(b);
+    for (const blocks of this.#bySpace.values()) {
+      for (const b of blocks.values()) {
+        this.code.remove(b);
+        this.#settle(b);
+      }
+    }
     this.#bySpace.clear();
     this.#insns.length = 0;
     this.#top = RECORDS;
@@ -122,6 +129,8 @@ export class Blocks {
     if (!map) this.#bySpace.set(space, map = new Map());
     map.set(pc, block);
     this.code.add(block);
+    this.counters.blocks++;
+    this.counters.decoded += insns.length;
     this.#noteFlow(space, insns.at(-1), at);
     return block;
   }
@@ -161,7 +170,9 @@ export class Blocks {
   divert(block: Block, toRegion: boolean): void {
     this.#set(block.record, REC_HANDLER, this.handlers.special(toRegion ? "leave" : "enter"));
     this.handlers.finish();
-    if (!toRegion) this.#set(block.record, REC_HEAT, this.heat);
+    if (toRegion) return;
+    this.#settle(block);
+    this.#set(block.record, REC_HEAT, this.heat);
   }
 
   /** The space is gone. */
@@ -183,6 +194,7 @@ export class Blocks {
   #killed(b: Block): void {
     const map = this.#bySpace.get(b.space);
     if (map?.get(b.pc) === b) map.delete(b.pc);
+    this.#settle(b);
     const leave = this.handlers.special("leave");
     this.handlers.finish();
     for (let n = 0; n <= b.insns.length; n++) this.#set(b.record + n * RECORD, REC_HANDLER, leave);
@@ -271,6 +283,29 @@ export class Blocks {
   executed(block: Block): boolean {
     return this.ram.i32[(block.record + REC_HEAT) >> 2] < this.heat;
   }
+  // ---- statistics
+
+  #entries(b: Block): number {
+    return ((this.heat | 0) - this.ram.i32[(b.record + REC_HEAT) >> 2]) >>> 0;
+  }
+  /** The block's count of entries is about to be lost. */
+  #settle(b: Block): void {
+    const entries = this.#entries(b);
+    this.counters.interpreted += entries * b.insns.length;
+    this.counters.blockEntries += entries;
+  }
+  stats(): Pick<CpuStats["interpreter"], "instructions" | "blockEntries" | "recordBytes"> {
+    let instructions = this.counters.interpreted, { blockEntries } = this.counters;
+    for (const blocks of this.#bySpace.values()) {
+      for (const b of blocks.values()) {
+        const entries = this.#entries(b);
+        instructions += entries * b.insns.length;
+        blockEntries += entries;
+      }
+    }
+    return { instructions, blockEntries, recordBytes: this.#top - RECORDS };
+  }
+
   takenLink(record: number): number {
     return this.ram.i32[(record + REC_TAKEN) >> 2];
   }

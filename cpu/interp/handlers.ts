@@ -5,6 +5,7 @@ import { Exit } from "../exit.ts";
 import { ROWS } from "../opcodes/mod.ts";
 import { GENERATED_IMPORTS, HANDLER_TYPE } from "../runtime.ts";
 import { SEMANTICS } from "../semantics/mod.ts";
+import type { Counters } from "../stats.ts";
 import { type FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
 import { add, i32, load, sub } from "../wasm/expr.ts";
 import { addHandler, CTL_LINK } from "./generate.ts";
@@ -25,6 +26,7 @@ export class Handlers {
     private readonly table: WebAssembly.Table,
     private readonly imports: WebAssembly.ModuleImports,
     private readonly allocate: () => number,
+    private readonly counters: Counters,
   ) {}
 
   /** Table index of the handler of `i`; usable after `finish`. */
@@ -43,10 +45,13 @@ export class Handlers {
   /** Compiles what `of` and `special` have asked for. */
   finish(): void {
     if (!this.#module) return;
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(this.#module.finish()), { m: this.imports });
+    const began = this.counters.now(), bytes = this.#module.finish();
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports });
     for (const [key, slot] of this.#pending) this.table.set(slot, instance.exports[key] as CallableFunction);
     this.#module = undefined;
     this.#pending = [];
+    this.counters.handlerBytes += bytes.length;
+    this.counters.handlerNs += this.counters.now() - began;
   }
   get count(): number {
     return this.#slots.size;

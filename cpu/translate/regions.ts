@@ -9,6 +9,7 @@ import { PAGE, PAGE_SHIFT } from "../layout.ts";
 import type { Space } from "../mmu.ts";
 import { GENERATED_IMPORTS } from "../runtime.ts";
 import { RIGHT_W } from "../space.ts";
+import type { Counters, CpuStats, KillCause } from "../stats.ts";
 import { ModuleBuilder } from "../wasm/encoder.ts";
 import { buildGraph, type Graph } from "./cfg.ts";
 import { effectsOf } from "./effects.ts";
@@ -69,6 +70,8 @@ export class Regions {
   readonly #spaces = new Map<Space, SpaceRegions>();
   readonly #insns: (Insn | undefined)[] = [];
   readonly #freeIds: number[] = [];
+  /** Of the next kill; the code map gives none. */
+  #cause: KillCause = "written";
 
   constructor(
     private readonly ram: Ram,
@@ -80,6 +83,7 @@ export class Regions {
     private readonly imports: WebAssembly.ModuleImports,
     private readonly allocateSlot: () => number,
     private readonly noRegion: CallableFunction,
+    private readonly counters: Counters,
   ) {}
 
   find(space: Space, pc: number): Region | undefined {
@@ -95,7 +99,7 @@ export class Regions {
     s.openings.delete(pc);
     if (owner && !owner.dead) {
       const entry = owner.pc;
-      this.#drop(owner);
+      this.#drop(owner, "extended");
       this.compile(space, entry);
       return;
     }
@@ -112,15 +116,18 @@ export class Regions {
     const slot = this.#slot(s, pc);
     const ranges = this.#ranges(space, graph);
     const region = new Region(space, pc, slot, ranges.physical, ranges.virtual, (r) => this.#killed(r));
+    const began = this.counters.now();
     const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true);
     emitRegion(m, "r", graph, this.#environment(space, s, region));
-    const bytes = m.finish();
+    const bytes = m.finish(), emitted = this.counters.now();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports });
     this.table.set(slot, instance.exports.r as CallableFunction);
     s.regions.set(pc, region);
     this.code.add(region);
     this.blocks.divert(block, true);
     this.blocks.publish(block, slot);
+    this.counters.emitNs += emitted - began;
+    this.counters.compileNs += this.counters.now() - emitted;
     this.stats.regions++;
     this.stats.codeBytes += bytes.length;
     this.stats.insns += graph.insns;
@@ -135,7 +142,16 @@ export class Regions {
     const s = this.#of(space);
     if (s.strictFlags || this.#flagsNeededAt(space, s, pc, 0) === 0) return;
     s.strictFlags = true;
-    for (const r of s.regions.values()) this.#drop(r);
+    for (const r of s.regions.values()) this.#drop(r, "flags");
+  }
+
+  /** Does the instruction rely on an extent in some region? */
+  reliesOnExtent(space: Space, pc: number): boolean {
+    return this.#of(space).sites.has(pc);
+  }
+  view(): Pick<CpuStats["regions"], "made" | "killed" | "instructionsTranslated" | "codeBytes"> {
+    const { regions, killed, insns, codeBytes } = this.stats;
+    return { made: regions, killed, instructionsTranslated: insns, codeBytes };
   }
 
   /** The instruction at `pc` has left its region because of its address. */
@@ -146,7 +162,7 @@ export class Regions {
     const grown = now !== undefined && now.end > site.extent.end && site.growths < GROWTHS;
     if (!grown) s.roaming.add(pc);
     const { region, growths } = site;
-    this.#drop(region);
+    this.#drop(region, grown ? "grown" : "roaming");
     this.compile(space, region.pc);
     const fresh = s.sites.get(pc);
     if (fresh) fresh.growths = growths + 1;
@@ -156,13 +172,13 @@ export class Regions {
     const s = this.#spaces.get(space);
     if (!s) return;
     for (const r of s.regions.values()) {
-      if (overlaps(r.code, from, to) || [...r.baked].some((b) => b.start < to && b.end > from)) this.#drop(r);
+      if (overlaps(r.code, from, to) || [...r.baked].some((b) => b.start < to && b.end > from)) this.#drop(r, "unmapped");
     }
   }
   release(space: Space): void {
     const s = this.#spaces.get(space);
     if (!s) return;
-    for (const r of s.regions.values()) this.#drop(r);
+    for (const r of s.regions.values()) this.#drop(r, "space");
     this.#spaces.delete(space);
   }
   /** Memory that translated code writes to without looking now holds code. */
@@ -170,15 +186,17 @@ export class Regions {
     const pa = page * PAGE;
     for (const s of this.#spaces.values()) {
       for (const r of s.regions.values()) {
-        for (const b of r.baked) if (b.writable && b.pa < pa + PAGE && b.pa + (b.end - b.start) > pa) this.#drop(r);
+        for (const b of r.baked) if (b.writable && b.pa < pa + PAGE && b.pa + (b.end - b.start) > pa) this.#drop(r, "page");
       }
     }
   }
 
-  #drop(r: Region): void {
+  #drop(r: Region, cause: KillCause): void {
     if (r.dead) return;
     this.code.remove(r);
+    this.#cause = cause;
     r.kill();
+    this.#cause = "written";
   }
   #killed(r: Region): void {
     const s = this.#of(r.space);
@@ -193,6 +211,7 @@ export class Regions {
     const block = this.blocks.find(r.space, r.pc);
     if (block && !block.dead) this.blocks.divert(block, false);
     this.stats.killed++;
+    this.counters.killed[this.#cause]++;
   }
 
   #of(space: Space): SpaceRegions {

@@ -32,7 +32,7 @@ export interface Draft {
   pokes: Poke[];
   fp: Uint8Array | undefined;
   pool: Pool;
-  /** Address of a random end marker. */
+  /** Address of a random end marker, sometimes one that cannot be executed. */
   target(): bigint;
   /** Writes to the image at a guest address; what lies outside the areas, or in the code, is dropped. */
   poke(address: bigint, bytes: Uint8Array): void;
@@ -148,7 +148,10 @@ export function rowCase(rowIndex: number, seed: number, number: number, modes = 
     pokes: [],
     fp: undefined,
     pool: poolOf(r, row),
-    target: () => BigInt(CODE.address + entry + (r.chance(50) ? encoded.code.length : -16) + 2 * r.below(MARKERS)),
+    target: () =>
+      r.chance(8)
+        ? address(r, 1)
+        : BigInt(CODE.address + entry + (r.chance(50) ? encoded.code.length : -16) + 2 * r.below(MARKERS)),
     poke(at, bytes) {
       const offset = imageOffset(Number(at));
       if (

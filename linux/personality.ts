@@ -11,6 +11,7 @@ import { FileLocks } from "./files/locks.ts";
 import { HostTerminal } from "./files/streams.ts";
 import { UserMemory } from "./memory/user.ts";
 import type { Mm } from "./memory/mm.ts";
+import { Network } from "./net/network.ts";
 import { Pool } from "./memory/pool.ts";
 import { SharedObject } from "./memory/shared.ts";
 import { Clock } from "./process/clock.ts";
@@ -58,6 +59,7 @@ export class Personality {
   readonly clock = new Clock();
   readonly timers = new Timers();
   readonly locks = new FileLocks();
+  readonly network = new Network();
   /** Threads and epolls that wait for signals through a signalfd. */
   readonly signalQueue = new WaitQueue();
   readonly futexes = new Futexes();

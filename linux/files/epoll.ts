@@ -62,6 +62,11 @@ export class Epoll extends OpenFile {
     return fillStat(out, 0o600, this.#ino);
   }
 
+  /** noop_llseek. */
+  override seek(): number {
+    return 0;
+  }
+
   override poll(t: Thread): number {
     for (const item of this.ready) if (this.#eventsOf(t, item) !== 0) return POLLIN;
     return 0;

@@ -24,6 +24,11 @@ abstract class AnonymousFile extends OpenFile {
   override stat(_t: Thread, out: FsStat): number {
     return fillStat(out, 0o600, this.ino);
   }
+
+  /** noop_llseek. */
+  override seek(): number {
+    return 0;
+  }
 }
 
 /** eventfd(2). */

@@ -156,7 +156,7 @@ export abstract class OpenFile {
   close(t: Thread | undefined): void {
     if (--this.refs > 0) return;
     if (t !== undefined && !t.os.locks.unused) t.os.locks.closed(this);
-    if (this.watchers !== undefined) for (const watcher of [...this.watchers]) watcher.remove();
+    if (this.watchers !== undefined) { for (const watcher of [...this.watchers]) watcher.remove(); }
     this.closed(t);
   }
 

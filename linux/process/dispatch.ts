@@ -100,6 +100,8 @@ export class Dispatcher {
     t.inKernel = true;
     t.call = -1;
     if (id === ID_STARTUP) {
+      // After execve into a new protection domain this is the new EC of an old thread.
+      t.reply = Reply.Normal;
       const { start } = t;
       t.start = undefined;
       start?.(t);

@@ -1,5 +1,6 @@
 import { E } from "../abi/errno.ts";
 import { timespecNs } from "../abi/structs.ts";
+import { getI64 } from "../memory/user.ts";
 import type { Thread } from "./thread.ts";
 import { type Blocking, type Result, Woken } from "./wait.ts";
 
@@ -130,10 +131,10 @@ function deadlineOf(t: Thread, at: number, absolute: boolean, real: boolean): nu
   if (pa < 0) return -E.EFAULT;
   const ns = timespecNs(user.data, pa);
   if (ns < 0) return -E.EINVAL;
+  // Nanoseconds since 1970 are beyond 2^53: the wall clock is converted from its parts.
+  if (absolute && real) return Math.max(1, t.os.clock.tscOfReal(getI64(user.data, pa), getI64(user.data, pa + 8)));
   if (ns === Infinity) return 0;
-  if (!absolute) return t.os.now() + ns;
-  if (!real) return Math.max(1, ns);
-  return Math.max(1, t.os.clock.tscOfReal(Math.floor(ns / 1e9), ns % 1e9));
+  return absolute ? Math.max(1, ns) : t.os.now() + ns;
 }
 
 export function wait(t: Thread, address: number, value: number, bitset: number, deadline: number): Result {

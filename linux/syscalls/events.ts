@@ -138,7 +138,8 @@ function timerfdSettime(t: Thread): Result {
   const flags = t.int(1);
   if (file === undefined) return -E.EBADF;
   if (!(file instanceof TimerFd) || (flags & ~(TFD_TIMER_ABSTIME | TFD_CANCEL_ON_SET)) !== 0) return -E.EINVAL;
-  const wanted = readItimer(t, t.arg(2), 1);
+  const absolute = (flags & TFD_TIMER_ABSTIME) === 0 ? undefined : file.timer.real ? "real" : "monotonic";
+  const wanted = readItimer(t, t.arg(2), 1, absolute);
   if (typeof wanted === "number") return wanted;
   if (t.arg(3) !== 0) {
     const status = putItimer(t, t.arg(3), file.timer, 1);
@@ -146,9 +147,7 @@ function timerfdSettime(t: Thread): Result {
   }
   const [interval, value] = wanted;
   file.reset();
-  const absolute = (flags & TFD_TIMER_ABSTIME) !== 0 && value !== 0;
-  const at = file.timer.real ? t.os.clock.tscOfReal(Math.floor(value / 1e9), value % 1e9) : value;
-  file.timer.set(t.os, absolute ? Math.max(1, at - t.os.now()) : value, interval);
+  file.timer.set(t.os, value, interval);
   return 0;
 }
 

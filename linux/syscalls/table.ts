@@ -10,6 +10,7 @@ import { POLL_CALLS } from "./poll.ts";
 import { PROCESS_CALLS } from "./process.ts";
 import { REFUSED_CALLS } from "./refused.ts";
 import type { SyscallRow } from "./row.ts";
+import { SOCKET_CALLS } from "./sockets.ts";
 import { SIGNAL_CALLS } from "./signals.ts";
 import { STAT_CALLS } from "./stat.ts";
 import { SYSTEM_CALLS } from "./system.ts";
@@ -29,6 +30,7 @@ export const SYSCALLS: readonly SyscallRow[] = [
   ...MEMORY_CALLS,
   ...PROCESS_CALLS,
   ...FUTEX_CALLS,
+  ...SOCKET_CALLS,
   ...EVENT_CALLS,
   ...SIGNAL_CALLS,
   ...TIME_CALLS,

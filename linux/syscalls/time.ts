@@ -169,8 +169,11 @@ function restartSyscall(t: Thread): Result {
 
 // ---- interval timers ------------------------------------------------------------------------------------------------
 
-/** struct itimerval at `address`: [interval, value] in ns, or -errno. */
-export function readItimer(t: Thread, address: number, unit: number): [number, number] | number {
+/**
+ * struct itimerval or itimerspec at `address`: [interval, value] in ns, or -errno. `absolute`: the value is a time of CLOCK_REALTIME
+ * ("real") or CLOCK_MONOTONIC, and becomes the time until then.
+ */
+export function readItimer(t: Thread, address: number, unit: number, absolute?: "real" | "monotonic"): [number, number] | number {
   const { user } = t.process;
   const at = user.in(address, 32);
   if (at < 0) return -E.EFAULT;
@@ -181,7 +184,10 @@ export function readItimer(t: Thread, address: number, unit: number): [number, n
   };
   const interval = read(at);
   const value = read(at + 16);
-  return interval < 0 || value < 0 ? -E.EINVAL : [interval, value];
+  if (interval < 0 || value < 0) return -E.EINVAL;
+  if (absolute === undefined || value === 0) return [interval, value];
+  const when = absolute === "real" ? t.os.clock.tscOfReal(getI64(user.data, at + 16), getI64(user.data, at + 24) * unit) : value;
+  return [interval, Math.max(1, when - t.os.now())];
 }
 
 export function putItimer(t: Thread, address: number, timer: IntervalTimer | undefined, unit: number): number {
@@ -252,20 +258,15 @@ function timerCreate(t: Thread): Result {
 function timerSettime(t: Thread): Result {
   const timer = posix(t).get(t.int(0));
   if (timer === undefined) return -E.EINVAL;
-  const wanted = readItimer(t, t.arg(2), 1);
+  const absolute = (t.int(1) & TIMER_ABSTIME) === 0 ? undefined : timer.real ? "real" : "monotonic";
+  const wanted = readItimer(t, t.arg(2), 1, absolute);
   if (typeof wanted === "number") return wanted;
   if (t.arg(3) !== 0) {
     const status = putItimer(t, t.arg(3), timer, 1);
     if (status < 0) return status;
   }
   const [interval, value] = wanted;
-  if ((t.int(1) & TIMER_ABSTIME) === 0 || value === 0) {
-    timer.set(t.os, value, interval);
-  } else {
-    const now = t.os.now();
-    const at = timer.real ? t.os.clock.tscOfReal(Math.floor(value / NS), value % NS) : value;
-    timer.set(t.os, Math.max(1, at - now), interval);
-  }
+  timer.set(t.os, value, interval);
   return 0;
 }
 

@@ -10,7 +10,8 @@ const hex = (n: number): string => `0x${n.toString(16)}`;
 export function reportKill(os: Personality, p: Process, info: SigInfo, by: Thread): void {
   const core = defaultAction(info.signal) === DefaultAction.Core;
   const quiet = info.signal === SIG.PIPE || info.signal === SIG.INT || info.signal === SIG.KILL || info.signal === SIG.TERM;
-  if (!core && (quiet || p.parent !== undefined)) return;
+  // Of a child its parent can tell, as a shell does.
+  if (p.parent !== undefined ? !os.options.verbose : !core && quiet) return;
   const address = info.fault === undefined ? "" : `, address ${hex(info.address)}`;
   const pc = by.process === p ? `, PC ${hex(by.state.rip)}` : "";
   os.warn(`${p.image.path} (pid ${p.pid}): ${signalName(info.signal)}${pc}${address}`);

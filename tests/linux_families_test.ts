@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { execute, GUEST_ENV, runHedra, text } from "./process.ts";
+import { compile, testWith } from "./tools.ts";
+
+// Families of system calls beyond single-threaded programs: the same program natively and under Hedra, with the host's file tree.
+
+const FAMILIES = ["threads.c", "processes.c", "events.c", "sockets.c"] as const;
+
+for (const tool of ["gcc", "musl-gcc"] as const) {
+  for (const source of FAMILIES) {
+    testWith([tool], `${source} of ${tool} does with --root / what it does on Linux`, async () => {
+      const program = await compile(source, tool, ["-pthread"]);
+      const native = await execute(program, [], { env: GUEST_ENV });
+      const guest = await runHedra(["run", "--root", "/", program]);
+      assert.equal(text(guest.stdout), text(native.stdout));
+      assert.equal(guest.code, native.code);
+    });
+  }
+}

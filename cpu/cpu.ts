@@ -138,6 +138,7 @@ export class HedraCpu implements Cpu {
         this.#blocks.release(space);
         this.#access.release(space);
       },
+      (space) => this.#regions.mapped(space),
     );
   }
 

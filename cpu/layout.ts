@@ -10,6 +10,7 @@
  * 0x0000_1000  current CPU state (STATE, one STATE_BYTES block)
  * 0x0000_2000  CPU control words (CTL)
  * 0x0000_3000  scratch buffers
+ * 0x0000_4000  bounds of extents that change
  * 0x0001_0000  software TLB
  * 0x0010_0000  jump cache (guest PC -> compiled region)
  * 0x0020_0000  decoded instruction records of the interpreter
@@ -24,6 +25,9 @@ export const PAGE_SHIFT = 12;
 export const STATE = 0x1000;
 export const CTL = 0x2000;
 export const SCRATCH = 0x3000;
+/** Bounds of fluid extents (cpu/translate/extents.ts). */
+export const EXTENT_CELLS = 0x4000;
+export const EXTENT_CELLS_END = 0x1_0000;
 export const TLB = 0x1_0000;
 export const JUMP_CACHE = 0x10_0000;
 export const RECORDS = 0x20_0000;

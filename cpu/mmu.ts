@@ -11,7 +11,12 @@ export class Space implements AddressSpace {
   /** The extent found last: most lookups hit it. */
   #last: Extent | undefined;
 
-  constructor(readonly id: number, private readonly changed: SpaceListener, private readonly released: (space: Space) => void) {}
+  constructor(
+    readonly id: number,
+    private readonly changed: SpaceListener,
+    private readonly released: (space: Space) => void,
+    private readonly mapped: (space: Space) => void = () => {},
+  ) {}
 
   map(va: number, pa: number, length: number, rights: number, tag = 0): void {
     this.#check(va, length);
@@ -34,6 +39,7 @@ export class Space implements AddressSpace {
     this.#list.splice(at, remove, { start, end, pa: from, rights, tag });
     this.#last = undefined;
     if (i.hit) this.changed(this, va, va + length);
+    this.mapped(this);
   }
 
   unmap(va: number, length: number): void {

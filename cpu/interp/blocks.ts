@@ -21,6 +21,7 @@ import {
   REC_HANDLER,
   REC_HEAT,
   REC_INDEX,
+  REC_MIN,
   REC_NEXT,
   REC_OPERAND,
   REC_PC,
@@ -69,7 +70,7 @@ export class Blocks {
     private readonly code: CodeMap,
     private readonly handlers: Handlers,
     /** Executions after which a block is hot. */
-    private readonly heat: number,
+    readonly heat: number,
     private readonly counters: Counters,
   ) {}
 
@@ -243,6 +244,7 @@ export class Blocks {
     const r = this.#record(i.pc, i.pc + i.length);
     this.#insns[(r - RECORDS) / RECORD] = i;
     this.#set(r, REC_HANDLER, this.handlers.of(i));
+    this.ram.i32.fill(-1, (r + REC_MIN) >> 2, (r + REC_MIN + (controlOf(i.name) === "jump" ? 8 : 16)) >> 2);
     i.ops.forEach((op, k) => {
       const at = r + REC_OPERAND + 8 * k;
       if (op.kind === "imm") this.ram.view.setBigInt64(at, op.value, true);
@@ -275,10 +277,18 @@ export class Blocks {
 
   // ---- profile, for the translator
 
-  /** Virtual address that slot `n` of an instruction accessed last; 0 = never. */
-  lastAddress(record: number, n: number): number {
+  /** Highest and lowest virtual address that access `n` of an instruction has used; highest 0 = none. */
+  lowestAddress(record: number, n: number): number {
+    const at = record + REC_MIN + 8 * n;
+    return this.ram.u32[at >> 2] + this.ram.u32[(at >> 2) + 1] * 0x1_0000_0000;
+  }
+  highestAddress(record: number, n: number): number {
     const at = record + REC_VA + 8 * n;
     return this.ram.u32[at >> 2] + this.ram.u32[(at >> 2) + 1] * 0x1_0000_0000;
+  }
+  /** How often the block has been interpreted since it was decoded (or since its region was dropped), up to the threshold of translation. */
+  executions(block: Block): number {
+    return this.heat - this.ram.i32[(block.record + REC_HEAT) >> 2];
   }
   executed(block: Block): boolean {
     return this.ram.i32[(block.record + REC_HEAT) >> 2] < this.heat;

@@ -29,13 +29,30 @@ import { HANDLER_TYPE } from "../runtime.ts";
 import type { AccessOptions, Flag, FlagDef, Sem, Semantic } from "../sem.ts";
 import { emitStore, loadOp, storeOp } from "../memory_ops.ts";
 import type { FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
-import { add, and, type Expr, i32, i64, load, type LocalExpr, shl, shr_u, sub, toI32, toI64u, w, xor } from "../wasm/expr.ts";
+import {
+  add,
+  and,
+  type Expr,
+  i32,
+  i64,
+  load,
+  type LocalExpr,
+  select,
+  shl,
+  shr_u,
+  sub,
+  toI32,
+  toI64u,
+  w,
+  xor,
+} from "../wasm/expr.ts";
 import {
   REC_BASE,
   REC_DISP,
   REC_FALL,
   REC_HANDLER,
   REC_INDEX,
+  REC_MIN,
   REC_NEXT,
   REC_OPERAND,
   REC_PC,
@@ -344,9 +361,15 @@ export class InterpSem implements Sem {
     const va = this.let(address);
     if (opts?.aligned && bytes === 16) this.raise(VEC.GP, 0, toI32(and(va, i64(15))));
     if (this.#vaSlot < 2) {
+      const slot = 8 * this.#vaSlot++,
+        high = load("i64.load", this.#ip, REC_VA + slot),
+        low = load("i64.load", this.#ip, REC_MIN + slot);
       this.f.get(0);
-      this.f.expr(va);
-      this.f.store("i64.store", REC_VA + 8 * this.#vaSlot++);
+      this.f.expr(select(w("i64.gt_u", va, high), va, high));
+      this.f.store("i64.store", REC_VA + slot);
+      this.f.get(0);
+      this.f.expr(select(w("i64.lt_u", va, low), va, low));
+      this.f.store("i64.store", REC_MIN + slot);
     }
     const at = this.f.newLocal("i32");
     this.f.expr(va);

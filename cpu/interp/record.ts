@@ -23,8 +23,12 @@ export const REC_DISP = 72;
 /** i32: records of the taken and the fall-through successor; 0 = not linked yet. */
 export const REC_TAKEN = 80;
 export const REC_FALL = 84;
-/** i64: virtual addresses of the last accesses (profile for the translator); 0 = never executed. Slot n at REC_VA + 8*n, two slots. */
+/**
+ * Profile of memory accesses for the translator: i64 highest and lowest virtual address accessed so far; highest 0 = never executed. The n-th
+ * access of the instruction has them at REC_VA + 8*n and REC_MIN + 8*n (two accesses at most; one for jumps, which use REC_TARGETS).
+ */
 export const REC_VA = 88;
+export const REC_MIN = 104;
 /** Enter records: i32 executions left until the block is hot. */
 export const REC_HEAT = 104;
 /** Indirect jumps: i32 x TARGET_SLOTS, low halves of targets seen (profile); 0 = none. */

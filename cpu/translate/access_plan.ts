@@ -21,6 +21,8 @@ export interface Group {
   local: number | undefined;
   pa: number;
   writable: boolean;
+  /** Some access of the group may write. */
+  write: boolean;
 }
 /** An access of a group. */
 export interface Planned {
@@ -78,6 +80,9 @@ export function stackAccess(i: Insn): [number, number] | undefined {
   return undefined;
 }
 
+/** Instructions that only read their first operand. */
+const READS_FIRST = new Set(["cmp", "test", "push", "call", "jmp", "bt", "mul", "imul", "div", "idiv", "fld", "fild"]);
+
 export interface NodePlan {
   /** Memory operand of step i. */
   operand: (Planned | undefined)[];
@@ -95,19 +100,29 @@ export function planNode(n: Node, stackBase: { group: Group; delta: number } | u
   // RSP relative to `origin`: the region's entry, or the last point where it changed in an unknown way.
   let rsp = stackBase?.delta ?? 0, epochGroup = stackBase?.group;
 
-  const join = (key: string, base: number, index: number, scale: number, disp: number, bytes: number, moved = 0): Planned => {
+  const join = (
+    key: string,
+    base: number,
+    index: number,
+    scale: number,
+    disp: number,
+    bytes: number,
+    write: boolean,
+    moved = 0,
+  ): Planned => {
     const g = open.get(key);
     if (g && Math.max(g.max, disp + bytes) - Math.min(g.min, disp) <= MAX_SPAN) {
       g.min = Math.min(g.min, disp);
       g.max = Math.max(g.max, disp + bytes);
+      g.write ||= write;
       return { group: g, disp, moved };
     }
-    const fresh: Group = { base, index, scale, min: disp, max: disp + bytes, local: undefined, pa: 0, writable: false };
+    const fresh: Group = { base, index, scale, min: disp, max: disp + bytes, local: undefined, pa: 0, writable: false, write };
     open.set(key, fresh);
     return { group: fresh, disp, moved };
   };
   const stackRelative = (disp: number, bytes: number): Planned => {
-    if (!epochGroup) return join(`rsp${version[RSP]}`, RSP, -1, 0, disp, bytes, rsp);
+    if (!epochGroup) return join(`rsp${version[RSP]}`, RSP, -1, 0, disp, bytes, true, rsp);
     epochGroup.min = Math.min(epochGroup.min, disp);
     epochGroup.max = Math.max(epochGroup.max, disp + bytes);
     return { group: epochGroup, disp, moved: rsp };
@@ -117,7 +132,7 @@ export function planNode(n: Node, stackBase: { group: Group; delta: number } | u
     const implicit = stackAccess(insn);
     plan.stack.push(implicit && stackRelative(rsp + implicit[0], implicit[1]));
     const m = insn.ops.find((o): o is MemOperand => o.kind === "mem" && o.size > 0);
-    plan.operand.push(m && planOperand(m));
+    plan.operand.push(m && planOperand(m, insn.ops[0] === m && !READS_FIRST.has(insn.name)));
     const change = stackChange(insn, effects.writes);
     if (change === undefined || effects.helper) {
       epochGroup = undefined;
@@ -128,7 +143,7 @@ export function planNode(n: Node, stackBase: { group: Group; delta: number } | u
   }
   return plan;
 
-  function planOperand(m: MemOperand): Planned | undefined {
+  function planOperand(m: MemOperand, write: boolean): Planned | undefined {
     if (m.seg || m.addressSize === 4 || (m.base < 0 && m.index < 0)) return undefined;
     if (m.disp > 0x7fff_ffffn || m.disp < -0x8000_0000n) return undefined;
     const disp = Number(m.disp);
@@ -137,6 +152,6 @@ export function planNode(n: Node, stackBase: { group: Group; delta: number } | u
     const extra = m.base === RSP ? rsp : 0;
     const b = m.base < 0 ? "" : `${m.base}v${version[m.base]}`,
       x = m.index < 0 ? "" : `${m.index}v${version[m.index]}s${m.scale}`;
-    return join(`${b}+${x}`, m.base, m.index, m.scale, disp + extra, m.size, extra);
+    return join(`${b}+${x}`, m.base, m.index, m.scale, disp + extra, m.size, write, extra);
   }
 }

@@ -46,8 +46,12 @@ export interface Graph {
   readonly insns: number;
 }
 
+/** Blocks that have run less often are left out: exits. */
+const WARM = 12;
 /** Larger functions are cut; the rest becomes regions of its own. */
 const MAX_INSNS = 600;
+/** Computed jumps with more targets seen end the region. */
+const MAX_TARGETS = 5;
 
 export function buildGraph(ram: Ram, blocks: Blocks, space: Space, entry: number): Graph | undefined {
   const leaders = discover(ram, blocks, space, entry);
@@ -78,7 +82,7 @@ function discover(ram: Ram, blocks: Blocks, space: Space, entry: number): Map<nu
     if (leaders.has(pc)) continue;
     const block = blocks.find(space, pc);
     if (!block || block.insns.length === 0) continue;
-    if (pc !== entry && !blocks.executed(block)) continue;
+    if (pc !== entry && blocks.executions(block) < Math.min(WARM, blocks.heat / 4)) continue;
     if (insns > MAX_INSNS) continue;
     leaders.set(pc, block);
     insns += block.insns.length;
@@ -129,7 +133,8 @@ function seenTargets(ram: Ram, jump: Insn, record: number): number[] {
     const low = ram.u32[(record + REC_TARGETS + 4 * n) >> 2];
     if (low !== 0 && Math.abs(high + low - jump.pc) < 0x4000) out.push(high + low);
   }
-  return out;
+  // A dispatcher (an interpreter's loop, for example): its targets are better regions of their own.
+  return out.length > MAX_TARGETS ? [] : out;
 }
 
 /**

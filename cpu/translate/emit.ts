@@ -121,7 +121,17 @@ class Emitter implements RegionContext {
   // ---- stack tracking
 
   #planStack(): void {
-    const group: Group = { base: RSP, index: -1, scale: 0, min: 0, max: 0, local: undefined, pa: 0, writable: false };
+    const group: Group = {
+      base: RSP,
+      index: -1,
+      scale: 0,
+      min: 0,
+      max: 0,
+      local: undefined,
+      pa: 0,
+      writable: false,
+      write: true,
+    };
     const delta = new Map<Node, number | undefined>([[this.g.entry, 0]]);
     for (let changed = true; changed;) {
       changed = false;
@@ -159,7 +169,7 @@ class Emitter implements RegionContext {
         // PUSH and CALL with a memory operand access that first.
         const hasBoth = n.steps[i].insn.ops.some((o) => o.kind === "mem" && o.size > 0) && plan.stack[i] !== undefined;
         const slot = implicit && hasBoth && n.steps[i].insn.name !== "pop" ? 1 : 0;
-        if (this.env.lastAddress(n.steps[i].record, slot) !== 0) return { step: n.steps[i], slot };
+        if (this.env.accessed(n.steps[i].record, slot)) return { step: n.steps[i], slot };
       }
     }
     return undefined;

@@ -1,7 +1,9 @@
 /** Guest memory accesses in regions: extent checks with baked bounds, or the software TLB. */
 import type { FuncBuilder } from "../wasm/encoder.ts";
-import { add, eq, type Expr, gt_u, i32, i64, type LocalExpr, shl, w } from "../wasm/expr.ts";
-import type { Group, Planned } from "./access_plan.ts";
+import { CTL_SPACE, PAGE, PAGE_SHIFT, TLB } from "../layout.ts";
+import { TLB_ENTRIES } from "../runtime.ts";
+import { add, and, eq, type Expr, gt_u, i32, i64, load, type LocalExpr, or, shl, shr_u, sub, w } from "../wasm/expr.ts";
+import { type Group, type Planned, RSP } from "./access_plan.ts";
 import type { Step } from "./cfg.ts";
 import type { Locals } from "./locals.ts";
 
@@ -11,21 +13,27 @@ export interface Place {
   offset: number;
 }
 
-/** A run of pages that translated code may rely on. */
+/** A run of pages that translated code relies on (see extents.ts). */
 export interface Baked {
-  start: number;
-  end: number;
-  pa: number;
-  writable: boolean;
+  readonly start: number;
+  readonly end: number;
+  readonly pa: number;
+  /** Physical minus virtual address. */
+  readonly delta: number;
+  readonly writable: boolean;
+  /** Linear address of {i64 start, i64 length}; 0 when the bounds are constant. */
+  readonly cell: number;
 }
 
 export interface MemoryEnvironment {
-  /** The extent around `va`, without pages that hold translated code when it is writable; undefined when nothing is mapped there. */
-  bake(va: number): Baked | undefined;
-  /** Profile: the address that slot `n` of the instruction accessed last, 0 = unknown. */
-  lastAddress(record: number, slot: number): number;
-  /** Has this instruction missed its baked extent too often? */
-  roams(pc: number): boolean;
+  /** The extent around `va`; undefined when nothing is mapped there. */
+  bake(va: number, write: boolean): Baked | undefined;
+  /** The extent in which all accesses of slot `n` of the instruction have been so far; undefined when there are several, or none. */
+  bakeProfile(record: number, slot: number, write: boolean): Baked | undefined;
+  /** Has this access ever been carried out by the interpreter? */
+  accessed(record: number, slot: number): boolean;
+  /** Has this instruction missed its extent too often? (Or others of the region, unless it is a stack access.) */
+  roams(pc: number, stack: boolean): boolean;
   /** Remembers which extent the instruction relies on (to judge misses). */
   relies(pc: number, extent: Baked): void;
 }
@@ -51,25 +59,36 @@ export class Memory {
   /** Emits the check of a group's hull; false when no extent is known for it. `moved`: base register minus the group's origin now. */
   check(group: Group, moved: number, step: Step, slot: number): boolean {
     const span = group.max - group.min, pc = step.insn.pc;
-    const va = this.env.lastAddress(step.record, slot);
-    const extent = va === 0 || this.env.roams(pc) ? undefined : this.env.bake(va);
+    const roams = this.env.roams(pc, group.base === RSP);
+    const extent = roams ? undefined : this.env.bakeProfile(step.record, slot, group.write);
     if (!extent || extent.end - extent.start < span) return false;
-    this.env.relies(pc, extent);
-    const t = this.locals.temp("i64");
-    this.f.assign(t.index, add(this.#base(group), i64(group.min - moved - extent.start)));
-    this.leave(gt_u(t, i64(extent.end - extent.start - span)));
+    const place = this.#checked(add(this.#base(group), i64(group.min - moved)), extent, span, pc);
     // Not a temporary of the step: it lives as long as the node.
     group.local = this.f.newLocal("i32");
-    this.f.assign(group.local, w("i32.wrap_i64", t));
-    group.pa = extent.pa;
+    this.f.assign(group.local, place.index);
+    group.pa = place.offset;
     group.writable = extent.writable;
     return true;
   }
 
+  /** Leaves unless [va, va+span) lies in the extent. */
+  #checked(va: Expr, extent: Baked, span: number, pc: number): Place {
+    this.env.relies(pc, extent);
+    if (extent.cell === 0) {
+      const t = this.#bind(add(va, i64(-extent.start)));
+      this.leave(gt_u(t, i64(extent.end - extent.start - span)));
+      return { index: w("i32.wrap_i64", t), offset: extent.pa };
+    }
+    const v = this.#bind(va);
+    const t = sub(v, load("i64.load", i32(0), extent.cell));
+    this.leave(gt_u(t, sub(load("i64.load", i32(0), extent.cell + 8), i64(span))));
+    return { index: add(w("i32.wrap_i64", v), i32(extent.delta % 0x1_0000_0000)), offset: 0 };
+  }
+
   /** An absolute address: no check while the mapping lasts. */
   fixed(va: number, bytes: number, write: boolean, step: Step, _slot: number, aligned: boolean): Place {
-    const extent = va < 2 ** 47 ? this.env.bake(va) : undefined;
-    if (!extent || va + bytes > extent.end || (write && !extent.writable) || (aligned && va % bytes !== 0)) {
+    const extent = va < 2 ** 47 ? this.env.bake(va, write) : undefined;
+    if (!extent || extent.cell !== 0 || va + bytes > extent.end || (write && !extent.writable) || (aligned && va % bytes !== 0)) {
       if (aligned && va % bytes !== 0) this.leave();
       return this.#tlb(i64(va), bytes, write);
     }
@@ -79,22 +98,29 @@ export class Memory {
 
   /** Any address: one check of its own. */
   dynamic(va: Expr, bytes: number, write: boolean, step: Step, slot: number): Place {
-    const last = this.env.lastAddress(step.record, slot), pc = step.insn.pc;
-    const extent = last === 0 || this.env.roams(pc) ? undefined : this.env.bake(last);
+    const pc = step.insn.pc;
+    const extent = this.env.roams(pc, false) ? undefined : this.env.bakeProfile(step.record, slot, write);
     if (!extent || (write && !extent.writable)) return this.#tlb(va, bytes, write);
-    this.env.relies(pc, extent);
-    const t = this.#bind(add(va, i64(-extent.start)));
-    this.leave(gt_u(t, i64(extent.end - extent.start - bytes)));
-    return { index: w("i32.wrap_i64", t), offset: extent.pa };
+    return this.#checked(va, extent, bytes, pc);
   }
 
-  #tlb(va: Expr, bytes: number, write: boolean): Place {
-    const at = this.locals.temp("i32");
-    this.f.expr(va);
-    this.f.i32(bytes);
-    this.f.call(write ? "region_write_at" : "read_at");
-    this.f.set(at.index);
+  /** Through the software TLB, inline; the slow path fills it, or says that the interpreter must do it. */
+  #tlb(address: Expr, bytes: number, write: boolean): Place {
+    const va = this.#bind(address), at = this.locals.temp("i32"), { f } = this;
+    const entry = this.locals.temp("i32");
+    f.assign(entry.index, shl(and(w("i32.wrap_i64", shr_u(va, i64(PAGE_SHIFT))), i32(TLB_ENTRIES - 1)), i32(5)));
+    const tag = or(and(add(va, i64(bytes - 1)), i64(-PAGE)), load("i64.load32_u", i32(0), CTL_SPACE));
+    f.expr(eq(load("i64.load", entry, TLB + (write ? 8 : 0)), tag));
+    f.hint(true);
+    f.if();
+    f.assign(at.index, add(w("i32.wrap_i64", va), load("i32.load", entry, TLB + 16)));
+    f.else();
+    f.expr(va);
+    f.i32(bytes);
+    f.call(write ? "region_write_at" : "read_at");
+    f.set(at.index);
     this.leave(eq(at, i32(-1)));
+    f.end();
     return { index: at, offset: 0 };
   }
   #bind(e: Expr): LocalExpr {

@@ -5,27 +5,23 @@ import type { CodeMap, Translation } from "../code_map.ts";
 import { controlOf } from "../control.ts";
 import type { Insn } from "../insn.ts";
 import type { Block, Blocks } from "../interp/blocks.ts";
-import { PAGE, PAGE_SHIFT } from "../layout.ts";
 import type { Space } from "../mmu.ts";
 import { GENERATED_IMPORTS } from "../runtime.ts";
-import { RIGHT_W } from "../space.ts";
 import type { Counters, CpuStats, KillCause } from "../stats.ts";
 import { ModuleBuilder } from "../wasm/encoder.ts";
 import { buildGraph, type Graph } from "./cfg.ts";
 import { effectsOf } from "./effects.ts";
 import { emitRegion, type RegionEnvironment } from "./emit.ts";
-import type { Baked } from "./memory.ts";
+import { type Extent, ExtentCells, Extents } from "./extents.ts";
 import { ALL_FLAGS } from "./regs.ts";
 
 /** Side exits at an instruction before its region is made anew with what has been learned. */
 const MISSES = 24;
-/** Times a region is made anew because an extent has grown, before the instruction goes through the TLB. */
-const GROWTHS = 3;
+/** After so many instructions of a region have turned out to roam, the whole region is made with the TLB (but for its stack). */
+const WILD = 2;
 
 export class Region implements Translation {
   dead = false;
-  /** Extents whose bounds are baked in. */
-  readonly baked = new Set<Baked>();
   /** Instruction ids in use. */
   readonly ids: number[] = [];
   constructor(
@@ -51,8 +47,12 @@ interface SpaceRegions {
   /** Regions that have an exit to cold code at this address. */
   readonly openings: Map<number, Region>;
   /** Which region relies on which extent at an instruction. */
-  readonly sites: Map<number, { region: Region; extent: Baked; misses: number; growths: number }>;
+  readonly sites: Map<number, { region: Region; extent: Extent<Region>; misses: number }>;
+  readonly extents: Extents<Region>;
+  /** Instructions that access many extents. */
   readonly roaming: Set<number>;
+  /** How many of them have been found in a region, by its entry. */
+  readonly wild: Map<number, number>;
   readonly flagsNeeded: Map<number, number>;
   /** Code has been found that reads flags at the start of a function or after a call. */
   strictFlags: boolean;
@@ -68,6 +68,7 @@ export interface RegionStats {
 export class Regions {
   readonly stats: RegionStats = { regions: 0, killed: 0, codeBytes: 0, insns: 0 };
   readonly #spaces = new Map<Space, SpaceRegions>();
+  readonly #cells = new ExtentCells();
   readonly #insns: (Insn | undefined)[] = [];
   readonly #freeIds: number[] = [];
   /** Of the next kill; the code map gives none. */
@@ -158,22 +159,28 @@ export class Regions {
   missed(space: Space, pc: number): void {
     const s = this.#of(space), site = s.sites.get(pc);
     if (!site || site.region.dead || ++site.misses < MISSES) return;
-    const now = space.find(site.extent.start);
-    const grown = now !== undefined && now.end > site.extent.end && site.growths < GROWTHS;
-    if (!grown) s.roaming.add(pc);
-    const { region, growths } = site;
+    const { region, extent } = site, now = space.find(extent.anchor);
+    const grown = extent.cell === 0 && now !== undefined && now.end - now.start > extent.end - extent.start;
+    if (grown) s.extents.makeFluid(extent);
+    else {
+      s.roaming.add(pc);
+      s.wild.set(region.pc, (s.wild.get(region.pc) ?? 0) + 1);
+    }
     this.#drop(region, grown ? "grown" : "roaming");
     this.compile(space, region.pc);
-    const fresh = s.sites.get(pc);
-    if (fresh) fresh.growths = growths + 1;
+  }
+  /** Something has been mapped in `space`. */
+  mapped(space: Space): void {
+    this.#spaces.get(space)?.extents.mapped();
   }
 
   spaceChanged(space: Space, from: number, to: number): void {
     const s = this.#spaces.get(space);
     if (!s) return;
     for (const r of s.regions.values()) {
-      if (overlaps(r.code, from, to) || [...r.baked].some((b) => b.start < to && b.end > from)) this.#drop(r, "unmapped");
+      if (overlaps(r.code, from, to)) this.#drop(r, "unmapped");
     }
+    s.extents.changed(from, to);
   }
   release(space: Space): void {
     const s = this.#spaces.get(space);
@@ -183,12 +190,7 @@ export class Regions {
   }
   /** Memory that translated code writes to without looking now holds code. */
   codePageAppeared(page: number): void {
-    const pa = page * PAGE;
-    for (const s of this.#spaces.values()) {
-      for (const r of s.regions.values()) {
-        for (const b of r.baked) if (b.writable && b.pa < pa + PAGE && b.pa + (b.end - b.start) > pa) this.#drop(r, "page");
-      }
-    }
+    for (const s of this.#spaces.values()) s.extents.codePageAppeared(page);
   }
 
   #drop(r: Region, cause: KillCause): void {
@@ -201,6 +203,7 @@ export class Regions {
   #killed(r: Region): void {
     const s = this.#of(r.space);
     s.regions.delete(r.pc);
+    s.extents.forget(r);
     s.flagsNeeded.clear();
     this.table.set(r.slot, this.noRegion);
     for (const id of r.ids) {
@@ -222,7 +225,9 @@ export class Regions {
         slots: new Map(),
         openings: new Map(),
         sites: new Map(),
+        extents: new Extents<Region>(this.ram, space, this.code, this.#cells, (r) => this.#drop(r, "unmapped")),
         roaming: new Set(),
+        wild: new Map(),
         flagsNeeded: new Map(),
         strictFlags: false,
       };
@@ -241,21 +246,20 @@ export class Regions {
   }
 
   #environment(space: Space, s: SpaceRegions, region: Region): RegionEnvironment {
-    const known = new Map<string, Baked>();
     return {
-      bake: (va) => {
-        const b = this.#bake(space, va);
-        if (!b) return undefined;
-        const key = `${b.start}.${b.end}`;
-        const same = known.get(key) ?? b;
-        known.set(key, same);
-        return same;
+      bake: (va, write) => s.extents.around(va, write),
+      bakeProfile: (record, slot, write) => {
+        const high = slot > 1 ? 0 : this.blocks.highestAddress(record, slot);
+        if (high === 0) return undefined;
+        const e = s.extents.around(high, write);
+        return e && this.blocks.lowestAddress(record, slot) >= e.start ? e : undefined;
       },
-      lastAddress: (record, slot) => slot > 1 ? 0 : this.blocks.lastAddress(record, slot),
-      roams: (pc) => s.roaming.has(pc),
-      relies: (pc, extent) => {
-        region.baked.add(extent);
-        s.sites.set(pc, { region, extent, misses: 0, growths: s.sites.get(pc)?.growths ?? 0 });
+      accessed: (record, slot) => slot <= 1 && this.blocks.highestAddress(record, slot) !== 0,
+      roams: (pc, stack) => s.roaming.has(pc) || (!stack && (s.wild.get(region.pc) ?? 0) >= WILD),
+      relies: (pc, baked) => {
+        const extent = baked as Extent<Region>;
+        extent.users.add(region);
+        s.sites.set(pc, { region, extent, misses: 0 });
       },
       flagsNeededAt: (pc) => this.#flagsNeededAt(space, s, pc, 0),
       strictFlags: s.strictFlags,
@@ -272,23 +276,6 @@ export class Regions {
         return id;
       },
     };
-  }
-
-  #bake(space: Space, va: number): Baked | undefined {
-    const e = va < 2 ** 47 ? space.find(va) : undefined;
-    if (!e) return undefined;
-    if (!(e.rights & RIGHT_W)) return { start: e.start, end: e.end, pa: e.pa, writable: false };
-    // Keep clear of pages with code: writes there must be noticed.
-    const at = e.pa + (va - e.start), paEnd = e.pa + (e.end - e.start);
-    let low = e.pa, high = paEnd;
-    for (const page of this.code.pages()) {
-      const pa = page * PAGE;
-      if (pa + PAGE <= e.pa || pa >= paEnd) continue;
-      if (page === at >>> PAGE_SHIFT) return undefined;
-      if (pa < at) low = Math.max(low, pa + PAGE);
-      else high = Math.min(high, pa);
-    }
-    return { start: e.start + (low - e.pa), end: e.start + (high - e.pa), pa: low, writable: true };
   }
 
   #flagsNeededAt(space: Space, s: SpaceRegions, pc: number, depth: number): number {

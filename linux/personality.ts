@@ -238,6 +238,18 @@ export class Personality {
     this.warn(`${t.name}: system call ${this.dispatcher.row(number)?.name ?? number} is not implemented`);
   }
 
+  /** What a run has asked for in vain, in one line on stderr. */
+  reportMissing(): void {
+    const { missing } = this.dispatcher;
+    if (missing.size === 0) return;
+    const names = [...missing].map(([number, times]) => {
+      const name = this.dispatcher.row(number)?.name ?? `number ${number}`;
+      return times === 1 ? name : `${name} (${times} times)`;
+    });
+    missing.clear();
+    this.warn(`system calls that are not implemented: ${names.join(", ")}`);
+  }
+
   // Shorthands for the signal code, which knows no life cycle.
 
   endThread(t: Thread): void {

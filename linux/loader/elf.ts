@@ -28,10 +28,12 @@ export interface ElfFile {
   /** Position of PT_INTERP's string in the file. */
   interp: { offset: number; size: number } | undefined;
   execStack: boolean;
+  /** Segments that cannot be mapped. Linux notices after the old image is gone: execve does not return, the process dies. */
+  broken: boolean;
 }
 
 /** System V ABI, figure "ELF header", and its AMD64 supplement. */
-const EI_CLASS64 = 2, EI_DATA_LSB = 1, ET_EXEC = 2, ET_DYN = 3, EM_X86_64 = 62;
+const ET_EXEC = 2, ET_DYN = 3, EM_X86_64 = 62;
 export const EHDR_BYTES = 64, PHDR_BYTES = 56;
 const PT_LOAD = 1, PT_INTERP = 3, PT_PHDR = 6, PT_GNU_STACK = 0x6474_e551;
 const PF_X = 1, PF_W = 2, PF_R = 4;
@@ -42,7 +44,7 @@ const PATH_MAX = 4096;
 /** Where the program headers are: what the loader must read next. -ENOEXEC when this is no x86-64 executable. */
 export function headerTable(data: DataView, at: number, bytes: number): { offset: number; bytes: number } | number {
   if (bytes < EHDR_BYTES || data.getUint32(at, false) !== 0x7f45_4c46) return -E.ENOEXEC;
-  if (data.getUint8(at + 4) !== EI_CLASS64 || data.getUint8(at + 5) !== EI_DATA_LSB) return -E.ENOEXEC;
+  // Class and byte order are not looked at: the machine decides (elf_check_arch).
   const type = data.getUint16(at + 16, true);
   if (type !== ET_EXEC && type !== ET_DYN || data.getUint16(at + 18, true) !== EM_X86_64) return -E.ENOEXEC;
   const entryBytes = data.getUint16(at + 54, true);
@@ -73,6 +75,7 @@ export function decodeElf(data: DataView, at: number, phAt: number): ElfFile | n
     phnum,
     interp: undefined,
     execStack: false,
+    broken: false,
   };
   let headerInPhdr: number | undefined;
   for (let i = 0; i < phnum; i++) {
@@ -86,15 +89,20 @@ export function decodeElf(data: DataView, at: number, phAt: number): ElfFile | n
     const align = getU64(data, p + 48);
     if (type === PT_INTERP && file.interp === undefined) {
       if (fileSize > PATH_MAX || fileSize < 2) return -E.ENOEXEC;
-      if (!Number.isSafeInteger(offset)) return -E.EINVAL;
+      if (!Number.isSafeInteger(offset)) return -E.EIO;
       file.interp = { offset, size: fileSize };
     } else if (type === PT_PHDR) {
       headerInPhdr = vaddr;
     } else if (type === PT_GNU_STACK) {
       file.execStack = (flags & PF_X) !== 0;
     } else if (type === PT_LOAD) {
-      if (vaddr >= TASK_SIZE || fileSize > memSize || memSize > TASK_SIZE || TASK_SIZE - memSize < vaddr) return -E.EINVAL;
-      if (!Number.isSafeInteger(offset) || offset % PAGE !== vaddr % PAGE) return -E.EINVAL;
+      if (
+        vaddr >= TASK_SIZE || fileSize > memSize || memSize > TASK_SIZE || TASK_SIZE - memSize < vaddr ||
+        !Number.isSafeInteger(offset) || offset % PAGE !== vaddr % PAGE
+      ) {
+        file.broken = true;
+        continue;
+      }
       if (memSize === 0) continue;
       const prot = ((flags & PF_R) !== 0 ? PROT_READ : 0) | ((flags & PF_W) !== 0 ? PROT_WRITE : 0) |
         ((flags & PF_X) !== 0 ? PROT_EXEC : 0);
@@ -107,10 +115,10 @@ export function decodeElf(data: DataView, at: number, phAt: number): ElfFile | n
     }
   }
   if (headerInPhdr !== undefined) file.phdr = headerInPhdr;
-  if (file.segments.length === 0) return -E.EINVAL;
+  if (file.segments.length === 0) file.broken = true;
   // Linux maps ascending segments over one total range; overlapping or descending ones would clobber each other.
   for (let i = 1; i < file.segments.length; i++) {
-    if (file.segments[i].vaddr < file.segments[i - 1].vaddr) return -E.EINVAL;
+    if (file.segments[i].vaddr < file.segments[i - 1].vaddr) file.broken = true;
   }
   return file;
 }

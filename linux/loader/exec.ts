@@ -78,7 +78,8 @@ function readElf(os: Personality, file: FsMapping, bad: number): ElfFile | numbe
 
 /**
  * First half of execve(2): finds the program, follows scripts, opens the interpreter and checks all headers.
- * `dir` is a directory handle for relative paths. -errno when there is nothing to run.
+ * `dir` is a directory handle for relative paths. -errno when there is nothing to run; -EINVAL means that Linux would have found out
+ * only after destroying the old image.
  */
 export function planExec(
   os: Personality,
@@ -114,14 +115,21 @@ function withInterpreter(
 ): ExecPlan | number {
   const plan: ExecPlan = { program, interpreter: undefined, argv, env, execfn, name: execfn.slice(execfn.lastIndexOf("/") + 1) };
   const { interp } = program.elf;
-  if (interp === undefined) return plan;
+  if (interp === undefined) return checked(plan);
   const status = openInterpreter(os, dir, program.file, interp);
   if (typeof status === "number") {
     program.file.release();
     return status;
   }
   plan.interpreter = status;
-  return plan;
+  return checked(plan);
+}
+
+/** -EINVAL when it can be opened but not mapped: see `ElfFile.broken`. */
+function checked(plan: ExecPlan): ExecPlan | number {
+  if (!plan.program.elf.broken && plan.interpreter?.elf.broken !== true) return plan;
+  dropPlan(plan);
+  return -E.EINVAL;
 }
 
 function openInterpreter(

@@ -89,7 +89,7 @@ export class Dispatcher {
 
   #unimplemented(t: Thread, number: number): number {
     const row = this.#rows[number];
-    if (row !== undefined && row.support.level === "none" && row.support.errno !== E.ENOSYS) return -row.support.errno;
+    if (row?.support.level === "none" && !row.support.counted) return -row.support.errno;
     this.missing.set(number, (this.missing.get(number) ?? 0) + 1);
     this.#os.noteMissing(t, number);
     return -E.ENOSYS;

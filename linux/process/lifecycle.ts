@@ -392,6 +392,7 @@ export class Lifecycle {
     p.pending.clear();
     p.life = Life.Zombie;
     for (const child of [...p.children]) this.#adopt(child, p);
+    if (p.pid === p.root) os.reportMissing();
     this.#unregister(p, p.exitStatus);
     this.#bury(p);
   }

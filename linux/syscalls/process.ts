@@ -6,7 +6,8 @@ import type { CloneOptions } from "../process/lifecycle.ts";
 import { Life, type Process } from "../process/process.ts";
 import type { Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
-import { CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIG } from "../signals/numbers.ts";
+import { CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SI_KERNEL, SIG } from "../signals/numbers.ts";
+import { sigInfo } from "../signals/state.ts";
 import { sys, type SyscallRow } from "./row.ts";
 import { putRusage } from "./system.ts";
 import { dirHandle, pathArg } from "./util.ts";
@@ -168,6 +169,11 @@ function exec(t: Thread, fd: number, path: string | number, argvAt: number, envA
   // An empty argv becomes one empty string (fs/exec.c).
   if (argv.length === 0) argv.push("");
   const plan = planExec(t.os, dir, t.os.execPath(t, name), argv, env, (flags & AT_SYMLINK_NOFOLLOW) !== 0 ? O_NOFOLLOW : 0);
+  if (plan === -E.EINVAL) {
+    // Past the point of no return the kernel forces SIGSEGV (fs/exec.c).
+    t.os.life.killProcess(t.process, sigInfo(SIG.SEGV, SI_KERNEL), t);
+    return 0;
+  }
   return typeof plan === "number" ? plan : t.os.life.exec(t, plan);
 }
 

@@ -74,7 +74,8 @@ export type ResultKind = "int" | "hex" | "void" | "octal";
 export type Support =
   | { readonly level: "full" }
   | { readonly level: "partial"; readonly note: string }
-  | { readonly level: "none"; readonly errno: number };
+  /** `counted`: named in the report at the end; the others are refused for good, as many real kernels refuse them. */
+  | { readonly level: "none"; readonly errno: number; readonly counted: boolean };
 
 export interface SyscallRow {
   readonly number: number;
@@ -98,7 +99,19 @@ export function sysAs(result: ResultKind, row: SyscallRow): SyscallRow {
   return { ...row, result };
 }
 
-/** A call that is refused with `errno`. */
+/** A call that is not implemented: ENOSYS, or refused for good with another errno. */
 export function none(number: number, name: string, args: readonly ArgKind[] = [], errno: number = E.ENOSYS): SyscallRow {
-  return { number, name, args, result: "int", support: { level: "none", errno }, handler: undefined };
+  return {
+    number,
+    name,
+    args,
+    result: "int",
+    support: { level: "none", errno, counted: errno === E.ENOSYS },
+    handler: undefined,
+  };
+}
+
+/** A call that programs try and do without: ENOSYS, as on a kernel that was built without it. */
+export function absent(number: number, name: string, args: readonly ArgKind[] = []): SyscallRow {
+  return { number, name, args, result: "int", support: { level: "none", errno: E.ENOSYS, counted: false }, handler: undefined };
 }

@@ -111,6 +111,8 @@ export class Memory {
     f.assign(entry.index, shl(and(w("i32.wrap_i64", shr_u(va, i64(PAGE_SHIFT))), i32(TLB_ENTRIES - 1)), i32(5)));
     const tag = or(and(add(va, i64(bytes - 1)), i64(-PAGE)), load("i64.load32_u", i32(0), CTL_SPACE));
     f.expr(eq(load("i64.load", entry, TLB + (write ? 8 : 0)), tag));
+    // Leaving settles what is kept apart of registers: not on one path only.
+    this.locals.flushLows();
     f.hint(true);
     f.if();
     f.assign(at.index, add(w("i32.wrap_i64", va), load("i32.load", entry, TLB + 16)));

@@ -351,6 +351,8 @@ export class HedraCpu implements Cpu {
     const { i32 } = this.ram;
     i32[CTL_EXIT >> 2] = Exit.Continue;
     i32[CTL_LINK >> 2] = 0;
+    // Another address may have taken its place in the jump cache.
+    if (!this.#blocks.isPublished(region.block, region.slot)) this.#blocks.publish(region.block, region.slot);
     this.#runtime.enter(region.slot);
     const exit: Exit = i32[CTL_EXIT >> 2];
     this.#counters.entries++;

@@ -180,6 +180,16 @@ export class Blocks {
   release(space: Space): void {
     this.#flow.delete(space);
   }
+  /** The block's region has been dropped for a reason that translating it again cures: do so soon. */
+  warm(space: Space, pc: number): void {
+    const b = this.find(space, pc);
+    if (b) this.#set(b.record, REC_HEAT, Math.max(1, this.heat >> 5));
+  }
+  /** Is this what indirect jumps to the block find? */
+  isPublished(block: Block, slot: number): boolean {
+    const { i32 } = this.ram, at = jumpEntryOf(block.pc) >> 2;
+    return i32[at + 3] === slot && i32[at + 4] === block.record && i32[at + 2] === this.access.asidOf(block.space);
+  }
   /** Mappings of a space have changed in [from, to). */
   spaceChanged(space: Space, from: number, to: number): void {
     const map = this.#bySpace.get(space);

@@ -24,10 +24,13 @@ export class Region implements Translation {
   dead = false;
   /** Instruction ids in use. */
   readonly ids: number[] = [];
+  /** Instructions that rely on an extent. */
+  readonly sites: number[] = [];
   constructor(
     readonly space: Space,
     readonly pc: number,
     readonly slot: number,
+    readonly block: Block,
     readonly source: readonly (readonly [number, number])[],
     /** Virtual ranges of the instructions. */
     readonly code: readonly (readonly [number, number])[],
@@ -39,6 +42,11 @@ export class Region implements Translation {
   }
 }
 
+interface Site {
+  readonly users: Map<Region, Extent<Region>>;
+  misses: number;
+}
+
 interface SpaceRegions {
   /** Living regions by entry address. */
   readonly regions: Map<number, Region>;
@@ -46,8 +54,8 @@ interface SpaceRegions {
   readonly slots: Map<number, number>;
   /** Regions that have an exit to cold code at this address. */
   readonly openings: Map<number, Region>;
-  /** Which region relies on which extent at an instruction. */
-  readonly sites: Map<number, { region: Region; extent: Extent<Region>; misses: number }>;
+  /** Which regions rely on which extent at an instruction, and how often it has been elsewhere. */
+  readonly sites: Map<number, Site>;
   readonly extents: Extents<Region>;
   /** Instructions that access many extents. */
   readonly roaming: Set<number>;
@@ -102,6 +110,8 @@ export class Regions {
       const entry = owner.pc;
       this.#drop(owner, "extended");
       this.compile(space, entry);
+      // Should control still come here by other ways, it becomes hot once more.
+      this.blocks.warm(space, pc);
       return;
     }
     this.compile(space, pc);
@@ -116,7 +126,7 @@ export class Regions {
     if (!graph || !block) return undefined;
     const slot = this.#slot(s, pc);
     const ranges = this.#ranges(space, graph);
-    const region = new Region(space, pc, slot, ranges.physical, ranges.virtual, (r) => this.#killed(r));
+    const region = new Region(space, pc, slot, block, ranges.physical, ranges.virtual, (r) => this.#killed(r));
     const began = this.counters.now();
     const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true);
     emitRegion(m, "r", graph, this.#environment(space, s, region));
@@ -158,16 +168,20 @@ export class Regions {
   /** The instruction at `pc` has left its region because of its address. */
   missed(space: Space, pc: number): void {
     const s = this.#of(space), site = s.sites.get(pc);
-    if (!site || site.region.dead || ++site.misses < MISSES) return;
-    const { region, extent } = site, now = space.find(extent.anchor);
-    const grown = extent.cell === 0 && now !== undefined && now.end - now.start > extent.end - extent.start;
-    if (grown) s.extents.makeFluid(extent);
-    else {
-      s.roaming.add(pc);
-      s.wild.set(region.pc, (s.wild.get(region.pc) ?? 0) + 1);
+    if (!site || ++site.misses < MISSES) return;
+    s.sites.delete(pc);
+    let roams = false;
+    for (const extent of site.users.values()) {
+      const now = space.find(extent.anchor);
+      if (extent.cell === 0 && now !== undefined && now.end - now.start > extent.end - extent.start) s.extents.makeFluid(extent);
+      else roams = true;
     }
-    this.#drop(region, grown ? "grown" : "roaming");
-    this.compile(space, region.pc);
+    if (roams) s.roaming.add(pc);
+    for (const region of site.users.keys()) {
+      if (roams) s.wild.set(region.pc, (s.wild.get(region.pc) ?? 0) + 1);
+      this.#drop(region, roams ? "roaming" : "grown");
+      this.blocks.warm(space, region.pc);
+    }
   }
   /** Something has been mapped in `space`. */
   mapped(space: Space): void {
@@ -204,6 +218,10 @@ export class Regions {
     const s = this.#of(r.space);
     s.regions.delete(r.pc);
     s.extents.forget(r);
+    for (const pc of r.sites) {
+      const site = s.sites.get(pc);
+      if (site?.users.delete(r) && site.users.size === 0) s.sites.delete(pc);
+    }
     s.flagsNeeded.clear();
     this.table.set(r.slot, this.noRegion);
     for (const id of r.ids) {
@@ -259,7 +277,10 @@ export class Regions {
       relies: (pc, baked) => {
         const extent = baked as Extent<Region>;
         extent.users.add(region);
-        s.sites.set(pc, { region, extent, misses: 0 });
+        let site = s.sites.get(pc);
+        if (!site) s.sites.set(pc, site = { users: new Map(), misses: 0 });
+        site.users.set(region, extent);
+        region.sites.push(pc);
       },
       flagsNeededAt: (pc) => this.#flagsNeededAt(space, s, pc, 0),
       strictFlags: s.strictFlags,

@@ -50,7 +50,7 @@ export const TLB_ENTRY = 32;
  * Jump-cache entry (32 bytes), direct-mapped by target address: i64 PC @0, i32 space @8, i32 table index of the region @12 (0 = none),
  * i32 record of the interpreter @16 (0 = none).
  */
-export const JUMP_ENTRIES = 8192;
+export const JUMP_ENTRIES = 32768;
 export const JUMP_ENTRY = 32;
 
 const F = (params: ValType[], ...results: ValType[]): FuncType => ({ params, results });

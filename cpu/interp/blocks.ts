@@ -158,6 +158,8 @@ export class Blocks {
     const asid = this.access.asidOf(block.space);
     if (asid === undefined) return;
     const at = jumpEntryOf(block.pc);
+    // Regions come first: a block without one does not push one out.
+    if (slot === 0 && this.ram.i32[(at + 12) >> 2] !== 0 && this.ram.i32[(at + 8) >> 2] === asid) return;
     this.#setAddress(at, block.pc);
     this.#set(at, 8, asid);
     this.#set(at, 12, slot);

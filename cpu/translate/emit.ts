@@ -23,10 +23,10 @@ export interface RegionEnvironment extends MemoryEnvironment {
   flagsNeededAt: FlagsNeededAt;
   /** Flags may be passed through calls, returns and computed jumps. */
   strictFlags: boolean;
-  /** Table slot of the region at `pc` (compiled or not) for a direct call. */
-  callSlot(pc: number): number;
-  /** The same for a jump out of the region; undefined = cold code, better left to the dispatcher (which is then told by `opens`). */
-  jumpSlot(pc: number): number | undefined;
+  /** Table slot of the region at `pc`, compiled or not. */
+  slot(pc: number): number;
+  /** Has the code there hardly ever run? */
+  isCold(pc: number): boolean;
   /** The region has an exit to cold code at `pc`. */
   opens(pc: number): void;
   /** Names an instruction for `region_helper`. */
@@ -72,7 +72,7 @@ class Emitter implements RegionContext {
     this.locals = new Locals(this.f);
     this.flags = new FlagState(this.f, this.locals);
     this.memory = new Memory(this.f, this.locals, env, (cond) => this.leave(cond));
-    this.#exits = new Exits(this.f, this.locals, this.flags);
+    this.#exits = new Exits(this.f, this.locals, this.flags, this.#regionType, DEPTH_LOCAL);
     this.#poll = this.f.newLocal("i32");
     this.#flow = analyse(g, env.flagsNeededAt, (n, i) => n.steps[i].effects.leaves, env.strictFlags);
   }
@@ -325,14 +325,8 @@ class Emitter implements RegionContext {
   }
   #leaveFor(pc: number): void {
     const flags = this.#dirtyFlags() & this.env.flagsNeededAt(pc);
-    const slot = this.env.jumpSlot(pc);
-    if (slot === undefined) this.env.opens(pc);
-    if (slot === undefined || flags !== 0) return this.#exits.leave(undefined, pc, Exit.Continue, this.#dirty, flags);
-    this.locals.storeRegisters(this.#dirty);
-    this.f.i64(BigInt(pc));
-    this.f.get(DEPTH_LOCAL);
-    this.f.i32(slot);
-    this.f.returnCallIndirect(this.#regionType);
+    if (this.env.isCold(pc)) this.env.opens(pc);
+    this.#exits.jump(pc, this.env.slot(pc), this.#dirty, flags);
   }
 
   #indirectJump(n: Node, to: Expr): void {
@@ -392,7 +386,7 @@ class Emitter implements RegionContext {
     } else f.i64(BigInt(target(ending.target)));
     f.expr(add({ kind: "local", type: "i32", index: DEPTH_LOCAL }, i32(1)));
     if (ending.to) f.get(slot.index);
-    else f.i32(this.env.callSlot(target(ending.target)));
+    else f.i32(this.env.slot(target(ending.target)));
     f.callIndirect(this.#regionType);
     const result = this.locals.temp("i64"), rsp = this.locals.read(RSP);
     f.set(result.index);

@@ -24,9 +24,25 @@ export class Exits {
   readonly #stubs: Stub[] = [];
   readonly #byKey = new Map<string, number>();
   readonly #pc: number;
+  readonly #slot: number;
 
-  constructor(private readonly f: FuncBuilder, private readonly locals: Locals, private readonly flags: FlagState) {
+  /** @param regionType index of REGION_TYPE, @param depth local of the call depth */
+  constructor(
+    private readonly f: FuncBuilder,
+    private readonly locals: Locals,
+    private readonly flags: FlagState,
+    private readonly regionType: number,
+    private readonly depth: number,
+  ) {
     this.#pc = f.newLocal("i64");
+    this.#slot = f.newLocal("i32");
+  }
+
+  /** Goes on in the region of a table slot (or, while that is empty, in the dispatcher). */
+  jump(pc: number, slot: number, dirty: number, flags: number): void {
+    this.f.i32(slot);
+    this.f.set(this.#slot);
+    this.leave(undefined, pc, Exit.Continue, dirty, flags);
   }
 
   /** Leaves for `pc` when `cond` (always when undefined). `flags`: dirty flags that somebody may still read. */
@@ -76,7 +92,14 @@ export class Exits {
         const source = s.pending && s.pending.mask & FLAG_BIT[f] ? flagSource(s.pending.def, f)! : this.locals.flag(f);
         this.locals.storeFlag(f, source);
       }
-      if (s.reason !== Exit.Continue) this.f.storeAt(CTL_EXIT, "i32.store", i32(s.reason));
+      if (s.reason === Exit.Continue) {
+        this.f.get(this.#pc);
+        this.f.get(this.depth);
+        this.f.get(this.#slot);
+        this.f.returnCallIndirect(this.regionType);
+        continue;
+      }
+      this.f.storeAt(CTL_EXIT, "i32.store", i32(s.reason));
       this.f.get(this.#pc);
       this.f.return();
     }

@@ -17,6 +17,8 @@ import { ALL_FLAGS } from "./regs.ts";
 
 /** Side exits at an instruction before its region is made anew with what has been learned. */
 const MISSES = 24;
+/** How often a region is made anew with code that was cold when it was made. */
+const EXTENSIONS = 4;
 /** After so many instructions of a region have turned out to roam, the whole region is made with the TLB (but for its stack). */
 const WILD = 2;
 
@@ -62,6 +64,8 @@ interface SpaceRegions {
   /** How many of them have been found in a region, by its entry. */
   readonly wild: Map<number, number>;
   readonly flagsNeeded: Map<number, number>;
+  /** How often the region at an entry has been extended. */
+  readonly extended: Map<number, number>;
   /** Code has been found that reads flags at the start of a function or after a call. */
   strictFlags: boolean;
 }
@@ -106,7 +110,9 @@ export class Regions {
   hot(space: Space, pc: number): void {
     const s = this.#of(space), owner = s.openings.get(pc);
     s.openings.delete(pc);
-    if (owner && !owner.dead) {
+    const extended = owner ? s.extended.get(owner.pc) ?? 0 : 0;
+    if (owner && !owner.dead && extended < EXTENSIONS) {
+      s.extended.set(owner.pc, extended + 1);
       const entry = owner.pc;
       this.#drop(owner, "extended");
       this.compile(space, entry);
@@ -246,6 +252,7 @@ export class Regions {
         extents: new Extents<Region>(this.ram, space, this.code, this.#cells, (r) => this.#drop(r, "unmapped")),
         roaming: new Set(),
         wild: new Map(),
+        extended: new Map(),
         flagsNeeded: new Map(),
         strictFlags: false,
       };
@@ -284,10 +291,10 @@ export class Regions {
       },
       flagsNeededAt: (pc) => this.#flagsNeededAt(space, s, pc, 0),
       strictFlags: s.strictFlags,
-      callSlot: (pc) => this.#slot(s, pc),
-      jumpSlot: (pc) => {
+      slot: (pc) => this.#slot(s, pc),
+      isCold: (pc) => {
         const block = this.blocks.find(space, pc);
-        return s.regions.has(pc) || (block && this.blocks.executed(block)) ? this.#slot(s, pc) : undefined;
+        return !s.regions.has(pc) && !(block && this.blocks.executions(block) >= this.blocks.heat / 2);
       },
       opens: (pc) => s.openings.set(pc, region),
       insnId: (i) => {

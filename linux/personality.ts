@@ -20,6 +20,7 @@ import type { CurrentEc } from "./process/kernel_space.ts";
 import { Futexes } from "./process/futex.ts";
 import { IntervalTimer, PosixTimers, processTimer } from "./process/itimer.ts";
 import { Lifecycle } from "./process/lifecycle.ts";
+import { tellParent } from "./process/parents.ts";
 import type { Process } from "./process/process.ts";
 import { Selectors } from "./process/selectors.ts";
 import { Slot } from "./process/slot.ts";
@@ -261,7 +262,7 @@ export class Personality {
   }
 
   tellParent(p: Process, code: number, status: number): void {
-    this.life.tellParent(p, code, status);
+    tellParent(this, p, code, status);
   }
 
   /** Descriptors are closed, memory is about to go. */

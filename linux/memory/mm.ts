@@ -1,7 +1,8 @@
-import { MMAP_MIN_ADDR, PAGE, pageDown, pageUp, PROT_EXEC, PROT_READ, PROT_WRITE, TASK_SIZE } from "../abi/mman.ts";
+import { PAGE, pageDown, pageUp, PROT_EXEC, PROT_READ, PROT_WRITE, TASK_SIZE } from "../abi/mman.ts";
+import { Areas } from "./areas.ts";
 import { Intervals } from "./intervals.ts";
 import type { Pool } from "./pool.ts";
-import { type Backing, cutVma, dropVma, mergeable, newVma, type Vma } from "./vma.ts";
+import { type Backing, cutVma, newVma, type Vma } from "./vma.ts";
 
 /** The hardware's side of an address space: one protection domain's memory. */
 export interface PageTable {
@@ -42,21 +43,14 @@ const REGION_BYTES = 64 << 20;
  * The memory of one process (or several, with CLONE_VM): its areas, and where their pages are in RAM.
  * Invariant: pages are mapped in `pages` iff they are backed and their area's prot is not PROT_NONE.
  */
-export class Mm {
-  readonly vmas = new Intervals<Vma>();
+export class Mm extends Areas {
   readonly backing = new Intervals<Backing>();
   /** Processes that use it. */
   users = 1;
   brkStart = 0;
   brk = 0;
-  /** mmap without an address goes below this. */
-  mmapBase = 0;
   /** RLIMIT_STACK, bytes; how far the stack may grow. */
   stackLimit = 8 << 20;
-  /** Sum of all areas, bytes. */
-  totalBytes = 0;
-  /** Increased by every change of areas or backing; guards UserMemory's cache. */
-  version = 0;
 
   readonly pool: Pool;
   pages: PageTable;
@@ -66,6 +60,7 @@ export class Mm {
   #highDelta: number | undefined;
 
   constructor(pool: Pool, pages: PageTable, memory: Copier) {
+    super();
     this.pool = pool;
     this.pages = pages;
     this.memory = memory;
@@ -82,58 +77,13 @@ export class Mm {
   add(vma: Vma, populate: boolean | undefined = undefined): boolean {
     this.remove(vma.start, vma.end);
     const { prot, file, shared, offset, start, end } = vma;
-    const added = this.#insert(vma);
+    const added = this.insertArea(vma);
     const bytes = end - start;
     if (prot !== 0 && populate !== false && (populate || bytes <= EAGER_BYTES && shared === undefined)) {
       const upTo = file === undefined ? end : Math.min(end, start + pageUp(file.size() - offset));
       if (upTo > start && !this.populate(added, start, upTo)) return false;
     }
     return true;
-  }
-
-  /** Removes all areas within [start, end). */
-  remove(start: number, end: number): void {
-    const items = this.vmas.items;
-    let i = this.vmas.lowerBound(start);
-    if (i >= items.length || items[i].start >= end) return;
-    this.version++;
-    i = this.#splitAt(start, i);
-    while (i < items.length && items[i].start < end) {
-      this.#splitAt(end, i);
-      const vma = items[i];
-      this.totalBytes -= vma.end - vma.start;
-      this.#writeBack(vma);
-      this.unback(vma.start, vma.end);
-      this.vmas.replace(i, 1);
-      dropVma(vma);
-    }
-  }
-
-  /** Is every page of [start, end) in some area? */
-  covered(start: number, end: number): boolean {
-    let i = this.vmas.lowerBound(start);
-    let at = start;
-    while (at < end) {
-      const vma = this.vmas.items[i++];
-      if (vma === undefined || vma.start > at) return false;
-      at = vma.end;
-    }
-    return true;
-  }
-
-  /** Calls `change` for every area of [start, end), split at the borders, and merges what became equal. */
-  change(start: number, end: number, change: (vma: Vma) => void): void {
-    const items = this.vmas.items;
-    let i = this.vmas.lowerBound(start);
-    if (i >= items.length) return;
-    this.version++;
-    i = this.#splitAt(start, i);
-    const first = i;
-    for (; i < items.length && items[i].start < end; i++) {
-      this.#splitAt(end, i);
-      change(items[i]);
-    }
-    this.#merge(Math.max(0, first - 1), i);
   }
 
   /** Sets PROT_* of every page of [start, end). */
@@ -143,30 +93,6 @@ export class Mm {
       vma.prot = prot;
       this.#remap(vma);
     });
-  }
-
-  /** The highest free range of `bytes` below `top` (0 = the mmap base); undefined when there is none. */
-  findGap(bytes: number, top = this.mmapBase): number | undefined {
-    const items = this.vmas.items;
-    let limit = top;
-    for (let i = this.vmas.lowerBound(top - 1); i >= 0; i--) {
-      const vma = items[i];
-      if (vma === undefined || vma.start >= top) continue;
-      if (limit - vma.end >= bytes) return limit - bytes;
-      limit = Math.min(limit, vma.start);
-    }
-    if (limit - bytes >= MMAP_MIN_ADDR) return limit - bytes;
-    return top < TASK_SIZE && top === this.mmapBase ? this.#findGapAbove(bytes) : undefined;
-  }
-
-  #findGapAbove(bytes: number): number | undefined {
-    const items = this.vmas.items;
-    let at = this.mmapBase;
-    for (let i = this.vmas.lowerBound(at); i < items.length; i++) {
-      if (items[i].start - at >= bytes) return at;
-      at = items[i].end;
-    }
-    return undefined;
   }
 
   // ---- physical memory --------------------------------------------------------------------------------------------
@@ -447,39 +373,9 @@ export class Mm {
     this.#highDelta = undefined;
   }
 
-  #writeBack(vma: Vma): void {
+  protected override emptied(vma: Vma): void {
     if (vma.shared?.file !== undefined && (vma.prot & PROT_WRITE) !== 0) vma.shared.sync(vma.offset, vma.end - vma.start);
-  }
-
-  /** Inserts and merges; returns the area that now covers it. */
-  #insert(vma: Vma): Vma {
-    this.version++;
-    this.totalBytes += vma.end - vma.start;
-    this.vmas.insert(vma);
-    const i = this.vmas.lowerBound(vma.start);
-    this.#merge(Math.max(0, i - 1), i + 1);
-    return this.vmas.find(vma.start) ?? vma;
-  }
-
-  /** Merges equal neighbours with indices from..to. */
-  #merge(from: number, to: number): void {
-    const items = this.vmas.items;
-    for (let i = Math.min(to, items.length - 1); i > from; i--) {
-      if (!mergeable(items[i - 1], items[i])) continue;
-      items[i - 1].end = items[i].end;
-      dropVma(items[i]);
-      this.vmas.replace(i, 1);
-    }
-  }
-
-  /** Splits the area at index `i` when `at` lies inside it; returns the index of the first area that starts at or after `at`. */
-  #splitAt(at: number, i: number): number {
-    const vma = this.vmas.items[i];
-    if (vma.start >= at || vma.end <= at) return vma.end <= at ? i + 1 : i;
-    const upper = cutVma(vma, at, vma.end);
-    vma.end = at;
-    this.vmas.replace(i + 1, 0, upper);
-    return i + 1;
+    this.unback(vma.start, vma.end);
   }
 
   /** The growing-down area just above `va`, extended to it. */

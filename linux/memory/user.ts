@@ -304,6 +304,11 @@ export function getI64(data: DataView, at: number): number {
 
 /** Any exact integer, negative ones in two's complement. */
 export function putU64(data: DataView, at: number, value: number): void {
+  if (value >= 0 && value < HALF) {
+    data.setUint32(at, value, true);
+    data.setUint32(at + 4, 0, true);
+    return;
+  }
   data.setUint32(at, value >>> 0, true);
   data.setUint32(at + 4, Math.floor(value / HALF) >>> 0, true);
 }

@@ -1,18 +1,20 @@
-import { CrdKind, MTD } from "../../hedron/api.ts";
-import { HOST_PD, PROCESS, PROCESS_SERVICE } from "../../roottask/protocol.ts";
+import { MTD } from "../../hedron/api.ts";
+import { HOST_PD, PROCESS } from "../../roottask/protocol.ts";
 import { E } from "../abi/errno.ts";
 import { FdTable } from "../files/fd_table.ts";
 import { FsContext } from "../files/fs_context.ts";
 import { openStandardStreams } from "../files/streams.ts";
 import { argumentsFit, dropPlan, type ExecPlan, planExec, startImage } from "../loader/exec.ts";
 import type { Personality } from "../personality.ts";
-import { CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SA_NOCLDSTOP, SA_NOCLDWAIT, SIG, SIG_IGN } from "../signals/numbers.ts";
-import { SigActions, type SigInfo, sigInfo } from "../signals/state.ts";
+import { SIG } from "../signals/numbers.ts";
+import { SigActions, type SigInfo } from "../signals/state.ts";
 import { reportKill } from "../trace/report.ts";
 import { REPLY_ALL } from "./dispatch.ts";
 import { exitRobustList, wakeFutex } from "./futex.ts";
 import { objectCrd } from "./kernel_space.ts";
 import { Life, Process } from "./process.ts";
+import { adopt, bury } from "./parents.ts";
+import { register, unregister } from "./registration.ts";
 import { captureRegisters, loadRegisters, resetRegisters } from "./registers.ts";
 import { Space } from "./space.ts";
 import { Reply, Thread } from "./thread.ts";
@@ -20,7 +22,6 @@ import { Reply, Thread } from "./thread.ts";
 const PRIORITY = 1, QUANTUM_US = 10_000;
 /** Service portals in the order REGISTER delegates them, and where a process has them. */
 const SERVICES = [PROCESS.STDOUT, PROCESS.STDERR, PROCESS.ALLOCATE, PROCESS.FS, PROCESS.ECHO, PROCESS.RAW_ECHO] as const;
-const SERVICE_ORDER = 3;
 
 export interface CloneOptions {
   /** CLONE_VM without CLONE_THREAD shares the address space between processes. */
@@ -71,7 +72,7 @@ export class Lifecycle {
       os.fs.close(cwdHandle);
       return -E.ENOMEM;
     }
-    const { pid, window } = this.#register();
+    const { pid, window } = register(os);
     const process = new Process({
       pid,
       parent: undefined,
@@ -92,7 +93,7 @@ export class Lifecycle {
     if (started === undefined) {
       space.release();
       os.fs.close(cwdHandle);
-      this.#unregister(process, SIG.KILL);
+      unregister(os, process, SIG.KILL);
       return -(argumentsFit(argv, full, 8 << 20) ? E.ENOMEM : E.E2BIG);
     }
     process.image = started.image;
@@ -105,38 +106,6 @@ export class Lifecycle {
     };
     this.#run(t);
     return pid;
-  }
-
-  /** `parent`: pid of the process whose name the new one takes over, 0 = none. */
-  #register(parent = 0): { pid: number; window: number } {
-    const os = this.#os;
-    const { ec } = os.current;
-    const { utcb } = ec;
-    const window = os.selectors.takeBlock();
-    utcb.del = { kind: CrdKind.Object, base: window, order: SERVICE_ORDER, rights: 0x1f };
-    utcb.set(0, PROCESS_SERVICE.REGISTER);
-    utcb.set(1, parent);
-    utcb.untyped = 2;
-    utcb.typed = 0;
-    ec.call(HOST_PD.PROCESS);
-    // The items of the reply must not travel on with this EC's own next reply.
-    utcb.typed = 0;
-    return { pid: utcb.get(0), window };
-  }
-
-  #unregister(p: Process, status: number): void {
-    const os = this.#os;
-    const { ec } = os.current;
-    const { utcb } = ec;
-    ec.revoke(objectCrd(p.services, SERVICE_ORDER), true);
-    os.selectors.giveBlock(p.services);
-    utcb.set(0, PROCESS_SERVICE.EXITED);
-    utcb.set(1, p.pid);
-    utcb.set(2, status);
-    utcb.untyped = 3;
-    utcb.typed = 0;
-    ec.call(HOST_PD.PROCESS);
-    utcb.typed = 0;
   }
 
   /** The thread with its EC; it does not run yet. */
@@ -210,7 +179,7 @@ export class Lifecycle {
       if (copy === undefined) return -E.ENOMEM;
       space = copy;
     }
-    const { pid, window } = this.#register(t.process.pid);
+    const { pid, window } = register(os, t.process.pid);
     const share = <T extends { users: number }>(shared: boolean, value: T, copy: () => T): T => {
       if (!shared) return copy();
       value.users++;
@@ -391,66 +360,14 @@ export class Lifecycle {
     this.#vforkOver(p);
     p.pending.clear();
     p.life = Life.Zombie;
-    for (const child of [...p.children]) this.#adopt(child, p);
+    for (const child of [...p.children]) adopt(os, child, p);
     if (p.pid === p.root) os.reportMissing();
-    this.#unregister(p, p.exitStatus);
-    this.#bury(p);
+    unregister(os, p, p.exitStatus);
+    bury(os, p);
   }
 
   #vforkOver(p: Process): void {
     p.vforkDone?.();
     p.vforkDone = undefined;
-  }
-
-  /** A child whose parent has ended goes to the nearest subreaper, or to init, which reaps at once. */
-  #adopt(child: Process, dead: Process): void {
-    dead.children.splice(dead.children.indexOf(child), 1);
-    let heir = dead.parent;
-    while (heir !== undefined && !heir.subreaper) heir = heir.parent;
-    child.parent = heir;
-    if (heir !== undefined) {
-      heir.children.push(child);
-      if (child.life === Life.Zombie) this.#bury(child);
-    } else if (child.life === Life.Zombie) {
-      this.reap(child);
-    }
-    if (child.deathSignal !== 0) this.#os.signals.sendToProcess(child, sigInfo(child.deathSignal, 0, dead.pid));
-  }
-
-  /** Tells the parent about a zombie; without a parent that wants to know, it goes away. */
-  #bury(p: Process): void {
-    const { parent } = p;
-    if (parent === undefined) return this.reap(p);
-    const action = parent.actions.table[SIG.CHLD];
-    const unwanted = p.exitSignal === SIG.CHLD && (action.handler === SIG_IGN || (action.flags & SA_NOCLDWAIT) !== 0);
-    const code = (p.exitStatus & 0x7f) === 0 ? CLD_EXITED : (p.exitStatus & 0x80) !== 0 ? CLD_DUMPED : CLD_KILLED;
-    this.tellParent(p, code, code === CLD_EXITED ? p.exitStatus >> 8 : p.exitStatus & 0x7f);
-    if (unwanted) this.reap(p);
-  }
-
-  /** SIGCHLD and a wake for wait4. */
-  tellParent(p: Process, code: number, status: number): void {
-    const { parent } = p;
-    if (parent === undefined) return;
-    const signal = code <= CLD_DUMPED ? p.exitSignal : SIG.CHLD;
-    const quiet = code >= CLD_STOPPED && (parent.actions.table[SIG.CHLD].flags & SA_NOCLDSTOP) !== 0;
-    if (signal !== 0 && !quiet) {
-      const info = sigInfo(signal, code, p.pid, p.credentials.uid);
-      info.status = status;
-      this.#os.signals.sendToProcess(parent, info);
-    }
-    parent.childQueue.wakeAll();
-  }
-
-  /** The zombie has been waited for. */
-  reap(p: Process): void {
-    p.life = Life.Gone;
-    const { parent } = p;
-    if (parent !== undefined) {
-      const i = parent.children.indexOf(p);
-      if (i >= 0) parent.children.splice(i, 1);
-      parent.childrenTime += p.cpuTime + p.childrenTime;
-    }
-    this.#os.processes.delete(p.pid);
   }
 }

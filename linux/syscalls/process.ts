@@ -3,6 +3,7 @@ import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_NOFOLLOW } from "../abi
 import { getU64, putU64 } from "../memory/user.ts";
 import { planExec } from "../loader/exec.ts";
 import type { CloneOptions } from "../process/lifecycle.ts";
+import { reap } from "../process/parents.ts";
 import { Life, type Process } from "../process/process.ts";
 import type { Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
@@ -246,7 +247,7 @@ function wait4(t: Thread): Result {
   const finish = ({ child, status }: Report): number => {
     const { user } = t.process;
     const ended = child.life === Life.Zombie;
-    if (ended) t.os.life.reap(child);
+    if (ended) reap(t.os, child);
     if (statusAt !== 0 && !user.putU32(statusAt, status)) return -E.EFAULT;
     if (usageAt !== 0 && putRusage(t, usageAt, t.os.cpuTime(child) + child.childrenTime, 0) < 0) return -E.EFAULT;
     return child.pid;
@@ -275,7 +276,7 @@ function waitid(t: Thread): Result {
   if (kind === P_PID && id <= 0 || kind === P_PGID && id < 0) return -E.EINVAL;
   const { user } = t.process;
   const finish = ({ child, status, code }: Report): number => {
-    if (child.life === Life.Zombie && (options & WNOWAIT) === 0) t.os.life.reap(child);
+    if (child.life === Life.Zombie && (options & WNOWAIT) === 0) reap(t.os, child);
     if (infoAt !== 0) {
       const at = user.out(infoAt, 128);
       if (at < 0) return -E.EFAULT;

@@ -241,106 +241,6 @@ function getrusage(t: Thread): Result {
   return who === RUSAGE_CHILDREN ? putRusage(t, t.arg(1), t.process.childrenTime, 0) : -E.EINVAL;
 }
 
-// ---- scheduling -----------------------------------------------------------------------------------------------------
-
-function target(t: Thread, n: number): Thread | undefined {
-  const pid = t.int(n);
-  return pid === 0 ? t : t.os.threadById(pid);
-}
-
-function schedGetaffinity(t: Thread): Result {
-  if (target(t, 0) === undefined) return -E.ESRCH;
-  const size = t.uint(1);
-  if (size < 8 || size % 8 !== 0) return -E.EINVAL;
-  // One virtual CPU.
-  return t.process.user.putU64(t.arg(2), 1) ? 8 : -E.EFAULT;
-}
-
-function schedSetaffinity(t: Thread): Result {
-  if (target(t, 0) === undefined) return -E.ESRCH;
-  if (t.uint(1) === 0) return -E.EINVAL;
-  const bytes = t.process.user.bytes(t.arg(2), Math.min(t.uint(1), 128));
-  if (bytes === undefined) return -E.EFAULT;
-  return (bytes[0] & 1) === 0 ? -E.EINVAL : 0;
-}
-
-function schedYield(t: Thread): Result {
-  return t.os.yieldCpu(t);
-}
-
-const POLICIES = [0, 1, 2, 3, 5];
-
-function schedSetscheduler(t: Thread): Result {
-  const other = target(t, 0);
-  if (other === undefined) return -E.ESRCH;
-  const policy = t.int(1) & ~0x4000_0000;
-  const priority = t.process.user.u32(t.arg(2));
-  if (priority < 0) return -E.EFAULT;
-  if (!POLICIES.includes(policy)) return -E.EINVAL;
-  const realtime = policy === 1 || policy === 2;
-  if (realtime ? priority < 1 || priority > 99 : priority !== 0) return -E.EINVAL;
-  other.policy = policy;
-  other.priority = priority;
-  return 0;
-}
-
-function schedSetparam(t: Thread): Result {
-  const other = target(t, 0);
-  if (other === undefined) return -E.ESRCH;
-  const priority = t.process.user.u32(t.arg(1));
-  if (priority < 0) return -E.EFAULT;
-  const realtime = other.policy === 1 || other.policy === 2;
-  if (realtime ? priority < 1 || priority > 99 : priority !== 0) return -E.EINVAL;
-  other.priority = priority;
-  return 0;
-}
-
-function schedGetparam(t: Thread): Result {
-  const other = target(t, 0);
-  if (other === undefined) return -E.ESRCH;
-  return t.process.user.putU32(t.arg(1), other.priority) ? 0 : -E.EFAULT;
-}
-
-function priorityRange(t: Thread, realtime: number): Result {
-  const policy = t.int(0);
-  if (![0, 1, 2, 3, 5, 6].includes(policy)) return -E.EINVAL;
-  return policy === 1 || policy === 2 ? realtime : 0;
-}
-
-function schedRrGetInterval(t: Thread): Result {
-  if (target(t, 0) === undefined) return -E.ESRCH;
-  const { user } = t.process;
-  const at = user.out(t.arg(1), 16);
-  if (at < 0) return -E.EFAULT;
-  putU64(user.data, at, 0);
-  putU64(user.data, at + 8, 10_000_000);
-  return user.done();
-}
-
-function getpriority(t: Thread): Result {
-  const which = t.int(0);
-  if (which < 0 || which > 2) return -E.EINVAL;
-  const p = which === 0 && t.int(1) !== 0 ? t.os.processes.get(t.int(1)) : t.process;
-  return p === undefined ? -E.ESRCH : 20 - p.nice;
-}
-
-function setpriority(t: Thread): Result {
-  const which = t.int(0);
-  if (which < 0 || which > 2) return -E.EINVAL;
-  const p = which === 0 && t.int(1) !== 0 ? t.os.processes.get(t.int(1)) : t.process;
-  if (p === undefined) return -E.ESRCH;
-  const nice = Math.max(-20, Math.min(19, t.int(2)));
-  if (nice < p.nice && t.process.credentials.euid !== 0) return -E.EACCES;
-  p.nice = nice;
-  return 0;
-}
-
-function getcpu(t: Thread): Result {
-  const { user } = t.process;
-  if (t.arg(0) !== 0 && !user.putU32(t.arg(0), 0)) return -E.EFAULT;
-  return t.arg(1) !== 0 && !user.putU32(t.arg(1), 0) ? -E.EFAULT : 0;
-}
-
 /** capget: root has every capability, others none. */
 const CAPABILITY_V3 = 0x2008_0522, CAPABILITIES = [0xffff_ffff, 0x1ff] as const;
 
@@ -377,7 +277,6 @@ function personality(t: Thread): Result {
 }
 
 export const SYSTEM_CALLS: readonly SyscallRow[] = [
-  sys(24, "sched_yield", [], schedYield),
   sys(63, "uname", ["utsname"], uname),
   sys(97, "getrlimit", ["resource", "ptr"], (t) => limits(t, t.process, t.int(0), 0, t.arg(1))),
   sys(98, "getrusage", ["int", "rusage"], getrusage, "CPU time and resident memory only; all time counts as user time"),
@@ -391,15 +290,6 @@ export const SYSTEM_CALLS: readonly SyscallRow[] = [
     "capabilities cannot be dropped one by one",
   ),
   sys(135, "personality", ["hex"], personality),
-  sys(140, "getpriority", ["int", "pid"], getpriority),
-  sys(141, "setpriority", ["int", "pid", "int"], setpriority, "remembered, without effect on scheduling"),
-  sys(142, "sched_setparam", ["pid", "ptr"], schedSetparam, "remembered, without effect on scheduling"),
-  sys(143, "sched_getparam", ["pid", "ptr"], schedGetparam),
-  sys(144, "sched_setscheduler", ["pid", "int", "ptr"], schedSetscheduler, "remembered, without effect on scheduling"),
-  sys(145, "sched_getscheduler", ["pid"], (t) => target(t, 0)?.policy ?? -E.ESRCH),
-  sys(146, "sched_get_priority_max", ["int"], (t) => priorityRange(t, 99)),
-  sys(147, "sched_get_priority_min", ["int"], (t) => priorityRange(t, 1)),
-  sys(148, "sched_rr_get_interval", ["pid", "outtimespec"], schedRrGetInterval),
   sys(157, "prctl", ["prctl", "hex", "hex", "hex", "hex"], prctl, "names, death signal, dumpable, subreaper, no_new_privs"),
   sys(158, "arch_prctl", ["archprctl", "ptr"], archPrctl),
   sys(
@@ -412,9 +302,6 @@ export const SYSTEM_CALLS: readonly SyscallRow[] = [
   sys(161, "chroot", ["path"], chroot, "always EPERM"),
   sys(170, "sethostname", ["string", "size"], (t) => setName(t, (name) => void (t.os.hostname = name))),
   sys(171, "setdomainname", ["string", "size"], (t) => setName(t, (name) => void (t.os.domainname = name))),
-  sys(203, "sched_setaffinity", ["pid", "size", "ptr"], schedSetaffinity),
-  sys(204, "sched_getaffinity", ["pid", "size", "ptr"], schedGetaffinity),
   sys(302, "prlimit64", ["pid", "resource", "rlimit", "ptr"], prlimit64, "NOFILE, FSIZE, DATA, AS, STACK and NPROC are enforced"),
-  sys(309, "getcpu", ["ptr", "ptr", "ptr"], getcpu),
   sys(318, "getrandom", ["ptr", "size", "randflags"], getrandom),
 ];

@@ -11,6 +11,7 @@ import { PROCESS_CALLS } from "./process.ts";
 import { REFUSED_CALLS } from "./refused.ts";
 import type { SyscallRow } from "./row.ts";
 import { SOCKET_CALLS } from "./sockets.ts";
+import { SCHEDULING_CALLS } from "./scheduling.ts";
 import { SIGNAL_CALLS } from "./signals.ts";
 import { STAT_CALLS } from "./stat.ts";
 import { SYSTEM_CALLS } from "./system.ts";
@@ -36,5 +37,6 @@ export const SYSCALLS: readonly SyscallRow[] = [
   ...TIME_CALLS,
   ...ID_CALLS,
   ...SYSTEM_CALLS,
+  ...SCHEDULING_CALLS,
   ...REFUSED_CALLS,
 ].sort((a, b) => a.number - b.number);

@@ -1,0 +1,61 @@
+/** Fakes for tests of the memory code: RAM in a plain array, and a page table that records what is mapped. */
+import { PAGE } from "../abi/mman.ts";
+import { Mm, type PageTable } from "../memory/mm.ts";
+import { Pool } from "../memory/pool.ts";
+
+export class FakeRam {
+  readonly u8: Uint8Array<ArrayBuffer>;
+
+  constructor(bytes: number) {
+    this.u8 = new Uint8Array(bytes);
+  }
+
+  copy(to: number, from: number, length: number): void {
+    this.u8.copyWithin(to, from, from + length);
+  }
+
+  fill(at: number, value: number, length: number): void {
+    this.u8.fill(value, at, at + length);
+  }
+}
+
+/** Virtual page number -> physical address and rights. */
+export class FakePages implements PageTable {
+  readonly pages = new Map<number, { pa: number; rights: number }>();
+
+  map(va: number, pa: number, bytes: number, rights: number): void {
+    for (let at = 0; at < bytes; at += PAGE) this.pages.set((va + at) / PAGE, { pa: pa + at, rights });
+  }
+
+  unmap(va: number, bytes: number): void {
+    for (let at = 0; at < bytes; at += PAGE) this.pages.delete((va + at) / PAGE);
+  }
+}
+
+export interface Rig {
+  ram: FakeRam;
+  pool: Pool;
+  pages: FakePages;
+  mm: Mm;
+}
+
+/** An empty address space over a pool of so many bytes. */
+export function memoryRig(bytes: number): Rig {
+  const ram = new FakeRam(bytes + PAGE);
+  const pool = new Pool(ram, PAGE, bytes);
+  const pages = new FakePages();
+  const mm = new Mm(pool, pages, ram);
+  mm.mmapBase = 0x7000_0000_0000;
+  return { ram, pool, pages, mm };
+}
+
+/** Reproducible numbers in [0, 1): mulberry32. */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = state + 0x6d2b79f5 | 0;
+    let t = Math.imul(state ^ state >>> 15, 1 | state);
+    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
+    return ((t ^ t >>> 14) >>> 0) / 0x1_0000_0000;
+  };
+}

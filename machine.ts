@@ -16,7 +16,12 @@ const SLICE_NS = 10_000_000;
 export interface PortDevices {
   read(port: number, bytes: number): number;
   write(port: number, bytes: number, value: number): void;
+  /** Called after each stretch of guest execution: hand on what was buffered. */
+  flush?(): void;
 }
+
+/** Why `Machine.run` returned: `stop` was called; no EC can ever run again; or every EC waits and no timer will wake one. */
+export type RunEnd = "stopped" | "finished" | "idle";
 
 export interface MachineOptions {
   /** RAM that guests can be given, MiB. */
@@ -39,14 +44,17 @@ export interface ModuleFile {
 
 /** TSC ticks are nanoseconds. */
 const TSC_KHZ = 1_000_000;
+/** End of the RAM that boot modules may lie in. */
+const MODULE_LIMIT = 0x4000_0000;
 /** COM1. */
-const SERIAL_PORT = 0x3f8;
+export const SERIAL_PORT = 0x3f8;
 
 /** A machine is a value: make as many as memory allows. */
 export class Machine implements MachineControl {
   readonly cpu: Cpu;
   readonly kernel: Kernel;
   readonly #host: MachineOptions["host"];
+  readonly #ports: PortDevices | undefined;
   #stopped = false;
   /** Interrupts that came while the kernel was running. */
   readonly #pending: number[] = [];
@@ -56,6 +64,7 @@ export class Machine implements MachineControl {
   constructor(options: MachineOptions) {
     const { host, ports } = options, tsc = () => host.now();
     this.#host = host;
+    this.#ports = ports;
     this.cpu = options.cpu ?? createCpu({
       ramBytes: USER_RAM + options.memoryMiB * 0x10_0000,
       hooks: {
@@ -76,14 +85,17 @@ export class Machine implements MachineControl {
 
   /**
    * Loads boot modules at the bottom of guest RAM, the roottask's ELF file first, and starts it (ABI 2). Their command lines stand
-   * behind them. Throws a RangeError when RAM is too small.
+   * behind them. Everything lies below 1 GiB: the thesis's roottask takes what is above for free RAM (ABI 10.7). Throws a RangeError
+   * when that is too little.
    */
   bootGuest(files: readonly ModuleFile[]): void {
     const { u8, size } = this.cpu.ram, modules: BootModule[] = [];
     let next = USER_RAM;
     const place = (bytes: Uint8Array): number => {
       const address = next;
-      if (address + bytes.length > size) throw new RangeError("Cannot load boot modules: memory is too small");
+      if (address + bytes.length > Math.min(size, MODULE_LIMIT)) {
+        throw new RangeError("Cannot load boot modules: memory is too small");
+      }
       u8.set(bytes, address);
       next = Math.ceil((address + bytes.length) / PAGE) * PAGE;
       return address;
@@ -96,17 +108,24 @@ export class Machine implements MachineControl {
     bootGuest(this.kernel, { modules, tscKhz: TSC_KHZ, serialPort: SERIAL_PORT });
   }
 
-  /** Runs until `stop`, or until nothing can happen any more. Uses no host CPU while every EC waits. */
-  async run(): Promise<void> {
+  /**
+   * Runs until `stop`, or until nothing can happen any more. Uses no host CPU while every EC waits. `endWhenIdle`: no interrupt
+   * will ever come from outside, so a machine in which all ECs wait without a deadline has ended too.
+   */
+  async run(how: { endWhenIdle?: boolean } = {}): Promise<RunEnd> {
     while (!this.#stopped) {
       this.#running = true;
       const result = this.kernel.run(SLICE_NS);
       this.#running = false;
+      this.#ports?.flush?.();
       const interrupted = this.#deliver();
-      if (this.#stopped || (result.state === "finished" && !interrupted)) return;
+      if (this.#stopped) break;
+      if (result.state === "finished" && !interrupted) return "finished";
+      if (how.endWhenIdle && result.state === "idle" && result.deadline === Infinity && !interrupted) return "idle";
       if (result.state === "slice" || interrupted) await breathe();
       else await Promise.race([this.#host.idle(result.deadline), this.#interrupted()]);
     }
+    return "stopped";
   }
 
   interrupt(gsi: number): void {

@@ -1,4 +1,5 @@
 import { explain } from "./cli/errors.ts";
+import type { BootOptions } from "./cli/boot.ts";
 import { fastParse } from "./cli/fast_parse.ts";
 import type { RawOptions } from "./cli/options.ts";
 import { print } from "./cli/terminal.ts";
@@ -20,9 +21,14 @@ async function inspect(view: "ps" | "caps", options: RawOptions, program: string
   return runInspect(view, options, program, args);
 }
 
+async function boot(options: BootOptions): Promise<number> {
+  const { runBoot } = await import("./cli/boot.ts");
+  return runBoot(options);
+}
+
 async function withCommander(args: readonly string[]): Promise<number> {
   const { commandLine } = await import("./cli/program.ts");
-  return commandLine({ run, demo, inspect }, args);
+  return commandLine({ run, demo, inspect, boot }, args);
 }
 
 /** The exit code of `hedra ARGS`. */

@@ -112,7 +112,7 @@ function parseEnv(text: string): string {
   return text;
 }
 
-function parseMemory(text: string): number {
+export function parseMemory(text: string): number {
   const mib = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
   if (!(mib >= MIN_MEMORY_MIB && mib <= MAX_MEMORY_MIB)) {
     throw usage(`Cannot use "${text}" as --memory: expected MiB from ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB}`);

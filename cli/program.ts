@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { EXIT } from "./errors.ts";
 import project from "../deno.json" with { type: "json" };
+import type { BootOptions } from "./boot.ts";
 import { noOptions, type RawOptions, rowsFor, setOption } from "./options.ts";
 import { columns, mayColor, print } from "./terminal.ts";
 
@@ -12,6 +13,7 @@ export interface Actions {
   demo(options: { verbose: boolean }): Promise<number>;
   /** `view`: what to print about the objects of the demo, or of PROGRAM once it has ended. */
   inspect(view: "ps" | "caps", options: RawOptions, program: string | undefined, args: string[]): Promise<number>;
+  boot(options: BootOptions): Promise<number>;
 }
 
 /** Where commander writes. */
@@ -30,6 +32,7 @@ Examples:
   hedra run --root rootfs.tar /bin/sh -c 'ls -l'   a whole root file system, read-only for the guest's host
   hedra run --root /srv/guest:rw /usr/bin/make     the guest may change /srv/guest
   hedra caps ./hello.elf                           who delegated which capability to whom
+  hedra boot --roottask roottask --module userland.tar=userland
 
 Exit codes: the guest's own; 128+n when signal n ended it; 126 not executable, 127 not found; 2 usage error; 125 bug of Hedra.`;
 
@@ -75,7 +78,28 @@ export function buildProgram(actions: Actions, output: Output, done: (exitCode: 
     addOptions(command as unknown as Command, view);
     command.action(async (name, args, options) => done(await actions.inspect(view, collect(view, options), name, args)));
   }
+  addBoot(program, actions, done);
   return program;
+}
+
+const collectTexts = (value: string, all: string[]): string[] => [...all, value];
+
+function addBoot(program: Command, actions: Actions, done: (exitCode: number) => void): void {
+  program.command("boot").description(
+    "boot a Hedron-native roottask in machine code; its serial line is stdout, its debug console stderr",
+  )
+    .requiredOption("--roottask <FILE>", "ELF file of the roottask: the first boot module")
+    .option(
+      "--module <FILE[=CMDLINE]>",
+      "a further boot module (may be repeated); its command line is FILE's name unless given",
+      collectTexts,
+      [],
+    )
+    .option("--cmdline <TEXT>", "command line of the roottask's module (default: FILE's name)")
+    .option("--memory <MIB>", "RAM in MiB (default: 1408, which is 512 MiB beyond the first GiB)")
+    .option("--timeout <SECONDS>", "end the machine after so many seconds with exit code 124")
+    .option("--verbose", "also report hypercalls that fail")
+    .action(async (options) => done(await actions.boot(options)));
 }
 
 /** The typed command is widened at the call: option types come from OPTIONS, which commander's types cannot follow. */

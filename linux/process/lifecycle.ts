@@ -105,6 +105,7 @@ export class Lifecycle {
       state.rsp = started.sp;
     };
     this.#run(t);
+    os.tracer?.spawned(t, path, argv, full.length);
     return pid;
   }
 

@@ -102,7 +102,7 @@ export const REFUSED_CALLS: readonly SyscallRow[] = [
   absent(330, "pkey_alloc"),
   absent(331, "pkey_free"),
   none(333, "io_pgetevents"),
-  absent(334, "rseq"),
+  absent(334, "rseq", ["ptr", "hex", "hex", "hex"]),
   none(424, "pidfd_send_signal"),
   absent(425, "io_uring_setup"),
   absent(426, "io_uring_enter"),

@@ -106,8 +106,13 @@ function statfs(t: Thread): Result {
   const path = pathArg(t, 0);
   if (typeof path === "number") return path;
   const handle = t.fs.open(t.process.fsContext.cwd, path, O_PATH, 0);
-  // Everything in /proc and /sys is one file system.
-  if (handle === -E.EREMOTE) return statfsAt(t, path.startsWith("/sys") ? "/sys" : "/proc");
+  if (handle === -E.EREMOTE) {
+    // Everything in /proc, and everything in /sys, is one file system.
+    const place = remote(t, t.process.fsContext.cwd, path, true);
+    if (typeof place === "number") return place;
+    if (place.kind === "open") return statfsAt(t, "/");
+    return statfsAt(t, place.kind === "real" ? place.path : `/${place.path.split("/")[1]}`);
+  }
   if (handle < 0) return handle;
   const status = copyStatfs(t, handle, t.arg(1));
   t.fs.close(handle);

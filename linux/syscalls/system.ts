@@ -278,7 +278,7 @@ function personality(t: Thread): Result {
 
 export const SYSTEM_CALLS: readonly SyscallRow[] = [
   sys(63, "uname", ["utsname"], uname),
-  sys(97, "getrlimit", ["resource", "ptr"], (t) => limits(t, t.process, t.int(0), 0, t.arg(1))),
+  sys(97, "getrlimit", ["resource", "rlimit"], (t) => limits(t, t.process, t.int(0), 0, t.arg(1))),
   sys(98, "getrusage", ["int", "rusage"], getrusage, "CPU time and resident memory only; all time counts as user time"),
   sys(99, "sysinfo", ["ptr"], sysinfo),
   sys(125, "capget", ["ptr", "ptr"], capget),
@@ -302,6 +302,12 @@ export const SYSTEM_CALLS: readonly SyscallRow[] = [
   sys(161, "chroot", ["path"], chroot, "always EPERM"),
   sys(170, "sethostname", ["string", "size"], (t) => setName(t, (name) => void (t.os.hostname = name))),
   sys(171, "setdomainname", ["string", "size"], (t) => setName(t, (name) => void (t.os.domainname = name))),
-  sys(302, "prlimit64", ["pid", "resource", "rlimit", "ptr"], prlimit64, "NOFILE, FSIZE, DATA, AS, STACK and NPROC are enforced"),
-  sys(318, "getrandom", ["ptr", "size", "randflags"], getrandom),
+  sys(
+    302,
+    "prlimit64",
+    ["pid", "resource", "rlimit", "rlimit"],
+    prlimit64,
+    "NOFILE, FSIZE, DATA, AS, STACK and NPROC are enforced",
+  ),
+  sys(318, "getrandom", ["outbuf", "size", "randflags"], getrandom),
 ];

@@ -1,4 +1,5 @@
 import { E, errnoName } from "../abi/errno.ts";
+import { ERRNO_TEXT } from "../abi/errno_text.ts";
 import { AT_FDCWD, F } from "../abi/fcntl.ts";
 import { IOCTL } from "../abi/ioctl.ts";
 import { MADV } from "../abi/mman.ts";
@@ -162,6 +163,16 @@ function waitStatus(t: Thread, address: number): string {
   return `[{WIFSIGNALED(s) && WTERMSIG(s) == ${signalName(status & 0x7f)}}]`;
 }
 
+/** struct rlimit; only when `known`, as an output it is not yet written. */
+function rlimit(t: Thread, address: number, known: boolean): string {
+  const data = address === 0 || !known ? undefined : t.process.user.bytes(address, 16);
+  if (data === undefined) return pointer(address);
+  const view = new DataView(data.buffer);
+  const text = (value: number): string =>
+    value >= 2 ** 63 ? "RLIM64_INFINITY" : value > 0 && value % 1024 === 0 ? `${value / 1024}*1024` : String(value);
+  return `{rlim_cur=${text(getU64(view, 0))}, rlim_max=${text(getU64(view, 8))}}`;
+}
+
 function sigaction(t: Thread, address: number): string {
   if (address === 0) return "NULL";
   const data = t.process.user.bytes(address, 32);
@@ -217,6 +228,7 @@ const FORMATS: Partial<Record<ArgKind, (t: Thread, n: number, result: number) =>
   wstatus: (t, n, result) => result <= 0 ? pointer(t.arg(n)) : waitStatus(t, t.arg(n)),
   waitflags: (t, n) => flagNames(t.uint(n), T.WAIT_FLAGS),
   resource: (t, n) => RLIMITS[t.int(n)] === undefined ? String(t.int(n)) : `RLIMIT_${RLIMITS[t.int(n)][0]}`,
+  rlimit: (t, n, result) => rlimit(t, t.arg(n), n === 2 || result >= 0),
   prctl: (t, n) => valueName(t.int(n), T.PRCTLS),
   archprctl: (t, n) => valueName(t.int(n), T.ARCH_PRCTLS),
   pollfds: (t, n) => pollfds(t, t.arg(n), t.uint(n + 1)),
@@ -237,6 +249,7 @@ function futexOp(op: number): string {
 
 const OUTPUTS = new Set<ArgKind>([
   "outbuf",
+  "rlimit",
   "outsigset",
   "outtimespec",
   "outtimeval",
@@ -262,11 +275,11 @@ export function formatArguments(t: Thread, row: SyscallRow | undefined, done: bo
   );
 }
 
-/** "= 3", "= -1 ENOENT (...)" without the text, which depends on the C library. */
+/** "3", "-1 ENOENT (No such file or directory)". */
 export function formatResult(row: SyscallRow | undefined, result: number): string {
   if (result < 0 && result >= -4095) {
     if (result === -E.ERESTARTSYS) return "? ERESTARTSYS (To be restarted if SA_RESTART is set)";
-    return `-1 ${errnoName(-result)}`;
+    return `-1 ${errnoName(-result)} (${ERRNO_TEXT[-result] ?? "errno " + String(-result)})`;
   }
   return row?.result === "hex" ? hex(result) : String(result);
 }

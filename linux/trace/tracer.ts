@@ -4,6 +4,9 @@ import { signalName } from "../signals/numbers.ts";
 import type { SigInfo } from "../signals/state.ts";
 import { formatArguments, formatResult, isOutput } from "./format.ts";
 
+/** Where results stand, as in strace. */
+const COLUMN = 33;
+
 /** `--strace`: one line per call on stderr, written when the call ends; a call that waits is printed in two parts as strace does. */
 export class Tracer {
   readonly #os: Personality;
@@ -19,7 +22,9 @@ export class Tracer {
     const name = row?.name ?? `syscall_${number}`;
     this.#open.set(t.tid, [name, ...formatArguments(t, row, false)]);
     // execve and exit_group do not return to the same image: print them at once.
-    if (name === "exit_group" || name === "exit") this.#line(t, `${name}(${this.#open.get(t.tid)?.slice(1).join(", ")}) = ?`);
+    if (name === "exit_group" || name === "exit") {
+      this.#line(t, `${name}(${this.#open.get(t.tid)?.slice(1).join(", ")})`.padEnd(COLUMN) + " = ?");
+    }
   }
 
   leave(t: Thread, number: number, result: number): void {
@@ -34,13 +39,22 @@ export class Tracer {
       row !== undefined && isOutput(row.args[i]) && now[i] !== undefined ? now[i] : text
     );
     const call = `${name}(${args.join(", ")})`;
-    this.#line(t, `${call.padEnd(39)} = ${formatResult(row, result)}`);
+    this.#line(t, `${call.padEnd(COLUMN)} = ${formatResult(row, result)}`);
   }
 
   signal(t: Thread, info: SigInfo): void {
     const name = signalName(info.signal);
     const where = info.fault === undefined ? `si_pid=${info.pid}, si_uid=${info.uid}` : `si_addr=0x${info.address.toString(16)}`;
     this.#line(t, `--- ${name} {si_signo=${name}, si_code=${info.code}, ${where}} ---`);
+  }
+
+  /** A program that roottask has started: the execve that nobody made. */
+  spawned(t: Thread, path: string, argv: readonly string[], variables: number): void {
+    const args = argv.map((arg) => JSON.stringify(arg)).join(", ");
+    this.#line(
+      t,
+      `execve(${JSON.stringify(path)}, [${args}], 0x${t.process.image.envStart.toString(16)} /* ${variables} vars */) = 0`,
+    );
   }
 
   started(_t: Thread): void {}

@@ -4,7 +4,7 @@
  */
 import { execute, runHedra } from "../tests/process.ts";
 import { extract, foreignSuite, type Measured, ownSuites, runNative, runUnderHedra, type Suite, wallTime } from "./suites.ts";
-import { JSON_VERSION, markdown, median, type Row } from "./table.ts";
+import { type Goal, JSON_VERSION, markdown, median, type Row } from "./table.ts";
 
 interface Settings {
   json: boolean;
@@ -76,16 +76,16 @@ async function measureStart(directory: string, rounds: number): Promise<Row[]> {
 const options = settings(Deno.args);
 const directory = Deno.makeTempDirSync({ prefix: "hedra-bench-" });
 const rows: Row[] = [];
-const report = (added: Row[]) => {
+const report = (added: Row[], meanGoal?: Goal) => {
   rows.push(...added);
-  if (!options.json) console.log(markdown(added[0].group, added));
+  if (!options.json) console.log(markdown(added[0].group, added, meanGoal));
 };
 let failed = false;
 try {
   const suites = ownSuites(directory, options.iterations, options.ms);
   const source = Deno.env.get("BENCH_SRC");
   if (source) suites.push(await foreignSuite(source, directory, options.ms));
-  for (const suite of suites) report(await measure(suite, options.rounds));
+  for (const suite of suites) report(await measure(suite, options.rounds), suite.meanGoal);
   report(await measureStart(directory, options.rounds));
 } catch (error) {
   console.error(`bench: ${error instanceof Error ? error.message : error}`);

@@ -15,6 +15,7 @@ export interface Suite {
   /** Field of the printed lines that holds nanoseconds. */
   field: string;
   goals: Record<string, Goal>;
+  meanGoal?: Goal;
 }
 
 const ratio = (atMost: number): Goal => ({ of: "ratio", atMost });
@@ -74,6 +75,7 @@ export function ownSuites(directory: string, iterations: number, ms: number): Su
       env: none,
       field: "ns",
       goals: {},
+      meanGoal: ratio(4),
     },
   ];
 }
@@ -91,6 +93,7 @@ export async function foreignSuite(source: string, directory: string, ms: number
     env: { native: {}, guest: {} },
     field: "med",
     goals: {},
+    meanGoal: ratio(4),
   };
 }
 

@@ -49,26 +49,24 @@ export function duration(ns: number | undefined): string {
   return `${(ns / 1e6).toFixed(ns < 1e8 ? 2 : 0)} ms`;
 }
 
-function verdict({ goal, ratio, hedra }: Row): string {
+function verdict({ goal, ratio, hedra }: Pick<Row, "goal" | "ratio" | "hedra">): string {
   if (goal === undefined) return "";
   const value = goal.of === "ratio" ? ratio : hedra;
   const bound = goal.of === "ratio" ? `${goal.atMost}x` : duration(goal.atMost);
   return `${value !== undefined && value <= goal.atMost ? "met" : "MISSED"}: at most ${bound}`;
 }
 
-/** One group as a Markdown table with the geometric mean of its ratios. */
-export function markdown(group: string, rows: readonly Row[]): string {
-  const cells = rows.map((
-    row,
-  ) => [
-    row.name,
-    duration(row.native),
-    duration(row.hedra),
-    row.ratio === undefined ? "-" : `${row.ratio.toFixed(2)}x`,
-    verdict(row),
-  ]);
+const GEOMETRIC_MEAN = "geometric mean";
+
+/** One group as a Markdown table with the geometric mean of its ratios, which may have a goal of its own. */
+export function markdown(group: string, rows: readonly Row[], meanGoal?: Goal): string {
+  const times = (ratio: number | undefined) => ratio === undefined ? "-" : `${ratio.toFixed(2)}x`;
+  const cells = rows.map((row) => [row.name, duration(row.native), duration(row.hedra), times(row.ratio), verdict(row)]);
   const ratios = rows.flatMap((row) => row.ratio ?? []);
-  if (ratios.length > 1) cells.push(["geometric mean", "", "", `${geometricMean(ratios).toFixed(2)}x`, ""]);
+  if (ratios.length > 1) {
+    const ratio = geometricMean(ratios);
+    cells.push([GEOMETRIC_MEAN, "", "", times(ratio), verdict({ ratio, hedra: 0, goal: meanGoal })]);
+  }
   const table = [["", "native", "Hedra", "ratio", "goal"], ...cells];
   const widths = table[0].map((_, column) => Math.max(...table.map((line) => line[column].length), 3));
   const line = (texts: string[]) =>

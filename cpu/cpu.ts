@@ -352,7 +352,9 @@ export class HedraCpu implements Cpu {
     i32[CTL_EXIT >> 2] = Exit.Continue;
     i32[CTL_LINK >> 2] = 0;
     // Another address may have taken its place in the jump cache.
-    if (!this.#blocks.isPublished(region.block, region.slot)) this.#blocks.publish(region.block, region.slot);
+    if (!this.#blocks.isPublished(region.space, region.pc, region.slot)) {
+      this.#blocks.publish(region.space, region.pc, this.#blocks.find(region.space, region.pc)?.record ?? 0, region.slot);
+    }
     this.#runtime.enter(region.slot);
     const exit: Exit = i32[CTL_EXIT >> 2];
     this.#counters.entries++;
@@ -379,12 +381,13 @@ export class HedraCpu implements Cpu {
         i32[CTL_LINK >> 2] = 0;
       }
       block = this.#blocks.decode(pc);
-      this.#blocks.publish(block, 0);
+      if (this.#regions.find(space, pc)) this.#blocks.divert(block, true);
+      this.#blocks.publish(space, pc, block.record, 0);
       if (!this.#interpretNext && this.#blocks.comesFromElsewhere(space, pc)) this.#regions.checkFlags(space, pc);
     }
     const link = i32[CTL_LINK >> 2];
     if (link !== 0) i32[link >> 2] = block.record;
-    else if (!this.#interpretNext) this.#blocks.publish(block, this.#regions.find(space, pc)?.slot ?? 0);
+    else if (!this.#interpretNext) this.#blocks.publish(space, pc, block.record, this.#regions.find(space, pc)?.slot ?? 0);
     i32[CTL_LINK >> 2] = 0;
     return block;
   }

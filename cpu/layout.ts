@@ -14,8 +14,8 @@
  * 0x0001_0000  software TLB
  * 0x0010_0000  jump cache (guest PC -> compiled region)
  * 0x0020_0000  decoded instruction records of the interpreter
- * 0x0200_0000  kernel memory: saved CPU states and UTCB pages
- * 0x0800_0000  RAM that guests can be given (USER_RAM)
+ * 0x0500_0000  kernel memory: saved CPU states and UTCB pages
+ * 0x0a00_0000  RAM that guests can be given (USER_RAM)
  * ```
  */
 export const PAGE = 4096;
@@ -31,8 +31,8 @@ export const EXTENT_CELLS_END = 0x1_0000;
 export const TLB = 0x1_0000;
 export const JUMP_CACHE = 0x10_0000;
 export const RECORDS = 0x20_0000;
-export const KERNEL_MEMORY = 0x200_0000;
-export const USER_RAM = 0x800_0000;
+export const KERNEL_MEMORY = 0x500_0000;
+export const USER_RAM = 0xa00_0000;
 
 /** First address that can never be mapped for user code (Hedron ABI 2.3). */
 export const USER_ADDR = 0x7fff_ffff_f000;

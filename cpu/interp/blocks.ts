@@ -153,17 +153,17 @@ export class Blocks {
     if (to?.kind === "rel") (control === "call" ? flow.called : flow.reached).add(to.target);
   }
 
-  /** Lets the indirect-jump cache find the block's record, and its region's table slot (0 = none). */
-  publish(block: Block, slot: number): void {
-    const asid = this.access.asidOf(block.space);
+  /** Lets the indirect-jump cache find a block's record and a region's table slot (0 = none of it). */
+  publish(space: Space, pc: number, record: number, slot: number): void {
+    const asid = this.access.asidOf(space);
     if (asid === undefined) return;
-    const at = jumpEntryOf(block.pc);
+    const at = jumpEntryOf(pc);
     // Regions come first: a block without one does not push one out.
     if (slot === 0 && this.ram.i32[(at + 12) >> 2] !== 0 && this.ram.i32[(at + 8) >> 2] === asid) return;
-    this.#setAddress(at, block.pc);
+    this.#setAddress(at, pc);
     this.#set(at, 8, asid);
     this.#set(at, 12, slot);
-    this.#set(at, 16, block.record);
+    this.#set(at, 16, record);
   }
   unpublish(pc: number): void {
     const at = jumpEntryOf(pc);
@@ -187,10 +187,10 @@ export class Blocks {
     const b = this.find(space, pc);
     if (b) this.#set(b.record, REC_HEAT, Math.max(1, this.heat >> 5));
   }
-  /** Is this what indirect jumps to the block find? */
-  isPublished(block: Block, slot: number): boolean {
-    const { i32 } = this.ram, at = jumpEntryOf(block.pc) >> 2;
-    return i32[at + 3] === slot && i32[at + 4] === block.record && i32[at + 2] === this.access.asidOf(block.space);
+  /** Do indirect jumps to `pc` find the region? */
+  isPublished(space: Space, pc: number, slot: number): boolean {
+    const { i32, u32 } = this.ram, at = jumpEntryOf(pc) >> 2;
+    return i32[at + 3] === slot && u32[at] === pc % 0x1_0000_0000 && i32[at + 2] === this.access.asidOf(space);
   }
   /** Mappings of a space have changed in [from, to). */
   spaceChanged(space: Space, from: number, to: number): void {

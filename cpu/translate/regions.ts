@@ -32,7 +32,6 @@ export class Region implements Translation {
     readonly space: Space,
     readonly pc: number,
     readonly slot: number,
-    readonly block: Block,
     readonly source: readonly (readonly [number, number])[],
     /** Virtual ranges of the instructions. */
     readonly code: readonly (readonly [number, number])[],
@@ -132,7 +131,7 @@ export class Regions {
     if (!graph || !block) return undefined;
     const slot = this.#slot(s, pc);
     const ranges = this.#ranges(space, graph);
-    const region = new Region(space, pc, slot, block, ranges.physical, ranges.virtual, (r) => this.#killed(r));
+    const region = new Region(space, pc, slot, ranges.physical, ranges.virtual, (r) => this.#killed(r));
     const began = this.counters.now();
     const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true);
     emitRegion(m, "r", graph, this.#environment(space, s, region));
@@ -142,7 +141,7 @@ export class Regions {
     s.regions.set(pc, region);
     this.code.add(region);
     this.blocks.divert(block, true);
-    this.blocks.publish(block, slot);
+    this.blocks.publish(space, pc, block.record, slot);
     this.counters.emitNs += emitted - began;
     this.counters.compileNs += this.counters.now() - emitted;
     this.stats.regions++;

@@ -79,8 +79,8 @@ export interface RunOptions {
 
 export const DEFAULT_MEMORY_MIB = 1024;
 export const MIN_MEMORY_MIB = 16;
-/** One 32-bit WebAssembly memory of 4 GiB less the 128 MiB that belong to the CPU and the kernel (cpu/layout.ts). */
-export const MAX_MEMORY_MIB = 4096 - 128;
+/** One 32-bit WebAssembly memory of 4 GiB less the 160 MiB that belong to the CPU and the kernel (cpu/layout.ts). */
+export const MAX_MEMORY_MIB = 4096 - 160;
 
 const usage = (message: string): UserError => new UserError(message, EXIT.USAGE);
 

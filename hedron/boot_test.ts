@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PAGE, USER_RAM } from "../cpu/layout.ts";
+import { KERNEL_MEMORY, PAGE, USER_RAM } from "../cpu/layout.ts";
 import { bootGuest, ROOT_HIP, ROOT_UTCB } from "./boot.ts";
 import { Kernel, type KernelEvent } from "./kernel.ts";
 import { FakeCpu, type Machine, type Script } from "./testing/mod.ts";
@@ -44,14 +44,14 @@ Deno.test("a guest roottask starts with the HIP in RSP, its segments mapped in p
     for (const va of [ROOT_HIP, 0x40_0000]) seen.push(m.cpu.ram.u32[(m.space.find(va)?.pa ?? 0) >> 2]);
     seen.push(m.space.find(ROOT_UTCB)?.rights ?? 0, m.space.find(ROOT_HIP)?.rights ?? 0);
     // Pulls one page of RAM from the kernel PD, then a page of kernel memory: a hole, which unmaps.
-    for (const page of [0x9000, 0x2100]) {
+    for (const page of [USER_RAM / PAGE + 0x1000, KERNEL_MEMORY / PAGE + 0x100]) {
       const crd = 1 + 7 * 4 + page * 4096, window = 1 + 31 * 4 + 0x1000 * 4096;
       const regs = { [RDI]: 8 + 2 * 256 + 32 * 4096, [RDX]: crd, [RSI]: 32, [RAX]: 0x801, [R8]: window };
       yield { trap: "syscall", regs };
       seen.push(m.get(RDI), m.space.find(0x1000 * PAGE)?.pa ?? 0);
     }
   });
-  assert.deepEqual(seen, [0, ENTRY, 0x200, ROOT_HIP, 0x41564f4e, 0x464c457f, 3, 1, 0, 0x900_0000, 0, 0]);
+  assert.deepEqual(seen, [0, ENTRY, 0x200, ROOT_HIP, 0x41564f4e, 0x464c457f, 3, 1, 0, USER_RAM + 0x1000 * PAGE, 0, 0]);
 });
 
 Deno.test("the HIP's words sum to zero and its descriptors end with kernel memory", () => {

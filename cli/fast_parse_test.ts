@@ -13,6 +13,7 @@ async function withCommander(args: string[]): Promise<Parsed> {
       Promise.resolve((result = { options, program, args: rest }, 0)),
     demo: () => Promise.resolve(0),
     inspect: () => Promise.resolve(0),
+    boot: () => Promise.resolve(0),
   };
   const output = { out: () => {}, err: () => {}, color: false, columns: 80 };
   try {

@@ -53,6 +53,8 @@ const USAGE_ERRORS: readonly (readonly [args: string[], line: RegExp])[] = [
   [["run", "--root", ":rw", "x"], /Cannot use ":rw" as --root/],
   [["run", "--cwd", "here", "x"], /Cannot use "here" as --cwd/],
   [["run", "--kind", "windows", "x"], /Cannot use "windows" as --kind/],
+  [["boot"], /required option '--roottask/],
+  [["boot", "--roottask", "x", "--timeout", "soon"], /Cannot use "soon" as --timeout/],
   [["demo", "extra"], /too many arguments/],
 ];
 for (const [args, line] of USAGE_ERRORS) {

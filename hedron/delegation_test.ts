@@ -160,13 +160,13 @@ Deno.test("memory is revoked in this PD only, whatever the rights", () => {
 
 Deno.test("only a privileged source reaches the kernel's memory, and never kernel memory itself", () => {
   const { k, a } = world();
-  delegate(k, a, memory(0x9000, 0), a, memory(0x9000, 0), 0, true);
-  assert.equal(mapped(a, 0x9000, 1).length, 0);
+  delegate(k, a, memory(0xb000, 0), a, memory(0xb000, 0), 0, true);
+  assert.equal(mapped(a, 0xb000, 1).length, 0);
   a.privileged = true;
-  delegate(k, a, memory(0x9000, 0), a, memory(0x9000, 0), 0, true);
-  assert.deepEqual(mapped(a, 0x9000, 1), [[0, 1, 0x9000, 7]]);
-  delegate(k, a, memory(0x2000, 0), a, memory(0x9000, 0), 0, true);
-  assert.equal(mapped(a, 0x9000, 1).length, 0);
+  delegate(k, a, memory(0xb000, 0), a, memory(0xb000, 0), 0, true);
+  assert.deepEqual(mapped(a, 0xb000, 1), [[0, 1, 0xb000, 7]]);
+  delegate(k, a, memory(0x2000, 0), a, memory(0xb000, 0), 0, true);
+  assert.equal(mapped(a, 0xb000, 1).length, 0);
 });
 
 Deno.test("ports: a part of the kernel's range is passed on and on, and revocation takes it back", () => {

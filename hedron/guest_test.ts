@@ -143,15 +143,15 @@ Deno.test("a page fault is a message with error code and address, and the pager'
     portals: [[14, MTD.DEFAULT, (_id, h) => {
       seen.push(h.state.errorCode, h.state.faultAddress, h.state.rip);
       h.utcb.typed = 1;
-      h.utcb.setTyped(0, { kind: CrdKind.Memory, base: 0x9000, order: 0, rights: 3 }, { delegate: true, hotspot: 0x123 });
+      h.utcb.setTyped(0, { kind: CrdKind.Memory, base: 0xb000, order: 0, rights: 3 }, { delegate: true, hotspot: 0x123 });
     }]],
     setup: (ec) => {
-      const page: Crd = { kind: CrdKind.Memory, base: 0x9000, order: 0, rights: 7 };
+      const page: Crd = { kind: CrdKind.Memory, base: 0xb000, order: 0, rights: 7 };
       ec.delegate(SELF, page, SELF, page, { hypervisor: true });
     },
   });
   assert.deepEqual(seen, [6, 0x12_3456, ENTRY]);
-  assert.equal(mapped, 0x900_0000);
+  assert.equal(mapped, 0xb00_0000);
 });
 
 Deno.test("an exception without a portal kills only that EC", () => {

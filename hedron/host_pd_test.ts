@@ -160,7 +160,7 @@ Deno.test("two callers of one busy handler are served one after the other", () =
 });
 
 Deno.test("memory pulled from the kernel PD can be passed on, and views are checked", () => {
-  const pool = 0x900_0000, page = pool / 4096;
+  const pool = 0xb00_0000, page = pool / 4096;
   let read = 0;
   const t = testKernel((ec) => {
     assert.equal(ec.memory.has(pool, 8, false), false);

@@ -25,7 +25,7 @@ import { lastOpcode, memOperand, SW16 } from "./x87_stack.ts";
 /** MXCSR bits that may be set; also reported in the image. */
 export const MXCSR_MASK = 0xffff;
 /** Bytes of the image that hold state; the rest up to 512 is left to software. */
-const IMAGE_BYTES = 416;
+const IMAGE_BYTES = 416, FXSAVE_BYTES = 512;
 const IMAGE_MXCSR = 24, IMAGE_ST = 32, IMAGE_XMM = 160;
 /** State components (bits of XCR0, XSTATE_BV and the instruction mask). */
 export const XSTATE_X87 = 1, XSTATE_SSE = 2, XSTATE_AVX = 4;
@@ -114,12 +114,14 @@ const fxsave: Helper = (c, i) => {
   if (c.ram.u16[SW16] & ES) lastOpcode(c);
   fxsaveState(c.ram, STATE, SCRATCH);
   if (i.size !== 8) adjustPointers(c.ram, SCRATCH, true);
+  // The whole area must be writable, although its end is left alone.
+  c.translate(va + FXSAVE_BYTES - 1, 1, true);
   c.storeBytes(va, area(c.ram, 0, IMAGE_BYTES));
 };
 
 const fxrstor: Helper = (c, i) => {
   const va = alignedAddress(c, i, 16);
-  c.loadBytes(va, area(c.ram, 0, 512));
+  c.loadBytes(va, area(c.ram, 0, FXSAVE_BYTES));
   if (c.ram.view.getUint32(SCRATCH + IMAGE_MXCSR, true) & ~MXCSR_MASK) c.raise(VEC.GP, 0);
   if (i.size !== 8) adjustPointers(c.ram, SCRATCH, false);
   fxrstorState(c.ram, STATE, SCRATCH);

@@ -51,9 +51,9 @@ const APPROXIMATE_X87: Quirk = {
 const FAULT_IN_BLOCK: Quirk = {
   reason: "the order of checks and accesses to a state image is the processor's own",
   forgive(ours, native) {
-    // An image may also wrap around the end of the address space.
-    const distance = BigInt.asIntN(64, ours.cr2 - native.cr2);
-    const near = distance < 4096n && distance > -4096n;
+    const distance = ours.cr2 - native.cr2;
+    // Or the image wraps around the end of the address space, where addresses are rounded here.
+    const near = (distance < 512n && distance > -512n) || ours.cr2 >= 0xffff_ffff_0000_0000n;
     const isMemoryFault = (r: Result) => r.vector >= 12 && r.vector <= 14;
     if (!isMemoryFault(ours) || !isMemoryFault(native) || (ours.vector === native.vector && !near)) return;
     [ours.vector, ours.error, ours.cr2] = [native.vector, native.error, native.cr2];

@@ -8,7 +8,8 @@ import { Console } from "./files/console.ts";
 import type { FsMapping } from "./files/fs_mapping.ts";
 import { emptyStat } from "./files/open_file.ts";
 import { FileLocks } from "./files/locks.ts";
-import { HostTerminal } from "./files/streams.ts";
+import { Ptys } from "./files/pty.ts";
+import { Tty } from "./files/tty.ts";
 import { UserMemory } from "./memory/user.ts";
 import type { Mm } from "./memory/mm.ts";
 import { Network } from "./net/network.ts";
@@ -56,7 +57,9 @@ export class Personality {
   readonly #fsClient: IpcFsClient;
   readonly console: Console;
   readonly statBuffer = emptyStat();
-  readonly terminal = new HostTerminal();
+  /** The host's terminal, once a program has it. */
+  consoleTty: Tty | undefined;
+  readonly ptys = new Ptys();
   readonly clock = new Clock();
   readonly timers = new Timers();
   readonly locks = new FileLocks();
@@ -129,6 +132,7 @@ export class Personality {
       yield ec.smDown(HOST_PD.CONSOLE_SM, this.timers.next, true);
       this.enter(ec);
       this.console.dry = false;
+      if (this.consoleTty !== undefined) this.#typed(this.consoleTty);
       this.console.queue.wakeAll();
       this.timers.run(ec.tsc());
     }
@@ -191,6 +195,28 @@ export class Personality {
   posixTimers(p: Process): PosixTimers {
     p.posixTimers ??= new PosixTimers(this);
     return p.posixTimers;
+  }
+
+  /** The host's terminal as a terminal of this machine; its keys come to our own line discipline. */
+  openConsoleTty(): Tty {
+    if (this.consoleTty !== undefined) return this.consoleTty;
+    const tty = new Tty(this, (bytes) => this.console.show(bytes), true);
+    this.consoleTty = tty;
+    if (this.console.isTerminal(0)) {
+      this.console.setRaw(true);
+      this.#typed(tty);
+    }
+    return tty;
+  }
+
+  /** Takes what has been typed. */
+  #typed(tty: Tty): void {
+    while (true) {
+      const got = this.console.read(this.buffer, BUFFER_BYTES);
+      if (got === 0) tty.hangUp();
+      if (got <= 0) return;
+      tty.receive(this.u8.slice(this.buffer, this.buffer + got));
+    }
   }
 
   takeSlot(): Slot {
@@ -267,6 +293,8 @@ export class Personality {
 
   /** Descriptors are closed, memory is about to go. */
   endOfProcess(p: Process): void {
+    if (p.pid === p.root && this.consoleTty !== undefined) this.console.setRaw(false);
+    if (p.sid === p.pid && p.tty !== undefined) p.tty.session = p.tty.foreground = 0;
     this.locks.dropProcess(p);
     for (const timer of p.itimers) timer?.stop();
     p.posixTimers?.stopAll();

@@ -68,11 +68,19 @@ export class Console {
 
   /** The personality's own messages, on stderr. */
   print(text: string): void {
-    const bytes = textToBytes(text);
+    this.#send(2, textToBytes(text));
+  }
+
+  /** Echo of the terminal. */
+  show(bytes: Uint8Array): void {
+    this.#send(1, bytes);
+  }
+
+  #send(fd: number, bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at += this.#bufferBytes) {
       const part = bytes.subarray(at, at + this.#bufferBytes);
       this.#memory.u8.set(part, this.#buffer);
-      this.write(2, this.#buffer, part.length);
+      this.write(fd, this.#buffer, part.length);
     }
   }
 }

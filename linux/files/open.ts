@@ -5,13 +5,13 @@ import { type Place, remote, virtual } from "../proc/resolve.ts";
 import { dirHandle } from "../syscalls/util.ts";
 import { FsFile } from "./fs_file.ts";
 import type { OpenFile } from "./open_file.ts";
-import { ConsoleStream } from "./streams.ts";
+import { ConsoleTerminal } from "./streams.ts";
 import { VirtualFile } from "./virtual.ts";
 
 /** Flags that only matter while opening. */
 const OPENING = F.O_CREAT | F.O_EXCL | F.O_NOCTTY | F.O_TRUNC | F.O_CLOEXEC;
 /** Device numbers of drivers/tty. */
-const TTY = 5 << 8, CONSOLE = 5 << 8 | 1;
+const TTY = 5 << 8, CONSOLE = 5 << 8 | 1, PTMX = 5 << 8 | 2;
 
 /** Opens what `path` names, relative to descriptor `fd` (or AT_FDCWD). An open file with one reference, or -errno. */
 export function openPath(t: Thread, fd: number, path: string, flags: number, mode: number): OpenFile | number {
@@ -27,6 +27,7 @@ function openPlace(t: Thread, place: Place | number, flags: number, mode: number
   if (place.kind === "real") return openReal(t, 0, place.path, flags, mode);
   if (place.kind === "open") return place.file.reopen(t, flags);
   const { node } = place;
+  if (node.kind === "device") return (flags & F.O_PATH) === 0 ? node.open(t, flags) : new VirtualFile(node, place.path, flags);
   if ((flags & F.O_CREAT) !== 0 && (flags & F.O_EXCL) !== 0) return -E.EEXIST;
   if (node.kind === "link" && (flags & F.O_PATH) === 0) return -E.ELOOP;
   if (node.kind === "directory" && (flags & F.O_ACCMODE) !== F.O_RDONLY) return -E.EISDIR;
@@ -53,16 +54,17 @@ export function wrapHandle(t: Thread, handle: number, flags: number): OpenFile |
     return status;
   }
   const kept = flags & ~OPENING | ((flags & F.O_PATH) === 0 ? F.O_LARGEFILE : 0);
-  if ((stat.mode & F.S_IFMT) === F.S_IFCHR && (flags & F.O_PATH) === 0 && (stat.rdev === TTY || stat.rdev === CONSOLE)) {
+  const { rdev } = stat;
+  if ((stat.mode & F.S_IFMT) === F.S_IFCHR && (flags & F.O_PATH) === 0 && (rdev === TTY || rdev === CONSOLE || rdev === PTMX)) {
     t.fs.close(handle);
-    return controllingTerminal(t, kept);
+    return rdev === PTMX ? t.os.ptys.open(t, kept) : controllingTerminal(t, kept);
   }
   return new FsFile(t.fs, handle, stat, kept);
 }
 
 function controllingTerminal(t: Thread, flags: number): OpenFile | number {
-  for (const fd of [0, 1, 2] as const) {
-    if (t.os.console.isTerminal(fd)) return new ConsoleStream(fd, t.os.terminal, flags);
-  }
-  return -E.ENXIO;
+  const { tty } = t.process;
+  if (tty === undefined || tty.hungUp) return -E.ENXIO;
+  const master = t.os.ptys.indices.map((index) => t.os.ptys.get(index)).find((each) => each?.tty === tty);
+  return master === undefined ? new ConsoleTerminal(tty, 0, flags) : master.slave(t, flags | F.O_NOCTTY);
 }

@@ -1,146 +1,96 @@
 import type { FsStat } from "../../fs/api.ts";
 import { E } from "../abi/errno.ts";
-import { O_RDONLY, O_RDWR, O_WRONLY, POLLIN, POLLOUT, S_IFCHR, S_IFIFO } from "../abi/fcntl.ts";
-import { C_LFLAG, ICANON, IOCTL, standardTermios, TERMIOS_BYTES } from "../abi/ioctl.ts";
+import { O_RDONLY, O_RDWR, O_WRONLY, POLLIN, POLLOUT, S_IFIFO } from "../abi/fcntl.ts";
 import type { Personality } from "../personality.ts";
+import type { Process } from "../process/process.ts";
 import type { Thread } from "../process/thread.ts";
-import type { Blocking, Result, WaitQueue } from "../process/wait.ts";
+import type { WaitQueue } from "../process/wait.ts";
 import { SIG } from "../signals/numbers.ts";
 import { sigInfo } from "../signals/state.ts";
-import type { FdTable } from "./fd_table.ts";
 import { fillStat, OpenFile } from "./open_file.ts";
+import type { Tty } from "./tty.ts";
+import { TtyFile } from "./tty_file.ts";
 
-/** Device number of a pseudo-terminal slave: major 136, minor 0. */
+/** Device number of /dev/pts/0, which the host's terminal is for programs. */
 const PTS_0 = 136 << 8;
 
-/** Terminal settings of the host's terminal; the host does the line editing. */
-export class HostTerminal {
-  readonly termios = standardTermios();
-  foreground = 0;
-  session = 0;
+/** Writes to fd 1 or 2 of the host; SIGPIPE when nobody reads there. */
+function writeHost(t: Thread, fd: number, pa: number, bytes: number): number {
+  const written = t.os.console.write(fd, pa, bytes, t.process.pid);
+  if (written === -E.EPIPE) t.os.signals.sendToThread(t, sigInfo(SIG.PIPE, 0, t.process.pid));
+  return written;
 }
 
-/** One of the host's standard streams. */
+/** One of the host's standard streams that is no terminal: looks like a pipe. */
 export class ConsoleStream extends OpenFile {
   readonly fd: 0 | 1 | 2;
-  readonly terminal: HostTerminal | undefined;
 
-  constructor(fd: 0 | 1 | 2, terminal: HostTerminal | undefined, flags: number) {
-    super(flags);
+  constructor(fd: 0 | 1 | 2) {
+    super(fd === 0 ? O_RDONLY : O_WRONLY);
     this.fd = fd;
-    this.terminal = terminal;
   }
 
   override get path(): string {
-    return this.terminal === undefined ? `pipe:[${this.fd + 1}]` : "/dev/pts/0";
+    return `pipe:[${this.fd + 1}]`;
   }
 
   override readTo(t: Thread, pa: number, bytes: number): number {
-    if (bytes === 0) return 0;
-    return t.os.console.read(pa, bytes);
+    return bytes === 0 ? 0 : t.os.console.read(pa, bytes);
   }
 
   override writeFrom(t: Thread, pa: number, bytes: number): number {
-    if (bytes === 0) return 0;
-    const written = t.os.console.write(this.fd === 0 ? 1 : this.fd, pa, bytes, t.process.pid);
-    if (written === -E.EPIPE) t.os.signals.sendToThread(t, sigInfo(SIG.PIPE, 0, t.process.pid));
-    return written;
-  }
-
-  override read(t: Thread, va: number, bytes: number): Result {
-    const { queue } = t.os.console;
-    const done = this.tryRead(t, va, bytes, 0);
-    if (done !== -E.EAGAIN || this.nonBlocking) return done;
-    return this.#wait(t, va, bytes, queue);
-  }
-
-  *#wait(t: Thread, va: number, bytes: number, queue: WaitQueue): Blocking {
-    queue.add(t);
-    try {
-      while (true) {
-        const why = yield* t.sleep(0);
-        const done = this.tryRead(t, va, bytes, 0);
-        if (done !== -E.EAGAIN) return done;
-        if (why === 2) return -E.ERESTARTSYS;
-      }
-    } finally {
-      queue.remove(t);
-    }
-  }
-
-  /** Input cannot be looked at without taking it: it counts as ready unless the last read found nothing. */
-  override poll(t: Thread): number {
-    const ready = t.os.console.dry ? 0 : POLLIN;
-    return this.fd === 0 && this.terminal === undefined ? ready : ready | POLLOUT;
+    return bytes === 0 ? 0 : writeHost(t, this.fd, pa, bytes);
   }
 
   override pollQueue(t: Thread): WaitQueue {
     return t.os.console.queue;
   }
 
-  override stat(_t: Thread, out: FsStat): number {
-    if (this.terminal === undefined) return fillStat(out, S_IFIFO | 0o600, this.fd + 1);
-    return fillStat(out, S_IFCHR | 0o620, 3, PTS_0, 0, 1024);
+  /** Input cannot be looked at without taking it: it counts as ready unless the last read found nothing. */
+  override poll(t: Thread): number {
+    return this.fd !== 0 ? POLLOUT : t.os.console.dry ? 0 : POLLIN;
   }
 
-  override ioctl(t: Thread, request: number, argument: number): Result {
-    const { terminal } = this;
-    if (terminal === undefined) return -E.ENOTTY;
-    const { user } = t.process;
-    switch (request) {
-      case IOCTL.TCGETS:
-        return user.putBytes(argument, terminal.termios) ? 0 : -E.EFAULT;
-      case IOCTL.TCSETS:
-      case IOCTL.TCSETSW:
-      case IOCTL.TCSETSF: {
-        const bytes = user.bytes(argument, TERMIOS_BYTES);
-        if (bytes === undefined) return -E.EFAULT;
-        terminal.termios.set(bytes);
-        t.os.console.setRaw((new DataView(bytes.buffer).getUint32(C_LFLAG, true) & ICANON) === 0);
-        return 0;
-      }
-      case IOCTL.TIOCGWINSZ: {
-        t.os.console.isTerminal(this.fd);
-        const { rows, columns } = t.os.console;
-        const out = new Uint8Array(8);
-        const data = new DataView(out.buffer);
-        data.setUint16(0, rows, true);
-        data.setUint16(2, columns, true);
-        return user.putBytes(argument, out) ? 0 : -E.EFAULT;
-      }
-      case IOCTL.TIOCSWINSZ:
-      case IOCTL.TCFLSH:
-      case IOCTL.TCXONC:
-      case IOCTL.TCSBRK:
-        return 0;
-      case IOCTL.TIOCGPGRP:
-        return user.putU32(argument, terminal.foreground || t.process.pgid) ? 0 : -E.EFAULT;
-      case IOCTL.TIOCSPGRP: {
-        const pgid = user.u32(argument);
-        if (pgid < 0) return -E.EFAULT;
-        terminal.foreground = pgid;
-        return 0;
-      }
-      case IOCTL.TIOCGSID:
-        return user.putU32(argument, t.process.sid) ? 0 : -E.EFAULT;
-      case IOCTL.TIOCSCTTY:
-        terminal.session = t.process.sid;
-        return 0;
-      case IOCTL.TIOCNOTTY:
-        return 0;
-      case IOCTL.FIONREAD:
-        return user.putU32(argument, 0) ? 0 : -E.EFAULT;
-    }
-    return -E.ENOTTY;
+  override stat(_t: Thread, out: FsStat): number {
+    return fillStat(out, S_IFIFO | 0o600, this.fd + 1);
   }
 }
 
-/** Descriptors 0, 1 and 2 of a program that roottask starts. */
-export function openStandardStreams(os: Personality, files: FdTable): void {
-  const shared = os.terminal;
+/** The host's terminal. The host's own line discipline is switched off; output still gets its carriage returns there. */
+export class ConsoleTerminal extends TtyFile {
+  readonly fd: number;
+
+  constructor(tty: Tty, fd: number, flags: number) {
+    super(tty, flags);
+    this.fd = fd;
+  }
+
+  override get path(): string {
+    return "/dev/pts/0";
+  }
+
+  protected override get rdev(): number {
+    return PTS_0;
+  }
+
+  protected override put(t: Thread, pa: number, bytes: number): number {
+    return writeHost(t, this.fd === 2 ? 2 : 1, pa, bytes);
+  }
+
+  protected override measure(t: Thread): void {
+    const { console } = t.os;
+    if (console.isTerminal(this.fd)) this.tty.resize(console.rows, console.columns);
+  }
+}
+
+/** Descriptors 0, 1 and 2 of a program that roottask starts; the host's terminal becomes its controlling terminal. */
+export function openStandardStreams(os: Personality, p: Process): void {
   for (const fd of [0, 1, 2] as const) {
-    const terminal = os.console.isTerminal(fd) ? shared : undefined;
-    const flags = terminal !== undefined ? O_RDWR : fd === 0 ? O_RDONLY : O_WRONLY;
-    files.add(new ConsoleStream(fd, terminal, flags), false, 3);
+    const tty = os.console.isTerminal(fd) ? os.openConsoleTty() : undefined;
+    p.files.add(tty === undefined ? new ConsoleStream(fd) : new ConsoleTerminal(tty, fd, O_RDWR), false, 3);
+    if (tty === undefined || p.tty !== undefined) continue;
+    p.tty = tty;
+    if (tty.session !== 0) continue;
+    tty.session = tty.foreground = p.pid;
   }
 }

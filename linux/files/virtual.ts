@@ -1,6 +1,6 @@
 import type { FsStat } from "../../fs/api.ts";
 import { E } from "../abi/errno.ts";
-import { S_IFDIR, S_IFLNK, S_IFREG } from "../abi/fcntl.ts";
+import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG } from "../abi/fcntl.ts";
 import { contentBytes } from "../proc/process_files.ts";
 import type { VirtualNode } from "../proc/node.ts";
 import type { Thread } from "../process/thread.ts";
@@ -13,10 +13,15 @@ function inodeOf(path: string): number {
   return hash >>> 0;
 }
 
-const DT_DIR = 4, DT_REG = 8, DT_LNK = 10;
+const DT_CHR = 2, DT_DIR = 4, DT_REG = 8, DT_LNK = 10;
 
 /** stat() of a name in /proc or /sys. */
 export function statNode(t: Thread, node: VirtualNode, path: string, out: FsStat): number {
+  if (node.kind === "device") {
+    fillStat(out, S_IFCHR | 0o620, 3 + (node.rdev & 0xff), node.rdev, 0, 1024);
+    out.gid = 5;
+    return 0;
+  }
   const mode = node.kind === "directory" ? S_IFDIR | 0o555 : node.kind === "link" ? S_IFLNK | 0o777 : S_IFREG | node.mode;
   fillStat(out, mode, inodeOf(path), 0, 0, 1024);
   out.dev = 0x14;
@@ -84,7 +89,13 @@ export class VirtualFile extends OpenFile {
     const names = [".", "..", ...node.names(t)];
     return names.slice(cookie, cookie + max).map((name, i) => {
       const child = name === "." || name === ".." ? undefined : node.lookup(t, name);
-      const type = child === undefined || child.kind === "directory" ? DT_DIR : child.kind === "link" ? DT_LNK : DT_REG;
+      const type = child === undefined || child.kind === "directory"
+        ? DT_DIR
+        : child.kind === "link"
+        ? DT_LNK
+        : child.kind === "device"
+        ? DT_CHR
+        : DT_REG;
       return { name, ino: inodeOf(`${this.#path}/${name}`), type, next: cookie + i + 1 };
     });
   }

@@ -9,6 +9,11 @@ export type VirtualNode =
     readonly lookup: (t: Thread, name: string) => VirtualNode | undefined;
     readonly names: (t: Thread) => string[];
   }
+  | {
+    readonly kind: "device";
+    readonly rdev: number;
+    readonly open: (t: Thread, flags: number) => OpenFile | number;
+  }
   /** A symbolic link; `file` when following it leads to an open file rather than to a path. */
   | { readonly kind: "link"; readonly target: (t: Thread) => string; readonly file?: () => OpenFile };
 

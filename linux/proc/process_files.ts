@@ -28,7 +28,7 @@ function stat(asker: Thread, p: Process, t: Thread | undefined): string {
   const { mm } = p;
   const ended = p.life === Life.Zombie;
   const ticks = Math.floor(os.cpuTime(p) / TICK_NS);
-  const tty = p.hasTerminal && os.console.isTerminal(0) ? 136 << 8 : 0;
+  const tty = p.tty === undefined ? 0 : 136 << 8;
   const fields = [
     t?.tid ?? p.pid,
     `(${t?.name ?? p.name})`,
@@ -37,7 +37,7 @@ function stat(asker: Thread, p: Process, t: Thread | undefined): string {
     p.pgid,
     p.sid,
     tty,
-    tty === 0 ? -1 : os.terminal.foreground || p.pgid,
+    tty === 0 ? -1 : p.tty?.foreground ?? -1,
     0x40_0000,
     0,
     0,

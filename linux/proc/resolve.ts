@@ -4,7 +4,7 @@ import { VirtualFile } from "../files/virtual.ts";
 import type { OpenFile } from "../files/open_file.ts";
 import type { Thread } from "../process/thread.ts";
 import type { VirtualNode } from "./node.ts";
-import { PROC, SYS } from "./tree.ts";
+import { PROC, PTS, SYS } from "./tree.ts";
 
 /** Where a path that touches /proc or /sys leads. */
 export type Place =
@@ -20,6 +20,7 @@ const MAX_LINKS = 40;
 /** Quick test before anything is resolved. */
 function looksVirtual(path: string): boolean {
   const c = path.charCodeAt(1);
+  if (c === 0x64) return path.startsWith("/dev/pts") && (path.length === 8 || path.charCodeAt(8) === 0x2f);
   return c === 0x70 && /^\/proc(?:\/|$)/.test(path) || c === 0x73 && /^\/sys(?:\/|$)/.test(path);
 }
 
@@ -62,6 +63,11 @@ function walk(t: Thread, path: string, follow: boolean): Place | number {
     if (done.length === 0 && Object.hasOwn(ROOTS, name)) {
       done = [name];
       nodes = [ROOTS[name]];
+      continue;
+    }
+    if (name === "pts" && done.length === 1 && done[0] === "dev" && nodes.length === 0) {
+      done.push(name);
+      nodes = [PTS, PTS];
       continue;
     }
     if (nodes.length === 0 || nodes.length < done.length) {

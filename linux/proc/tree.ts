@@ -1,3 +1,4 @@
+import { ConsoleTerminal } from "../files/streams.ts";
 import type { Thread } from "../process/thread.ts";
 import { UTSNAME } from "../syscalls/system.ts";
 import { directory, file, link, type VirtualNode } from "./node.ts";
@@ -179,6 +180,28 @@ export const PROC: VirtualNode = {
     return p === undefined ? undefined : processDirectory(p);
   },
   names: (t) => [...[...t.os.processes.keys()].map(String), ...Object.keys(FIXED), "self", "thread-self"],
+};
+
+const PTS_MAJOR = 136;
+
+/** /dev/pts. */
+export const PTS: VirtualNode = {
+  kind: "directory",
+  lookup: (t, name) => {
+    if (!/^\d+$/.test(name)) return undefined;
+    const index = Number(name), { consoleTty, ptys } = t.os;
+    const rdev = PTS_MAJOR << 8 | index;
+    if (index === 0 && consoleTty !== undefined) {
+      return {
+        kind: "device",
+        rdev,
+        open: (_t, flags) => new ConsoleTerminal(consoleTty, 0, flags),
+      };
+    }
+    const master = ptys.get(index);
+    return master === undefined ? undefined : { kind: "device", rdev, open: (opener, flags) => master.slave(opener, flags) };
+  },
+  names: (t) => [...(t.os.consoleTty === undefined ? [] : ["0"]), ...t.os.ptys.indices.map(String)],
 };
 
 /** /sys: what C libraries and language runtimes look for. */

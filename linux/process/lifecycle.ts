@@ -86,7 +86,7 @@ export class Lifecycle {
       root: pid,
     });
     process.services = window;
-    openStandardStreams(os, process.files);
+    openStandardStreams(os, process);
     const started = argumentsFit(argv, full, space.mm.stackLimit)
       ? startImage(os, space.mm, plan, process.credentials)
       : (dropPlan(plan), undefined);

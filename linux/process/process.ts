@@ -1,3 +1,4 @@
+import type { Tty } from "../files/tty.ts";
 import type { FdTable } from "../files/fd_table.ts";
 import type { FsContext } from "../files/fs_context.ts";
 import type { Mm } from "../memory/mm.ts";
@@ -93,8 +94,8 @@ export class Process {
   services = 0;
   /** Descends from this start request of roottask. */
   readonly root: number;
-  /** /dev/tty exists for it. */
-  hasTerminal = true;
+  /** Controlling terminal: what /dev/tty is. */
+  tty: Tty | undefined;
   /** It has called execve since fork (setpgid looks at it). */
   executed = false;
 
@@ -128,6 +129,7 @@ export class Process {
       ? { uid: 0, euid: 0, suid: 0, gid: 0, egid: 0, sgid: 0, groups: [0] }
       : { ...parent.credentials, groups: [...parent.credentials.groups] };
     if (parent !== undefined) {
+      this.tty = parent.tty;
       this.nice = parent.nice;
       this.personality = parent.personality;
       this.dumpable = parent.dumpable;

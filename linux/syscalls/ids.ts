@@ -110,7 +110,7 @@ function setsid(t: Thread): Result {
   const p = t.process;
   if ([...t.os.processes.values()].some((q) => q.pgid === p.pid)) return -E.EPERM;
   p.sid = p.pgid = p.pid;
-  p.hasTerminal = false;
+  p.tty = undefined;
   return p.pid;
 }
 

@@ -55,6 +55,8 @@ export class HedraCpu implements Cpu {
   /** Polls that take about `POLL_NS`; adapted while running. */
   #pollsPerCheck = 4096;
   readonly #counters: Counters;
+  /** The current run: its length, and its end and last poll as times (ns); it begins to measure at its first poll. */
+  #slice = { ns: 0, end: 0, last: -1 };
   /** Polls granted, less those that were left over. */
   #granted = 0;
 
@@ -100,6 +102,7 @@ export class HedraCpu implements Cpu {
       helper: (record: number, n: number) => helpers.execute(n, this.#blocks.insnOf(record)),
       resume: this.#resume,
       region_syscall: this.#regionSyscall,
+      poll: this.#poll,
       region_helper: (id: number, n: number) => this.#regionHelper(helpers, this.#regions.insnOf(id), n),
     };
     this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters);
@@ -181,6 +184,7 @@ export class HedraCpu implements Cpu {
   run(state: number, space: AddressSpace, sliceNs: number, onSyscall?: SyscallHook): Trap {
     const { i32 } = this.ram,
       outer = this.#onSyscall,
+      slice = this.#slice,
       nesting = this.#nesting,
       awaited = [i32[CTL_AWAITED >> 2], i32[(CTL_AWAITED >> 2) + 1]];
     this.#onSyscall = onSyscall;
@@ -188,9 +192,11 @@ export class HedraCpu implements Cpu {
     this.#interpretNext = false;
     i32[CTL_AWAITED >> 2] = i32[(CTL_AWAITED >> 2) + 1] = 0;
     this.#select(state, space as Space);
+    this.#slice = { ns: sliceNs, end: 0, last: -1 };
     try {
-      return this.#run(sliceNs);
+      return this.#run();
     } finally {
+      this.#slice = slice;
       this.#onSyscall = outer;
       this.#nesting = nesting;
       [i32[CTL_AWAITED >> 2], i32[(CTL_AWAITED >> 2) + 1]] = awaited;
@@ -201,11 +207,9 @@ export class HedraCpu implements Cpu {
     if (this.#access.space !== space) this.#access.select(space);
   }
 
-  #run(sliceNs: number): Trap {
+  #run(): Trap {
     const { i32 } = this.ram;
-    this.#grant(sliceNs > 0 ? this.#pollsPerCheck : 0);
-    // Reading the clock costs as much as a short system call, so a run begins to measure at its first poll.
-    let last = -1, end = 0;
+    this.#grant(this.#slice.ns > 0 ? this.#pollsPerCheck : 0);
     for (;;) {
       switch (this.#step()) {
         case Exit.Continue:
@@ -220,15 +224,9 @@ export class HedraCpu implements Cpu {
         case Exit.Syscall:
           if (this.#syscall()) continue;
           return Trap.Syscall;
-        case Exit.Poll: {
-          const now = this.#hooks.tsc();
-          if (last < 0) end = now + sliceNs;
-          else this.#adapt(now - last);
-          if (now >= end) return Trap.Timer;
-          last = now;
-          this.#grant(this.#pollsPerCheck);
+        case Exit.Poll:
+          if (this.#poll() !== 0) return Trap.Timer;
           continue;
-        }
         default:
           this.vector = i32[CTL_VECTOR >> 2];
           if (this.#access.nonCanonical) this.#stackFault();
@@ -302,10 +300,20 @@ export class HedraCpu implements Cpu {
     this.#granted += polls - i32[at];
     i32[at] = polls;
   }
-  #adapt(elapsed: number): void {
-    if (elapsed < 100_000 && this.#pollsPerCheck < 1 << 24) this.#pollsPerCheck *= 2;
-    else if (elapsed > 1_000_000 && this.#pollsPerCheck > 64) this.#pollsPerCheck >>= 1;
-  }
+  /**
+   * The poll budget is used up: 1 when the slice is over, else 0 and more budget. Reading the clock costs as much as a short system call: hence
+   * the budget, whose size is adapted to polls every 0.2 to 2 ms.
+   */
+  readonly #poll = (): number => {
+    const now = this.#hooks.tsc(), slice = this.#slice;
+    if (slice.last < 0) slice.end = now + slice.ns;
+    else if (now - slice.last < 200_000 && this.#pollsPerCheck < 1 << 24) this.#pollsPerCheck *= 2;
+    else if (now - slice.last > 2_000_000 && this.#pollsPerCheck > 64) this.#pollsPerCheck >>= 1;
+    if (now >= slice.end) return 1;
+    slice.last = now;
+    this.#grant(this.#pollsPerCheck);
+    return 0;
+  };
 
   #pc(): number {
     const { u32 } = this.ram;

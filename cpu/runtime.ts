@@ -79,6 +79,8 @@ export const GENERATED_IMPORTS = [
    * 1 = it has returned, 0 = unwind (CTL_EXIT and RIP say why and where).
    */
   { name: "resume", type: F(["i32", "i32", "i32", "i32"], "i32") },
+  /** The poll budget is used up: 0 = go on, 1 = the time slice is over. */
+  { name: "poll", type: F([], "i32") },
   /** A `syscall` instruction; RIP is the next one. 0 = go on there with the registers of the state block, else an Exit. */
   { name: "region_syscall", type: F([], "i32") },
   /** (record, helper number) -> Exit. */

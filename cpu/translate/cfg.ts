@@ -48,13 +48,12 @@ export interface Graph {
 
 /** Blocks that have run less often are left out: exits. */
 const WARM = 12;
-/** Larger functions are cut; the rest becomes regions of its own. */
-const MAX_INSNS = 600;
 /** Computed jumps with more targets seen end the region. */
 const MAX_TARGETS = 5;
 
-export function buildGraph(ram: Ram, blocks: Blocks, space: Space, entry: number): Graph | undefined {
-  const leaders = discover(ram, blocks, space, entry);
+/** @param limit roughly the most instructions; what lies beyond is left out */
+export function buildGraph(ram: Ram, blocks: Blocks, space: Space, entry: number, limit: number): Graph | undefined {
+  const leaders = discover(ram, blocks, space, entry, limit);
   if (!leaders) return undefined;
   const nodes = new Map<number, Node>();
   for (const [pc, block] of leaders) nodes.set(pc, makeNode(ram, pc, block, leaders));
@@ -73,7 +72,7 @@ export function buildGraph(ram: Ram, blocks: Blocks, space: Space, entry: number
 }
 
 /** Start addresses of the region's nodes, with the decoded block at each. */
-function discover(ram: Ram, blocks: Blocks, space: Space, entry: number): Map<number, Block> | undefined {
+function discover(ram: Ram, blocks: Blocks, space: Space, entry: number, limit: number): Map<number, Block> | undefined {
   const leaders = new Map<number, Block>();
   const work = [entry];
   let insns = 0;
@@ -83,7 +82,7 @@ function discover(ram: Ram, blocks: Blocks, space: Space, entry: number): Map<nu
     const block = blocks.find(space, pc);
     if (!block || block.insns.length === 0) continue;
     if (pc !== entry && blocks.executions(block) < Math.min(WARM, blocks.heat / 4)) continue;
-    if (insns > MAX_INSNS) continue;
+    if (insns > limit) continue;
     leaders.set(pc, block);
     insns += block.insns.length;
     const { next, targets } = successors(ram, block.insns.at(-1)!, block.record + block.insns.length * RECORD);

@@ -17,8 +17,14 @@ import { ALL_FLAGS } from "./regs.ts";
 
 /** Side exits at an instruction before its region is made anew with what has been learned. */
 const MISSES = 24;
+/** Largest region, in instructions; the rest of a longer function becomes regions of its own. */
+const MAX_INSNS = 600;
+/** The same for regions that begin inside another one (where control has come back after leaving it): they only lead to the next entry. */
+const INTERIOR_INSNS = 100;
 /** How often a region is made anew with code that was cold when it was made. */
 const EXTENSIONS = 4;
+/** After so many in a space, regions of that space rely on extents for their stack and fixed addresses only. */
+const WILD_SPACE = 150;
 /** After so many instructions of a region have turned out to roam, the whole region is made with the TLB (but for its stack). */
 const WILD = 2;
 
@@ -60,6 +66,8 @@ interface SpaceRegions {
   readonly extents: Extents<Region>;
   /** Instructions that access many extents. */
   readonly roaming: Set<number>;
+  /** Nodes of regions that are not their entries: code there has been translated before. */
+  readonly interior: Set<number>;
   /** How many of them have been found in a region, by its entry. */
   readonly wild: Map<number, number>;
   readonly flagsNeeded: Map<number, number>;
@@ -126,7 +134,8 @@ export class Regions {
     const s = this.#of(space);
     const existing = s.regions.get(pc);
     if (existing) return existing;
-    const graph = buildGraph(this.ram, this.blocks, space, pc);
+    const limit = s.interior.has(pc) ? INTERIOR_INSNS : MAX_INSNS;
+    const graph = buildGraph(this.ram, this.blocks, space, pc, limit);
     const block = this.blocks.find(space, pc);
     if (!graph || !block) return undefined;
     const slot = this.#slot(s, pc);
@@ -139,6 +148,7 @@ export class Regions {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports });
     this.table.set(slot, instance.exports.r as CallableFunction);
     s.regions.set(pc, region);
+    for (const n of graph.nodes) if (n.pc !== pc) s.interior.add(n.pc);
     this.code.add(region);
     this.blocks.divert(block, true);
     this.blocks.publish(space, pc, block.record, slot);
@@ -250,6 +260,7 @@ export class Regions {
         sites: new Map(),
         extents: new Extents<Region>(this.ram, space, this.code, this.#cells, (r) => this.#drop(r, "unmapped")),
         roaming: new Set(),
+        interior: new Set(),
         wild: new Map(),
         extended: new Map(),
         flagsNeeded: new Map(),
@@ -279,7 +290,8 @@ export class Regions {
         return e && this.blocks.lowestAddress(record, slot) >= e.start ? e : undefined;
       },
       accessed: (record, slot) => slot <= 1 && this.blocks.highestAddress(record, slot) !== 0,
-      roams: (pc, stack) => s.roaming.has(pc) || (!stack && (s.wild.get(region.pc) ?? 0) >= WILD),
+      roams: (pc, stack) =>
+        s.roaming.has(pc) || (!stack && (s.roaming.size > WILD_SPACE || (s.wild.get(region.pc) ?? 0) >= WILD)),
       relies: (pc, baked) => {
         const extent = baked as Extent<Region>;
         extent.users.add(region);

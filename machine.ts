@@ -26,7 +26,7 @@ export type RunEnd = "stopped" | "finished" | "idle";
 export interface MachineOptions {
   /** RAM that guests can be given, MiB. */
   memoryMiB: number;
-  host: Pick<Host, "now" | "random" | "idle">;
+  host: Pick<Host, "now" | "random" | "idle" | "prebuilt">;
   ports?: PortDevices;
   /** Diagnostics of the kernel; see KernelHooks. */
   event?: KernelHooks["event"];
@@ -74,6 +74,7 @@ export class Machine implements MachineControl {
         portOut: (port, bytes, value) => ports?.write(port, bytes, value),
         random: (out) => host.random(out),
       },
+      prebuilt: host.prebuilt?.(),
     });
     this.kernel = new Kernel(this.cpu, { tsc, event: options.event, hostError: options.hostError });
   }

@@ -29,6 +29,14 @@ export interface CpuHooks {
  */
 export type SyscallHook = () => boolean;
 
+/** WebAssembly modules made beforehand (cpu/prebuilt/), so that a machine starts sooner; they do what is otherwise generated at run time. */
+export interface Prebuilt {
+  /** `runtimeModule(undefined)`. */
+  readonly runtime: Uint8Array<ArrayBuffer>;
+  /** Handlers of common instruction forms, exported under their form keys. */
+  readonly handlers: Uint8Array<ArrayBuffer>;
+}
+
 /** The machine's RAM and the usual views of it. The memory never grows, so the views stay valid. */
 export interface Ram {
   readonly memory: WebAssembly.Memory;

@@ -1,6 +1,6 @@
 /** The processor: owns RAM, interpreter and translator, and runs one state block at a time. */
 import { Access } from "./access.ts";
-import { type Cpu, type CpuHooks, type Ram, type SyscallHook, Trap } from "./api.ts";
+import { type Cpu, type CpuHooks, type Prebuilt, type Ram, type SyscallHook, Trap } from "./api.ts";
 import { CodeMap } from "./code_map.ts";
 import { readFlags, resetBlock, writeFlags } from "./cpu_state.ts";
 import { Exit } from "./exit.ts";
@@ -30,6 +30,7 @@ export interface CpuOptions {
   hooks: CpuHooks;
   /** Executions after which a block is translated; Infinity = interpret only, 1 = translate everything at once. */
   heat?: number;
+  prebuilt?: Prebuilt;
 }
 
 export class HedraCpu implements Cpu {
@@ -86,7 +87,9 @@ export class HedraCpu implements Cpu {
       slow_write: this.#access.slowWrite,
       slow_region_write: this.#access.slowRegionWrite,
     };
-    const runtime = new WebAssembly.Instance(new WebAssembly.Module(runtimeModule(pages)), { m: { memory, table, ...slow } });
+    const runtime = new WebAssembly.Instance(new WebAssembly.Module(options.prebuilt?.runtime ?? runtimeModule(pages)), {
+      m: { memory, table, ...slow },
+    });
     this.#runtime = runtime.exports as unknown as Runtime;
     const helpers = new Helpers(this.ram, options.hooks, this.#access);
     let slots = 1;
@@ -105,7 +108,7 @@ export class HedraCpu implements Cpu {
       poll: this.#poll,
       region_helper: (id: number, n: number) => this.#regionHelper(helpers, this.#regions.insnOf(id), n),
     };
-    this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters);
+    this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters, options.prebuilt?.handlers);
     this.#blocks = new Blocks(this.ram, this.#access, this.#code, this.#handlers, options.heat ?? 500, this.#counters);
     this.#regions = new Regions(
       this.ram,

@@ -1,3 +1,5 @@
+import type { Prebuilt } from "../cpu/api.ts";
+
 /**
  * What the machine needs from its host. Only `host/` and `main.ts` touch `Deno.*`; the core sees these interfaces.
  * Failures are values: a negative Linux errno (for example -2, ENOENT), never an exception.
@@ -8,6 +10,8 @@ export interface Host {
   /** Wall-clock nanoseconds since 1970 as [seconds, nanoseconds]. */
   wallClock(): [number, number];
   random(out: Uint8Array): void;
+  /** Modules that the CPU would otherwise have to generate (cpu/prebuilt/). */
+  prebuilt?(): Prebuilt | undefined;
   readonly stdin: HostInput;
   readonly stdout: HostOutput;
   readonly stderr: HostOutput;

@@ -1,4 +1,5 @@
 /** The real host: Deno's standard streams, clocks and entropy. */
+import type { Prebuilt } from "../cpu/api.ts";
 import type { Host, HostInput, HostOutput } from "./api.ts";
 import { errnoOf } from "./deno_errors.ts";
 import { EAGAIN } from "./errno.ts";
@@ -27,12 +28,23 @@ export function denoHost(): DenoHost {
     },
     random: (out) =>
       void crypto.getRandomValues(new Uint8Array(out.buffer, out.byteOffset, out.length) as Uint8Array<ArrayBuffer>),
+    prebuilt,
     stdin: new DenoInput(events),
     stdout: new DenoOutput(Deno.stdout),
     stderr: new DenoOutput(Deno.stderr),
     idle: (deadline) => events.wait((deadline - Math.round(performance.now() * 1e6)) / 1e6),
     wake: () => events.wake(),
   };
+}
+
+/** The modules of cpu/prebuilt/; undefined where they are missing. */
+function prebuilt(): Prebuilt | undefined {
+  try {
+    const read = (name: string) => Deno.readFileSync(new URL(`../cpu/prebuilt/${name}`, import.meta.url));
+    return { runtime: read("runtime.wasm"), handlers: read("handlers.wasm") };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Bytes read ahead at most. */

@@ -68,6 +68,7 @@ export function prepare(config: BootConfig, cpu?: Cpu): BootedMachine {
     host: {
       now: () => host.now(),
       random: (out) => host.random(out),
+      prebuilt: () => host.prebuilt?.(),
       idle(deadline) {
         if (deadline !== Infinity || !roottask.quiesce()) return host.idle(deadline);
         machine.interrupt(GSI.IDLE);

@@ -14,12 +14,14 @@ import { formKey, REC_HANDLER, REC_HEAT, REC_OPERAND, REC_PC, REC_TAKEN, RECORD 
 /** Handlers that are no instructions. */
 export type SpecialHandler = "enter" | "end" | "leave" | "fetch_fault" | "invalid_ud" | "invalid_gp";
 
-const rowIndex = new Map(ROWS.map((r, n) => [r, n]));
+/** Names rows in form keys; does not depend on their order. */
+const rowName = new Map(ROWS.map((r) => [r, `${r.enc} ${r.name} ${r.args}`]));
 
 export class Handlers {
   readonly #slots = new Map<string, number>();
   #module: ModuleBuilder | undefined;
   #pending: [string, number][] = [];
+  readonly #prebuilt: WebAssembly.Exports | undefined;
 
   constructor(
     private readonly pages: number,
@@ -27,11 +29,14 @@ export class Handlers {
     private readonly imports: WebAssembly.ModuleImports,
     private readonly allocate: () => number,
     private readonly counters: Counters,
-  ) {}
+    prebuilt?: Uint8Array<ArrayBuffer>,
+  ) {
+    if (prebuilt) this.#prebuilt = new WebAssembly.Instance(new WebAssembly.Module(prebuilt), { m: imports }).exports;
+  }
 
   /** Table index of the handler of `i`; usable after `finish`. */
   of(i: Insn): number {
-    const key = formKey(i, rowIndex.get(i.row)!);
+    const key = formOf(i);
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
     const semantic = SEMANTICS[i.name];
@@ -58,14 +63,36 @@ export class Handlers {
   }
 
   #add(key: string, generate: (m: ModuleBuilder) => void): number {
-    this.#module ??= new ModuleBuilder(this.pages, GENERATED_IMPORTS, true);
-    const slot = this.allocate();
+    const slot = this.allocate(), ready = this.#prebuilt?.[key];
     this.#slots.set(key, slot);
+    if (ready) {
+      this.table.set(slot, ready as CallableFunction);
+      return slot;
+    }
+    this.#module ??= new ModuleBuilder(this.pages, GENERATED_IMPORTS, true);
     this.#pending.push([key, slot]);
     generate(this.#module);
     return slot;
   }
 }
+
+/** A module with the special handlers and those of all `forms`, for any memory; see `Prebuilt`. */
+export function handlerModule(forms: Iterable<Insn>): Uint8Array<ArrayBuffer> {
+  const m = new ModuleBuilder(undefined, GENERATED_IMPORTS, true);
+  for (const name of Object.keys(SPECIAL) as SpecialHandler[]) {
+    SPECIAL[name](m.func(HANDLER_TYPE, name, true), m.typeIndex(HANDLER_TYPE));
+  }
+  const done = new Set<string>();
+  for (const i of forms) {
+    const key = formOf(i), semantic = SEMANTICS[i.name];
+    if (done.has(key) || !semantic) continue;
+    done.add(key);
+    addHandler(m, key, i, semantic);
+  }
+  return m.finish();
+}
+/** Instructions with the same form share a handler. */
+export const formOf = (i: Insn): string => formKey(i, rowName.get(i.row)!);
 
 const ip = { kind: "local", type: "i32", index: 0 } as const;
 const setRip = (f: FuncBuilder, offset: number) => f.storeAt(STATE + RIP, "i64.store", load("i64.load", ip, offset));

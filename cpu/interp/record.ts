@@ -50,8 +50,8 @@ export function registerAddress(op: Operand): number {
 }
 
 /** What a handler depends on; everything else about an instruction is in its record. */
-export function formKey(i: Insn, rowIndex: number): string {
-  let key = `${rowIndex}.${i.size}.${i.cc}.${i.rep ?? ""}.${i.addressSize}`;
+export function formKey(i: Insn, row: string): string {
+  let key = `${row}.${i.size}.${i.cc}.${i.rep ?? ""}.${i.addressSize}`;
   for (const op of i.ops) key += "," + operandKey(op);
   if (i.seg) key += "S" + i.seg;
   if (i.row.staticImm) {

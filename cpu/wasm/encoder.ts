@@ -306,7 +306,8 @@ export class ModuleBuilder {
   readonly #importIndex: Map<string, number>;
 
   constructor(
-    private readonly pages: number,
+    /** 64 KiB pages of the memory; undefined = any memory fits. */
+    private readonly pages: number | undefined,
     private readonly imports: readonly FuncImport[],
     private readonly withTable: boolean,
   ) {
@@ -365,8 +366,8 @@ export class ModuleBuilder {
       b.name("m");
       b.name("memory");
       b.bytes(new Uint8Array([2, 1]));
-      b.u32(this.pages);
-      b.u32(this.pages);
+      b.u32(this.pages ?? 1);
+      b.u32(this.pages ?? 65536);
       if (this.withTable) {
         b.name("m");
         b.name("table");

@@ -52,6 +52,8 @@ function harmless(insn: Insn): boolean {
   return insn.ops.every((op, n) => {
     if (op.kind === "reg") return op.high || !RESERVED.has(op.n) || (n > 0 && !exchanges(insn.name));
     if (op.kind !== "mem") return true;
+    // With a segment base, stack operands could reach return addresses.
+    if (op.seg !== undefined && op.base === RSP) return false;
     return op.addressSize === 8 && (!insn.name.startsWith("bt") || insn.ops[1].kind === "imm");
   });
 }

@@ -8,6 +8,7 @@ import { Console } from "./files/console.ts";
 import type { FsMapping } from "./files/fs_mapping.ts";
 import { emptyStat } from "./files/open_file.ts";
 import { FileLocks } from "./files/locks.ts";
+import type { Pipe } from "./files/pipe.ts";
 import { Ptys } from "./files/pty.ts";
 import { Tty } from "./files/tty.ts";
 import { UserMemory } from "./memory/user.ts";
@@ -78,6 +79,8 @@ export class Personality {
   readonly sharedFiles = new Map<string, SharedObject>();
   hostname: string = UTSNAME.nodename;
   domainname: string = UTSNAME.domainname;
+  /** Named pipes that somebody has open, by "device:inode". */
+  readonly fifos = new Map<string, Pipe>();
   readonly #freeSlots: Slot[] = [];
   /** One page for structures that straddle extents; one for frames; a buffer for transfers. Physical addresses. */
   readonly staging: number;
@@ -217,6 +220,12 @@ export class Personality {
       if (got <= 0) return;
       tty.receive(this.u8.slice(this.buffer, this.buffer + got));
     }
+  }
+
+  /** The path of a handle, as /proc shows it. */
+  pathOf(handle: number): string {
+    const path = this.fs.pathOf(handle);
+    return typeof path === "string" ? path : "(deleted)";
   }
 
   takeSlot(): Slot {

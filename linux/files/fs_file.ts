@@ -1,6 +1,7 @@
 import type { FsClient, FsStat } from "../../fs/api.ts";
 import { E } from "../abi/errno.ts";
 import { O_APPEND, POLLIN, POLLOUT, S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, SEEK_END } from "../abi/fcntl.ts";
+import type { SharedObject } from "../memory/shared.ts";
 import type { MappedFile, SharedPages } from "../memory/vma.ts";
 import type { Thread } from "../process/thread.ts";
 import { SIG } from "../signals/numbers.ts";
@@ -42,7 +43,20 @@ export class FsFile extends OpenFile {
 
   override readTo(t: Thread, pa: number, bytes: number, offset: number): number {
     if (this.type === S_IFDIR) return -E.EISDIR;
-    return bytes === 0 ? 0 : t.fs.read(this.#handle, offset, pa, bytes);
+    if (bytes === 0) return 0;
+    // What a shared mapping has changed must be seen by read().
+    if (t.os.sharedFiles.size > 0) this.#pages(t)?.sync(offset, bytes);
+    return t.fs.read(this.#handle, offset, pa, bytes);
+  }
+
+  /** The pages of this file that are mapped shared. */
+  #pages(t: Thread): SharedObject | undefined {
+    return t.os.sharedFiles.get(`${this.dev}:${this.ino}`);
+  }
+
+  /** Brings shared mappings in line with what was written to the file from RAM at `pa`. */
+  #update(t: Thread, offset: number, pa: number, bytes: number): void {
+    this.#pages(t)?.each(offset, bytes, (page, at, n) => (t.os.memory.copy(page, pa + at - offset, n), 0));
   }
 
   override writeFrom(t: Thread, pa: number, bytes: number, offset: number): number {
@@ -58,7 +72,10 @@ export class FsFile extends OpenFile {
       }
       count = Math.min(count, limit - start);
     }
-    return t.fs.write(this.#handle, append ? -1 : offset, pa, count);
+    const at = append && t.os.sharedFiles.size > 0 ? t.fs.size(this.#handle) : offset;
+    const written = t.fs.write(this.#handle, append ? -1 : offset, pa, count);
+    if (written > 0 && t.os.sharedFiles.size > 0) this.#update(t, at, pa, written);
+    return written;
   }
 
   protected override advance(t: Thread, bytes: number): void {
@@ -87,7 +104,10 @@ export class FsFile extends OpenFile {
   }
 
   override truncate(t: Thread, size: number): number {
-    return this.type === S_IFREG ? t.fs.truncate(this.#handle, size) : -E.EINVAL;
+    if (this.type !== S_IFREG) return -E.EINVAL;
+    const old = t.os.sharedFiles.size > 0 ? t.fs.size(this.#handle) : 0;
+    if (old > size) this.#pages(t)?.each(size, old - size, (page, _at, n) => (t.os.memory.fill(page, 0, n), 0));
+    return t.fs.truncate(this.#handle, size);
   }
 
   override sync(t: Thread): number {

@@ -4,6 +4,7 @@ import type { Thread } from "../process/thread.ts";
 import { type Place, remote, virtual } from "../proc/resolve.ts";
 import { dirHandle } from "../syscalls/util.ts";
 import { FsFile } from "./fs_file.ts";
+import { openFifo } from "./fifo.ts";
 import type { OpenFile } from "./open_file.ts";
 import { ConsoleTerminal } from "./streams.ts";
 import { VirtualFile } from "./virtual.ts";
@@ -23,7 +24,7 @@ export function openPath(t: Thread, fd: number, path: string, flags: number, mod
 }
 
 function openPlace(t: Thread, place: Place | number, flags: number, mode: number): OpenFile | number {
-  if (typeof place === "number") return place === -E.ENOENT && (flags & F.O_CREAT) !== 0 ? -E.EACCES : place;
+  if (typeof place === "number") return place;
   if (place.kind === "real") return openReal(t, 0, place.path, flags, mode);
   if (place.kind === "open") return place.file.reopen(t, flags);
   const { node } = place;
@@ -59,6 +60,7 @@ export function wrapHandle(t: Thread, handle: number, flags: number): OpenFile |
     t.fs.close(handle);
     return rdev === PTMX ? t.os.ptys.open(t, kept) : controllingTerminal(t, kept);
   }
+  if ((stat.mode & F.S_IFMT) === F.S_IFIFO && (flags & F.O_PATH) === 0) return openFifo(t, handle, stat, kept);
   return new FsFile(t.fs, handle, stat, kept);
 }
 

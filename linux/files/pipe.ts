@@ -33,6 +33,9 @@ export class Pipe {
   readonly ino: number;
   readers = 0;
   writers = 0;
+  /** How often each side was opened: open() of a FIFO waits for the other one. */
+  readerOpens = 0;
+  writerOpens = 0;
   /** Ends, for their wait queues. */
   readonly ends: PipeEnd[] = [];
   capacity = DEFAULT_BYTES;
@@ -133,8 +136,9 @@ export class PipeEnd extends OpenFile {
     this.isWriter = this.writable;
     this.#name = name;
     pipe.ends.push(this);
-    if (this.isReader) pipe.readers++;
-    if (this.isWriter) pipe.writers++;
+    if (this.isReader) pipe.readers++, pipe.readerOpens++;
+    if (this.isWriter) pipe.writers++, pipe.writerOpens++;
+    for (const other of pipe.ends) if (other !== this) other.queue.wakeAll();
   }
 
   override get path(): string {
@@ -196,7 +200,7 @@ export class PipeEnd extends OpenFile {
     return new PipeEnd(this.pipe, flags & (O_ACCMODE | O_NONBLOCK));
   }
 
-  protected override closed(): void {
+  protected override closed(_t: Thread | undefined): void {
     this.pipe.leave(this);
   }
 }

@@ -1,19 +1,33 @@
 import { E } from "../abi/errno.ts";
 import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_PATH, O_TMPFILE, O_TRUNC, O_WRONLY } from "../abi/fcntl.ts";
+import { FifoEnd, waitForPeer } from "../files/fifo.ts";
+import type { OpenFile } from "../files/open_file.ts";
 import { openPath } from "../files/open.ts";
 import { getU64 } from "../memory/user.ts";
 import type { Thread } from "../process/thread.ts";
-import type { Result } from "../process/wait.ts";
+import type { Blocking, Result } from "../process/wait.ts";
 import { sys, type SyscallRow } from "./row.ts";
 import { pathArg } from "./util.ts";
 
-function openAt(t: Thread, fd: number, path: string | number, flags: number, mode: number): number {
+function openAt(t: Thread, fd: number, path: string | number, flags: number, mode: number): Result {
   if (typeof path === "number") return path;
   const file = openPath(t, fd, path, flags, mode);
   if (typeof file === "number") return file;
+  if (file instanceof FifoEnd && file.alone && !file.nonBlocking) return openWaiting(t, file, flags);
+  return install(t, file, flags);
+}
+
+function install(t: Thread, file: OpenFile, flags: number): number {
   const got = t.process.files.add(file, (flags & O_CLOEXEC) !== 0, t.process.limits.openFiles);
   if (got < 0) file.close(t);
   return got;
+}
+
+function* openWaiting(t: Thread, file: FifoEnd, flags: number): Blocking {
+  const status = yield* waitForPeer(t, file);
+  if (status === 0) return install(t, file, flags);
+  file.close(t);
+  return status;
 }
 
 function open(t: Thread): Result {

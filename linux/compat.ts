@@ -34,7 +34,7 @@ export function compatPage(rows: readonly SyscallRow[] = SYSCALLS): string {
 Generated from the table in \`linux/syscalls/\` by \`deno run -A tests/linux_compat.ts\`; a test fails when this page is stale.
 
 Of the ${rows.length} system calls of x86-64 Linux ${full} work as on Linux, ${partial} in part, and ${none} are refused. "none" stands with the
-errno that a program gets; a call refused with ENOSYS is named in the report at the end of a run with \`--verbose\`.
+errno that a program gets; a program that asks for one with ENOSYS finds it named on stderr at its end.
 
 | number | name | support | note |
 |---|---|---|---|

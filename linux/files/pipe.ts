@@ -70,6 +70,15 @@ export class Pipe {
     return n;
   }
 
+  /** Copies the first `bytes` without taking them. Preconditions: they are there. */
+  peek(pa: number, bytes: number): void {
+    const ring = this.#ring();
+    if (ring === undefined) return;
+    const first = Math.min(bytes, this.capacity - this.#start);
+    this.os.memory.copy(pa, ring + this.#start, first);
+    if (bytes > first) this.os.memory.copy(pa + first, ring, bytes - first);
+  }
+
   /** Preconditions: the pipe is not empty. */
   take(pa: number, bytes: number): number {
     const ring = this.#ring();

@@ -361,6 +361,7 @@ export class Lifecycle {
     this.#vforkOver(p);
     p.pending.clear();
     p.life = Life.Zombie;
+    p.endQueue.wakeAll();
     for (const child of [...p.children]) adopt(os, child, p);
     if (p.pid === p.root) os.reportMissing();
     unregister(os, p, p.exitStatus);

@@ -81,6 +81,8 @@ export class Process {
   /** setitimer's three; not inherited by fork. */
   readonly itimers: IntervalTimer[] = [];
   posixTimers: PosixTimers | undefined;
+  /** Holders of a pidfd wait here for its end. */
+  readonly endQueue = new WaitQueue();
   /** Parents wait here for their children. */
   readonly childQueue = new WaitQueue();
   /** The parent of vfork waits here for exec or exit. */

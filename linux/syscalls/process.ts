@@ -1,6 +1,7 @@
 import { E } from "../abi/errno.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_NOFOLLOW } from "../abi/fcntl.ts";
 import { getU64, putU64 } from "../memory/user.ts";
+import { PidFd } from "../files/pidfd.ts";
 import { planExec } from "../loader/exec.ts";
 import type { CloneOptions } from "../process/lifecycle.ts";
 import { reap } from "../process/parents.ts";
@@ -9,6 +10,7 @@ import type { Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
 import { CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SI_KERNEL, SIG } from "../signals/numbers.ts";
 import { sigInfo } from "../signals/state.ts";
+import { install } from "./events.ts";
 import { sys, type SyscallRow } from "./row.ts";
 import { putRusage } from "./system.ts";
 import { dirHandle, pathArg } from "./util.ts";
@@ -35,6 +37,8 @@ interface CloneRequest {
   parentTid: number;
   childTid: number;
   tls: number;
+  /** Where the descriptor for the child goes. */
+  pidfd: number;
 }
 
 function clone(t: Thread, request: CloneRequest): Result {
@@ -43,7 +47,7 @@ function clone(t: Thread, request: CloneRequest): Result {
   if (has(C.SIGHAND) && !has(C.VM) || has(C.THREAD) && !has(C.SIGHAND)) return -E.EINVAL;
   if (has(C.SIGHAND) && (request.highFlags & CLEAR_SIGHAND) !== 0) return -E.EINVAL;
   if (has(NAMESPACES)) return t.process.credentials.euid === 0 ? -E.EINVAL : -E.EPERM;
-  if (has(C.PIDFD) || (request.highFlags & INTO_CGROUP) !== 0) return -E.EINVAL;
+  if ((request.highFlags & INTO_CGROUP) !== 0 || has(C.PIDFD) && has(C.THREAD)) return -E.EINVAL;
   if (request.exitSignal > 64) return -E.EINVAL;
   if (has(C.FS) && has(C.NEWNS)) return -E.EINVAL;
   const options: CloneOptions = {
@@ -64,6 +68,10 @@ function clone(t: Thread, request: CloneRequest): Result {
   };
   const child = t.os.life.clone(t, options);
   if (typeof child === "number") return child;
+  if (has(C.PIDFD)) {
+    const fd = install(t, new PidFd(child.process, t.os.nextInode(), 0), true);
+    if (fd >= 0) t.process.user.putU32(request.pidfd, fd);
+  }
   return has(C.VFORK) ? waitForVfork(t, child) : child.tid;
 }
 
@@ -80,7 +88,7 @@ function* waitForVfork(t: Thread, child: Thread): Blocking {
   return tid;
 }
 
-const NO_REQUEST = { highFlags: 0, parentTid: 0, childTid: 0, tls: 0 };
+const NO_REQUEST = { highFlags: 0, parentTid: 0, childTid: 0, tls: 0, pidfd: 0 };
 const fork = (t: Thread): Result => clone(t, { ...NO_REQUEST, flags: 0, exitSignal: SIG.CHLD, stack: 0 });
 const vfork = (t: Thread): Result => clone(t, { ...NO_REQUEST, flags: C.VM | C.VFORK, exitSignal: SIG.CHLD, stack: 0 });
 
@@ -94,6 +102,8 @@ function cloneCall(t: Thread): Result {
     parentTid: t.arg(2),
     childTid: t.arg(3),
     tls: t.arg(4),
+    // clone() gives both results at the same place.
+    pidfd: t.arg(2),
   });
 }
 
@@ -123,6 +133,7 @@ function clone3(t: Thread): Result {
     parentTid: word(3),
     childTid: word(2),
     tls: word(7),
+    pidfd: word(1),
   });
 }
 
@@ -272,7 +283,11 @@ function waitid(t: Thread): Result {
   if (kind === P_ALL) select = () => true;
   else if (kind === P_PID) select = id > 0 ? (child) => child.pid === id : () => false;
   else if (kind === P_PGID) select = selector(t, id === 0 ? 0 : -id);
-  else return kind === P_PIDFD ? -E.EBADF : -E.EINVAL;
+  else if (kind === P_PIDFD) {
+    const file = t.process.files.get(id);
+    if (!(file instanceof PidFd)) return -E.EBADF;
+    select = (child) => child === file.process;
+  } else return -E.EINVAL;
   if (kind === P_PID && id <= 0 || kind === P_PGID && id < 0) return -E.EINVAL;
   const { user } = t.process;
   const finish = ({ child, status, code }: Report): number => {
@@ -325,7 +340,7 @@ function setTidAddress(t: Thread): Result {
 }
 
 export const PROCESS_CALLS: readonly SyscallRow[] = [
-  sys(56, "clone", ["cloneflags", "ptr", "ptr", "ptr", "ptr"], cloneCall, "no namespaces, no pidfd"),
+  sys(56, "clone", ["cloneflags", "ptr", "ptr", "ptr", "ptr"], cloneCall, "no namespaces"),
   sys(57, "fork", [], fork),
   sys(58, "vfork", [], vfork),
   sys(
@@ -347,5 +362,5 @@ export const PROCESS_CALLS: readonly SyscallRow[] = [
     (t) => exec(t, t.int(0), pathArg(t, 1), t.arg(2), t.arg(3), t.int(4)),
     "set-user-id bits are ignored",
   ),
-  sys(435, "clone3", ["ptr", "size"], clone3, "no namespaces, no pidfd, no cgroup"),
+  sys(435, "clone3", ["ptr", "size"], clone3, "no namespaces, no cgroup"),
 ];

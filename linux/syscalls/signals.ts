@@ -188,7 +188,7 @@ function fromUser(t: Thread, signal: number, code = SI_USER): SigInfo {
   return sigInfo(signal, code, t.process.pid, t.process.credentials.uid);
 }
 
-function mayKill(t: Thread, p: Process, signal: number): boolean {
+export function mayKill(t: Thread, p: Process, signal: number): boolean {
   const { euid, uid } = t.process.credentials;
   const to = p.credentials;
   return euid === 0 || [euid, uid].some((id) => id === to.uid || id === to.suid) ||
@@ -243,7 +243,7 @@ function tgkill(t: Thread): Result {
 }
 
 /** The siginfo that rt_sigqueueinfo passes; -errno for one that a program must not forge. */
-function queuedInfo(t: Thread, signal: number, address: number, toSelf: boolean): SigInfo | number {
+export function queuedInfo(t: Thread, signal: number, address: number, toSelf: boolean): SigInfo | number {
   const { user } = t.process;
   const at = user.in(address, 128);
   if (at < 0) return -E.EFAULT;

@@ -5,7 +5,9 @@ import { ID_CALLS } from "./ids.ts";
 import { IO_CALLS } from "./io.ts";
 import { MEMORY_CALLS } from "./memory.ts";
 import { NAME_CALLS } from "./names.ts";
+import { NUMA_CALLS } from "./numa.ts";
 import { OPEN_CALLS } from "./open.ts";
+import { PIDFD_CALLS } from "./pidfd.ts";
 import { POLL_CALLS } from "./poll.ts";
 import { PROCESS_CALLS } from "./process.ts";
 import { REFUSED_CALLS } from "./refused.ts";
@@ -13,6 +15,7 @@ import type { SyscallRow } from "./row.ts";
 import { SOCKET_CALLS } from "./sockets.ts";
 import { SCHEDULING_CALLS } from "./scheduling.ts";
 import { SIGNAL_CALLS } from "./signals.ts";
+import { SPLICE_CALLS } from "./splice.ts";
 import { STAT_CALLS } from "./stat.ts";
 import { SYSTEM_CALLS } from "./system.ts";
 import { TIME_CALLS } from "./time.ts";
@@ -28,6 +31,9 @@ export const SYSCALLS: readonly SyscallRow[] = [
   ...NAME_CALLS,
   ...DESCRIPTOR_CALLS,
   ...POLL_CALLS,
+  ...SPLICE_CALLS,
+  ...PIDFD_CALLS,
+  ...NUMA_CALLS,
   ...MEMORY_CALLS,
   ...PROCESS_CALLS,
   ...FUTEX_CALLS,

@@ -299,11 +299,6 @@ function times(t: Thread): Result {
   return Math.floor(t.os.now() / tick);
 }
 
-/** adjtimex, clock_adjtime: the clock is never adjusted; only reading is possible. */
-function adjtimex(t: Thread): Result {
-  return t.process.user.u32(t.arg(0)) < 0 ? -E.EFAULT : -E.EPERM;
-}
-
 export const TIME_CALLS: readonly SyscallRow[] = [
   sys(35, "nanosleep", ["timespec", "outtimespec"], nanosleep),
   sys(36, "getitimer", ["int", "ptr"], getitimer),
@@ -311,7 +306,6 @@ export const TIME_CALLS: readonly SyscallRow[] = [
   sys(38, "setitimer", ["int", "ptr", "ptr"], setitimer, "ITIMER_VIRTUAL and ITIMER_PROF count real time"),
   sys(96, "gettimeofday", ["outtimeval", "ptr"], gettimeofday),
   sys(100, "times", ["ptr"], times, "all CPU time counts as user time"),
-  sys(159, "adjtimex", ["ptr"], adjtimex, "EPERM: the clock belongs to the host"),
   sys(201, "time", ["ptr"], time),
   sys(219, "restart_syscall", [], restartSyscall),
   sys(222, "timer_create", ["clock", "ptr", "ptr"], timerCreate),

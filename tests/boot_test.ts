@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { committedRoottasks } from "../guests/roottasks.ts";
+import { runHedra, text } from "./process.ts";
+import { workDirectory } from "./tools.ts";
+
+/** A roottask of the image as a file, perhaps spoiled. */
+function roottask(name: string, change: (view: DataView) => void = () => {}): string {
+  const member = committedRoottasks().get(name);
+  assert.ok(member, `roottasks.tar has no ${name}`);
+  const bytes = new Uint8Array(member.bytes), path = `${workDirectory()}/${name}`;
+  change(new DataView(bytes.buffer));
+  Deno.writeFileSync(path, bytes);
+  return path;
+}
+
+Deno.test("the conformance suite passes in every line", async () => {
+  const { code, stdout } = await runHedra([
+    "boot",
+    ...["--roottask", roottask("conformance"), "--cmdline", "conformance suite", "--timeout", "60"],
+  ]);
+  const lines = text(stdout).trimEnd().split("\n"), last = lines.pop();
+  assert.deepEqual(lines.filter((line) => !line.startsWith("ok ")), []);
+  assert.equal(last, `conformance: ${lines.length} checks, 0 failed`);
+  assert.ok(lines.length >= 150);
+  assert.equal(code, 0);
+});
+
+for (
+  const [what, reason, change] of [
+    ["without magic", /No ELF: not an ELF file/, (v: DataView) => v.setUint8(0, 0)],
+    ["that is position-independent", /No ELF: not linked to a fixed address/, (v: DataView) => v.setUint16(0x10, 3, true)],
+    ["with .bss", /Bad ELF: segment 0 is larger in memory/, (v: DataView) => v.setUint32(64 + 0x28, 1 << 24, true)],
+  ] as const
+) {
+  Deno.test(`a roottask ${what} is refused with a reason`, async () => {
+    const { code, stderr } = await runHedra(["boot", "--roottask", roottask("conformance", change)]);
+    assert.match(text(stderr), reason);
+    assert.equal(code, 126);
+  });
+}

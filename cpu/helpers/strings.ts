@@ -129,7 +129,7 @@ function plainFill(c: HelperContext, i: Insn, bytes: number): boolean {
 }
 
 const repMovs: Helper = (c, i) => {
-  if (plainMove(c, i, plainBytes(c, i))) return;
+  if (plainMove(c, i, plainBytes(c, i)) || remaining(c, i, 1) === 0) return;
   const { u8 } = c.ram, size = i.size, down = backwards(c);
   repeatSteps(c, i, (n) => {
     const k = Math.min(elements(c, i, RSI, n, false, down), elements(c, i, RDI, n, true, down));
@@ -151,7 +151,7 @@ const repMovs: Helper = (c, i) => {
 };
 
 const repStos: Helper = (c, i) => {
-  if (plainFill(c, i, plainBytes(c, i))) return;
+  if (plainFill(c, i, plainBytes(c, i)) || remaining(c, i, 1) === 0) return;
   const { u8 } = c.ram, size = i.size, down = backwards(c);
   const element = u8.slice(STATE + 8 * RAX, STATE + 8 * RAX + size);
   repeatSteps(c, i, (n) => {

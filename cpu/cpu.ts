@@ -58,6 +58,8 @@ export class HedraCpu implements Cpu {
   readonly #counters: Counters;
   /** The current run: its length, and its end and last poll as times (ns); it begins to measure at its first poll. */
   #slice = { ns: 0, end: 0, last: -1 };
+  /** Called at each poll (for profiles), with the registers in STATE and the space that they belong to. */
+  sampler: ((space: AddressSpace) => void) | undefined;
   /** Polls granted, less those that were left over. */
   #granted = 0;
 
@@ -105,7 +107,8 @@ export class HedraCpu implements Cpu {
       helper: (record: number, n: number) => helpers.execute(n, this.#blocks.insnOf(record)),
       resume: this.#resume,
       region_syscall: this.#regionSyscall,
-      poll: this.#poll,
+      // A sample needs the registers in the state block, where they are when the region has been left.
+      poll: () => this.sampler ? 1 : this.#poll(),
       region_helper: (id: number, n: number) => this.#regionHelper(helpers, this.#regions.insnOf(id), n),
     };
     this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters, options.prebuilt?.handlers);
@@ -212,7 +215,9 @@ export class HedraCpu implements Cpu {
 
   #run(): Trap {
     const { i32 } = this.ram;
-    this.#grant(this.#slice.ns > 0 ? this.#pollsPerCheck : 0);
+    // A program that often comes back to the kernel is sampled as well.
+    const left = this.sampler ? i32[CTL_BUDGET >> 2] : 0;
+    this.#grant(this.#slice.ns <= 0 ? 0 : left > 0 ? left : this.#pollsPerCheck);
     for (;;) {
       switch (this.#step()) {
         case Exit.Continue:
@@ -228,6 +233,7 @@ export class HedraCpu implements Cpu {
           if (this.#syscall()) continue;
           return Trap.Syscall;
         case Exit.Poll:
+          this.sampler?.(this.#access.space);
           if (this.#poll() !== 0) return Trap.Timer;
           continue;
         default:

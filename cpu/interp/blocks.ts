@@ -185,7 +185,12 @@ export class Blocks {
   /** The block's region has been dropped for a reason that translating it again cures: do so soon. */
   warm(space: Space, pc: number): void {
     const b = this.find(space, pc);
-    if (b) this.#set(b.record, REC_HEAT, Math.max(1, this.heat >> 5));
+    if (!b) return;
+    const left = Math.max(1, this.heat >> 5), phantom = this.heat - left;
+    this.#settle(b);
+    this.#set(b.record, REC_HEAT, left);
+    this.counters.blockEntries -= phantom;
+    this.counters.interpreted -= phantom * b.insns.length;
   }
   /** Do indirect jumps to `pc` find the region? */
   isPublished(space: Space, pc: number, slot: number): boolean {

@@ -14,6 +14,7 @@ import { Tty } from "./files/tty.ts";
 import { UserMemory } from "./memory/user.ts";
 import type { Mm } from "./memory/mm.ts";
 import { Network } from "./net/network.ts";
+import { FileCache } from "./memory/file_cache.ts";
 import { Pool } from "./memory/pool.ts";
 import { SharedObject } from "./memory/shared.ts";
 import { Clock } from "./process/clock.ts";
@@ -54,6 +55,7 @@ export class Personality {
   readonly u8: Uint8Array<ArrayBuffer>;
   readonly data: DataView<ArrayBuffer>;
   readonly pool: Pool;
+  readonly fileCache: FileCache;
   readonly fs: FsClient;
   readonly #fsClient: IpcFsClient;
   readonly console: Console;
@@ -104,6 +106,8 @@ export class Personality {
     this.staging = own;
     this.scratch = own + PAGE;
     this.buffer = own + 2 * PAGE;
+    this.fileCache = new FileCache(this.pool);
+    this.pool.reclaim = () => this.fileCache.clear();
     this.#fsClient = new IpcFsClient(ec);
     this.fs = this.#fsClient;
     this.console = new Console(this.current, ec.memory, this.buffer + BUFFER_BYTES, OWN_BYTES - BUFFER_BYTES - 2 * PAGE);

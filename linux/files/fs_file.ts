@@ -116,8 +116,11 @@ export class FsFile extends OpenFile {
 
   override map(t: Thread, shared: boolean): MappedFile | SharedPages | number {
     if (this.type !== S_IFREG) return -E.ENODEV;
+    const stat = t.os.statBuffer;
+    const status = t.fs.fstat(this.#handle, stat);
+    if (status < 0) return status;
     t.fs.dup(this.#handle);
-    const mapping = new FsMapping(t.fs, this.#handle, this.path, this.dev, this.ino);
+    const mapping = new FsMapping(t.fs, t.os.fileCache, this.#handle, this.path, stat);
     return shared ? t.os.sharedFile(mapping) : mapping;
   }
 

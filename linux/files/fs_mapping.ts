@@ -1,4 +1,5 @@
-import type { FsClient } from "../../fs/api.ts";
+import type { FsClient, FsStat } from "../../fs/api.ts";
+import type { FileCache } from "../memory/file_cache.ts";
 import type { MappedFile } from "../memory/vma.ts";
 
 /** A file of the file service that is mapped. Owns its handle; closed when the last area that uses it goes. */
@@ -8,14 +9,26 @@ export class FsMapping implements MappedFile {
   readonly path: string;
   readonly dev: number;
   readonly ino: number;
+  readonly #cache: FileCache;
+  readonly #size: number;
+  readonly #stamp: string;
   #refs = 1;
 
-  constructor(fs: FsClient, handle: number, path: string, dev: number, ino: number) {
+  /** `stat`: what the file was when it was mapped. Takes over one reference to `handle`. */
+  constructor(fs: FsClient, cache: FileCache, handle: number, path: string, stat: FsStat) {
     this.#fs = fs;
+    this.#cache = cache;
     this.handle = handle;
     this.path = path;
-    this.dev = dev;
-    this.ino = ino;
+    this.dev = stat.dev;
+    this.ino = stat.ino;
+    this.#size = stat.size;
+    this.#stamp = [stat.size, ...stat.mtime, ...stat.ctime].join();
+  }
+
+  pages(offset: number, bytes: number): { pa: number; bytes: number } | undefined {
+    const read = (at: number, pa: number, n: number): number => this.read(at, pa, n);
+    return this.#cache.pages(`${this.dev}:${this.ino}`, this.#stamp, this.#size, offset, bytes, read);
   }
 
   read(offset: number, pa: number, bytes: number): number {

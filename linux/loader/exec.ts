@@ -61,7 +61,7 @@ function openExecutable(os: Personality, dir: number, path: string, flags: numbe
     return status < 0 ? status : -E.EACCES;
   }
   const real = os.fs.pathOf(handle);
-  return new FsMapping(os.fs, handle, typeof real === "string" ? real : path, stat.dev, stat.ino);
+  return new FsMapping(os.fs, os.fileCache, handle, typeof real === "string" ? real : path, stat);
 }
 
 /** Reads the ELF headers of `file`; `bad` is the errno for "no ELF file". */

@@ -172,6 +172,14 @@ export class Mm extends Areas {
       return bytes;
     }
     const bytes = end - at;
+    if (vma.file !== undefined && (vma.prot & PROT_WRITE) === 0) {
+      const part = vma.file.pages(vma.offset + (at - vma.start), bytes);
+      if (part !== undefined) {
+        this.pool.share(part.pa, part.bytes);
+        this.#install(vma, at, at + part.bytes, part.pa, true);
+        return part.bytes;
+      }
+    }
     const pa = this.#take(at, bytes);
     if (pa === undefined) {
       // A smaller piece may still be free.

@@ -57,6 +57,16 @@ export class Pool {
    * delegations map it. Small requests fill the first hole; returns undefined when no hole is large enough.
    */
   take(bytes: number, like: number): number | undefined {
+    const pa = this.#takeAny(bytes, like);
+    if (pa !== undefined || this.reclaim === undefined) return pa;
+    this.reclaim();
+    return this.#takeAny(bytes, like);
+  }
+
+  /** Called when nothing is left: gives back what is only kept for speed. */
+  reclaim: (() => void) | undefined;
+
+  #takeAny(bytes: number, like: number): number | undefined {
     const align = alignmentFor(bytes);
     return this.#takeFirst(bytes, align, like % align) ?? (align > PAGE ? this.#takeFirst(bytes, PAGE, 0) : undefined);
   }

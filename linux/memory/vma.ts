@@ -9,6 +9,8 @@ export interface MappedFile {
   /** Reads up to `bytes` at `offset` to physical memory; bytes read or -errno. */
   read(offset: number, pa: number, bytes: number): number;
   write(offset: number, pa: number, bytes: number): number;
+  /** Pages that all private mappings of the file share until they write; undefined when there are none. */
+  pages(offset: number, bytes: number): { pa: number; bytes: number } | undefined;
   size(): number;
   dup(): void;
   release(): void;

@@ -21,6 +21,8 @@ interface CodePage {
 
 export class CodeMap {
   readonly #pages = new Map<number, CodePage>();
+  /** Page numbers in ascending order; dropped when they change. */
+  #sorted: number[] | undefined;
 
   /** @param onNewCodePage called with a physical page number that holds code from now on: writes to it must be watched. */
   constructor(private readonly onNewCodePage: (page: number) => void) {}
@@ -29,9 +31,16 @@ export class CodeMap {
     return this.#pages.has(page);
   }
 
-  /** Physical page numbers that hold code, in no order. */
-  pages(): Iterable<number> {
-    return this.#pages.keys();
+  /** The closest code pages below and above a page that has no code; -1 and Infinity where there are none. */
+  around(page: number): { below: number; above: number } {
+    if (!this.#sorted) this.#sorted = [...this.#pages.keys()].sort((a, b) => a - b);
+    let lo = 0, hi = this.#sorted.length;
+    while (lo < hi) {
+      const mid = (lo + hi) >> 1;
+      if (this.#sorted[mid] < page) lo = mid + 1;
+      else hi = mid;
+    }
+    return { below: this.#sorted[lo - 1] ?? -1, above: this.#sorted[lo] ?? Infinity };
   }
   add(t: Translation): void {
     for (const [start, end] of t.source) {
@@ -40,6 +49,7 @@ export class CodeMap {
         if (!p) {
           p = { low: 0, high: 0, users: new Set() };
           this.#pages.set(page, p);
+          this.#sorted = undefined;
           this.onNewCodePage(page);
         }
         p.users.add(t);
@@ -53,7 +63,9 @@ export class CodeMap {
       for (let page = start >>> PAGE_SHIFT; page <= (end - 1) >>> PAGE_SHIFT; page++) {
         const p = this.#pages.get(page);
         if (!p?.users.delete(t)) continue;
-        if (p.users.size === 0) this.#pages.delete(page);
+        if (p.users.size > 0) continue;
+        this.#pages.delete(page);
+        this.#sorted = undefined;
       }
     }
   }

@@ -186,6 +186,14 @@ const VARIABLE_SHIFTS = new Set(["shl", "shr", "sar", "rol", "ror", "rcl", "rcr"
 
 /** Effects of `i`; an instruction without semantics (invalid) has none. */
 export function effectsOf(i: Insn): Effects {
+  let e = known.get(i);
+  if (!e) known.set(i, e = findEffects(i));
+  return e;
+}
+/** Instructions are decoded once and never change. */
+const known = new WeakMap<Insn, Effects>();
+
+function findEffects(i: Insn): Effects {
   const sem = new EffectSem(i);
   SEMANTICS[i.name]?.(sem, i);
   if (VARIABLE_SHIFTS.has(i.name) && i.ops.at(-1)?.kind === "reg") {

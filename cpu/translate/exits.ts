@@ -18,8 +18,6 @@ interface Stub {
   pending: Pending | undefined;
 }
 
-const text = (_: string, v: unknown): unknown => typeof v === "bigint" ? String(v) : v;
-
 export class Exits {
   readonly #stubs: Stub[] = [];
   readonly #byKey = new Map<string, number>();
@@ -64,12 +62,12 @@ export class Exits {
   }
 
   #stub(reason: Exit, dirty: number, flags: number): number {
-    const p = this.flags.pending;
-    // A copy: later instructions may move what the definition refers to into other locals.
-    const pending = p && p.mask & flags ? { ...p, def: cloneDef(p.def) } : undefined;
-    const key = `${reason}|${dirty}|${flags}|${pending ? `${pending.mask & flags}.${JSON.stringify(pending.def, text)}` : ""}`;
+    const p = this.flags.pending && this.flags.pending.mask & flags ? this.flags.pending : undefined;
+    const key = `${reason}|${dirty}|${flags}|${p ? `${p.mask & flags}.${p.id}.${this.flags.keptLocals()}` : ""}`;
     let n = this.#byKey.get(key);
     if (n === undefined) {
+      // A copy: later instructions may move what the definition refers to into other locals.
+      const pending = p && { ...p, def: cloneDef(p.def) };
       n = this.#stubs.push({ reason, dirty, flags, pending }) - 1;
       this.#byKey.set(key, n);
     }

@@ -153,15 +153,10 @@ export class Extents<User> {
     const delta = e.pa - e.start;
     if (!write) return { ...this.#readable(e.start, e.end, delta), delta, writable: false };
     if (!(e.rights & RIGHT_W)) return { start: e.start, end: e.end, delta, writable: false };
-    const at = va + delta, paEnd = e.end + delta;
-    let low = e.pa, high = paEnd;
-    for (const page of this.code.pages()) {
-      const pa = page * PAGE;
-      if (pa + PAGE <= e.pa || pa >= paEnd) continue;
-      if (page === at >>> PAGE_SHIFT) return undefined;
-      if (pa < at) low = Math.max(low, pa + PAGE);
-      else high = Math.min(high, pa);
-    }
+    const at = va + delta, page = at >>> PAGE_SHIFT;
+    if (this.code.isCodePage(page)) return undefined;
+    const { below, above } = this.code.around(page);
+    const low = Math.max(e.pa, (below + 1) * PAGE), high = Math.min(e.end + delta, above * PAGE);
     return { start: low - delta, end: high - delta, delta, writable: true };
   }
 }

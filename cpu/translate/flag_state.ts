@@ -2,8 +2,8 @@
 import { condFromFlags, flagSource, flagValue, fusedCond } from "../flags.ts";
 import type { Flag, FlagDef } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
-import type { Expr } from "../wasm/expr.ts";
-import type { Locals } from "./locals.ts";
+import type { Expr, LocalExpr } from "../wasm/expr.ts";
+import { collectLocals, type Locals } from "./locals.ts";
 import { CC_FLAGS, FLAG_BIT, FLAG_LIST } from "./regs.ts";
 
 export interface Pending {
@@ -51,6 +51,14 @@ export class FlagState {
     for (const f of todo.reverse()) this.f.set(this.locals.flag(f).index);
     p.mask &= ~bits;
     if (p.mask === 0) this.pending = undefined;
+  }
+  /** The locals that the pending definition reads now, as a key. */
+  keptLocals(): string {
+    const leaves = new Set<LocalExpr>();
+    for (const e of this.kept()) collectLocals(e, leaves);
+    let key = "";
+    for (const l of leaves) key += l.index + ",";
+    return key;
   }
   /** Expressions that must stay valid beyond the current step. */
   kept(): Expr[] {

@@ -160,8 +160,8 @@ export class Locals {
   /** End of an instruction: frees what `kept` does not refer to. */
   endStep(kept: readonly Expr[]): void {
     const leaves = new Set<LocalExpr>();
-    for (const e of kept) collect(e, leaves);
-    for (const low of this.#lows.values()) collect(low.value, leaves);
+    for (const e of kept) collectLocals(e, leaves);
+    for (const low of this.#lows.values()) collectLocals(low.value, leaves);
     const indices = new Set([...leaves].map((l) => l.index));
     for (let n = 0; n < 32; n++) {
       if (this.#readers[n].length > 0) this.#readers[n] = this.#readers[n].filter((e) => leaves.has(e));
@@ -212,20 +212,20 @@ function sizeOf(e: Expr): number {
   }
 }
 
-function collect(e: Expr, into: Set<LocalExpr>): void {
+export function collectLocals(e: Expr, into: Set<LocalExpr>): void {
   switch (e.kind) {
     case "local":
       into.add(e);
       return;
     case "op":
     case "call":
-      for (const a of e.args) collect(a, into);
+      for (const a of e.args) collectLocals(a, into);
       return;
     case "select":
-      collect(e.cond, into);
-      collect(e.then, into);
-      return collect(e.else, into);
+      collectLocals(e.cond, into);
+      collectLocals(e.then, into);
+      return collectLocals(e.else, into);
     case "load":
-      return collect(e.address, into);
+      return collectLocals(e.address, into);
   }
 }

@@ -88,6 +88,9 @@ export class Regions {
   readonly stats: RegionStats = { regions: 0, killed: 0, codeBytes: 0, insns: 0 };
   readonly #spaces = new Map<Space, SpaceRegions>();
   readonly #cells = new ExtentCells();
+  /** What `#of` found last. */
+  #lastSpace: Space | undefined;
+  #last: SpaceRegions | undefined;
   readonly #insns: (Insn | undefined)[] = [];
   readonly #freeIds: number[] = [];
   /** Of the next kill; the code map gives none. */
@@ -107,7 +110,7 @@ export class Regions {
   ) {}
 
   find(space: Space, pc: number): Region | undefined {
-    return this.#spaces.get(space)?.regions.get(pc);
+    return this.#of(space).regions.get(pc);
   }
   insnOf(id: number): Insn {
     return this.#insns[id]!;
@@ -216,6 +219,7 @@ export class Regions {
     if (!s) return;
     for (const r of s.regions.values()) this.#drop(r, "space");
     this.#spaces.delete(space);
+    this.#lastSpace = this.#last = undefined;
   }
   /** Memory that translated code writes to without looking now holds code. */
   codePageAppeared(page: number): void {
@@ -251,6 +255,7 @@ export class Regions {
   }
 
   #of(space: Space): SpaceRegions {
+    if (this.#lastSpace === space) return this.#last!;
     let s = this.#spaces.get(space);
     if (!s) {
       s = {
@@ -268,6 +273,8 @@ export class Regions {
       };
       this.#spaces.set(space, s);
     }
+    this.#lastSpace = space;
+    this.#last = s;
     return s;
   }
   #slot(s: SpaceRegions, pc: number): number {

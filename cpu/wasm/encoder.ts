@@ -297,22 +297,25 @@ export interface FuncImport {
 }
 
 /**
- * A module that imports memory "m"."memory", optionally table "m"."table", and functions "m".NAME.
- * Function indices: imports first, in the order given.
+ * A module that imports memory "m"."memory", optionally table "m"."table", and those functions "m".NAME of `available` that its code calls.
+ * Imported functions are numbered by first use, so functions of the module can call each other only when `all` imports are declared from the
+ * start (they come first then, in the order given).
  */
 export class ModuleBuilder {
   readonly #types: FuncType[] = [];
   readonly #funcs: { type: number; body: FuncBuilder; exportName: string | undefined }[] = [];
-  readonly #importIndex: Map<string, number>;
+  readonly #imports: FuncImport[] = [];
+  readonly #indices = new Map<string, number>();
+  readonly #named = new Map<string, number>();
 
   constructor(
     /** 64 KiB pages of the memory; undefined = any memory fits. */
     private readonly pages: number | undefined,
-    private readonly imports: readonly FuncImport[],
+    private readonly available: readonly FuncImport[],
     private readonly withTable: boolean,
+    private readonly all = false,
   ) {
-    this.#importIndex = new Map(imports.map((f, i) => [f.name, i]));
-    for (const f of imports) this.typeIndex(f.type);
+    if (all) { for (const f of available) this.#import(f); }
   }
 
   typeIndex(t: FuncType): number {
@@ -320,17 +323,24 @@ export class ModuleBuilder {
     const at = this.#types.findIndex((u) => same(u.params, t.params) && same(u.results, t.results));
     return at >= 0 ? at : this.#types.push(t) - 1;
   }
+  #import(f: FuncImport): number {
+    this.typeIndex(f.type);
+    const index = this.#imports.push(f) - 1;
+    this.#indices.set(f.name, index);
+    return index;
+  }
   readonly functionIndex = (name: string): number => {
-    const i = this.#importIndex.get(name) ?? this.#named.get(name);
-    if (i === undefined) throw new Error(`No function "${name}" in this module`);
-    return i;
+    const known = this.#indices.get(name) ?? (this.all ? this.#named.get(name) : undefined);
+    if (known !== undefined) return known;
+    const f = this.available.find((x) => x.name === name);
+    if (!f) throw new Error(`No function "${name}" in this module`);
+    return this.#import(f);
   };
-  readonly #named = new Map<string, number>();
 
   /** Starts a function; it can be called by name (also before its body is complete) and is exported when `exported`. */
   func(type: FuncType, name: string, exported: boolean): FuncBuilder {
     const body = new FuncBuilder([...type.params], this.functionIndex);
-    this.#named.set(name, this.imports.length + this.#funcs.length);
+    this.#named.set(name, this.#imports.length + this.#funcs.length);
     this.#funcs.push({ type: this.typeIndex(type), body, exportName: exported ? name : undefined });
     return body;
   }
@@ -356,8 +366,8 @@ export class ModuleBuilder {
       }
     });
     section(2, (b) => {
-      b.u32(this.imports.length + 1 + (this.withTable ? 1 : 0));
-      for (const f of this.imports) {
+      b.u32(this.#imports.length + 1 + (this.withTable ? 1 : 0));
+      for (const f of this.#imports) {
         b.name("m");
         b.name(f.name);
         b.byte(0);
@@ -379,7 +389,7 @@ export class ModuleBuilder {
       for (const f of this.#funcs) b.u32(f.type);
     });
     section(7, (b) => {
-      const exported = this.#funcs.map((f, i) => ({ name: f.exportName, index: this.imports.length + i })).filter((f) =>
+      const exported = this.#funcs.map((f, i) => ({ name: f.exportName, index: this.#imports.length + i })).filter((f) =>
         f.name !== undefined
       );
       b.u32(exported.length);
@@ -397,7 +407,7 @@ export class ModuleBuilder {
         b.name("metadata.code.branch_hint");
         b.u32(hinted.length);
         for (const { hints, i } of hinted) {
-          b.u32(this.imports.length + i);
+          b.u32(this.#imports.length + i);
           b.u32(hints.length);
           for (const [at, likely] of hints) {
             b.u32(bodies[i].codeAt + at);

@@ -17,6 +17,8 @@ import { ALL_FLAGS } from "./regs.ts";
 
 /** Side exits at an instruction before its region is made anew with what has been learned. */
 const MISSES = 24;
+/** WebAssembly bytes of living regions; beyond that all are dropped, and what is still in use comes back. Bounds what endless new code can take. */
+const MAX_CODE_BYTES = 96 << 20;
 /** Largest region, in instructions; the rest of a longer function becomes regions of its own. */
 const MAX_INSNS = 600;
 /** The same for regions that begin inside another one (where control has come back after leaving it): they only lead to the next entry. */
@@ -34,6 +36,8 @@ export class Region implements Translation {
   readonly ids: number[] = [];
   /** Instructions that rely on an extent. */
   readonly sites: number[] = [];
+  /** Size of its module. */
+  bytes = 0;
   constructor(
     readonly space: Space,
     readonly pc: number,
@@ -88,6 +92,8 @@ export class Regions {
   readonly stats: RegionStats = { regions: 0, killed: 0, codeBytes: 0, insns: 0 };
   readonly #spaces = new Map<Space, SpaceRegions>();
   readonly #cells = new ExtentCells();
+  readonly #freeSlots: number[] = [];
+  #liveBytes = 0;
   /** What `#of` found last. */
   #lastSpace: Space | undefined;
   #last: SpaceRegions | undefined;
@@ -118,6 +124,7 @@ export class Regions {
 
   /** The block at `pc` is hot: translates it, or makes the region anew that has been leaving for it. */
   hot(space: Space, pc: number): void {
+    if (this.#liveBytes > MAX_CODE_BYTES) this.#dropAll();
     const s = this.#of(space), owner = s.openings.get(pc);
     s.openings.delete(pc);
     const extended = owner ? s.extended.get(owner.pc) ?? 0 : 0;
@@ -131,6 +138,10 @@ export class Regions {
       return;
     }
     this.compile(space, pc);
+  }
+
+  #dropAll(): void {
+    for (const s of this.#spaces.values()) for (const r of s.regions.values()) this.#drop(r, "space");
   }
 
   compile(space: Space, pc: number): Region | undefined {
@@ -159,6 +170,7 @@ export class Regions {
     this.counters.compileNs += this.counters.now() - emitted;
     this.stats.regions++;
     this.stats.codeBytes += bytes.length;
+    this.#liveBytes += region.bytes = bytes.length;
     this.stats.insns += graph.insns;
     return region;
   }
@@ -218,6 +230,10 @@ export class Regions {
     const s = this.#spaces.get(space);
     if (!s) return;
     for (const r of s.regions.values()) this.#drop(r, "space");
+    for (const slot of s.slots.values()) {
+      this.table.set(slot, this.noRegion);
+      this.#freeSlots.push(slot);
+    }
     this.#spaces.delete(space);
     this.#lastSpace = this.#last = undefined;
   }
@@ -236,6 +252,7 @@ export class Regions {
   #killed(r: Region): void {
     const s = this.#of(r.space);
     s.regions.delete(r.pc);
+    this.#liveBytes -= r.bytes;
     s.extents.forget(r);
     for (const pc of r.sites) {
       const site = s.sites.get(pc);
@@ -280,7 +297,7 @@ export class Regions {
   #slot(s: SpaceRegions, pc: number): number {
     let slot = s.slots.get(pc);
     if (slot === undefined) {
-      slot = this.allocateSlot();
+      slot = this.#freeSlots.pop() ?? this.allocateSlot();
       s.slots.set(pc, slot);
       this.table.set(slot, this.noRegion);
     }

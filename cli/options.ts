@@ -1,7 +1,9 @@
+import { PERSONALITIES, type PersonalityName } from "../roottask/layout.ts";
 import { EXIT, UserError } from "./errors.ts";
 
 /** How a guest program is to be started. */
-export type Kind = "linux" | "hyperapp";
+export type Kind = PersonalityName | "hyperapp";
+const KINDS: readonly string[] = [...PERSONALITIES, "hyperapp"] satisfies Kind[];
 
 /** Options of `hedra run`, `ps` and `caps` as they stand on the command line. */
 export interface RawOptions {
@@ -38,7 +40,7 @@ export const OPTIONS: readonly OptionRow[] = [
   { key: "env", value: "K=V", repeat: true, help: "set an environment variable of the guest" },
   { key: "cwd", value: "DIR", help: "working directory in the guest (default: /)" },
   { key: "memory", value: "MIB", help: "RAM that guests can use, in MiB (default: 1024)" },
-  { key: "kind", value: "linux|hyperapp", help: "how to start PROGRAM instead of telling by its ELF file" },
+  { key: "kind", value: "linux|freebsd|hyperapp", help: "how to start PROGRAM instead of telling by its ELF file" },
   { key: "strace", help: "print every Linux system call on stderr" },
   { key: "verbose", help: "say what the machine does; internal errors come with a stack trace" },
   { key: "json", help: "print JSON", only: ["ps", "caps"] },
@@ -121,8 +123,8 @@ export function parseMemory(text: string): number {
 }
 
 function parseKind(text: string): Kind {
-  if (text !== "linux" && text !== "hyperapp") throw usage(`Cannot use "${text}" as --kind: expected linux or hyperapp`);
-  return text;
+  if (!KINDS.includes(text)) throw usage(`Cannot use "${text}" as --kind: expected linux, freebsd or hyperapp`);
+  return text as Kind; // one of KINDS
 }
 
 function parseCwd(text: string): string {

@@ -57,16 +57,21 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Boots and runs to the end. Throws a UserError when the machine cannot be set up as asked. */
 export async function bootMachine(config: BootConfig): Promise<BootResult> {
-  const needsLinux = config.programs.some(({ kind }) => kind !== "hyperapp");
-  const [{ boot, BootError }, linux] = await Promise.all([
+  const needsLinux = config.programs.some(({ kind }) => kind !== "hyperapp" && kind !== "freebsd");
+  const [{ boot, BootError }, linux, freebsd] = await Promise.all([
     import("../roottask/boot.ts"),
     needsLinux ? import("../linux/mod.ts") : undefined,
+    config.programs.some(({ kind }) => kind === "freebsd") ? import("../freebsd/mod.ts") : undefined,
   ]);
   const { strace, verbose } = config;
   // Without a timer Deno would end a process whose guest waits for a signal only.
   const alive = setInterval(() => {}, LONGEST_TIMER_MS);
   try {
-    return await boot({ ...config, linux: linux && (() => linux.createLinux({ strace, verbose })) });
+    return await boot({
+      ...config,
+      linux: linux && (() => linux.createLinux({ strace, verbose })),
+      freebsd: freebsd && (() => freebsd.createFreeBsd({ strace, verbose })),
+    });
   } catch (error) {
     if (error instanceof BootError) throw new UserError(error.message, EXIT.FAILURE);
     if (!(error instanceof RangeError) || !/memory/i.test(error.message)) throw error;

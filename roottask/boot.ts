@@ -48,7 +48,7 @@ export function prepare(config: BootConfig, cpu?: Cpu): BootedMachine {
     fileService: { wallClock: () => host.wallClock(), random: (out) => host.random(out), directories },
     mounts,
     programs: config.programs,
-    linux: config.linux,
+    personalities: { linux: config.linux, freebsd: config.freebsd },
     output: config.output,
     strace: config.strace,
     verbose: config.verbose,

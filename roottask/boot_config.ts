@@ -2,10 +2,11 @@
  * What `boot()` (roottask/boot.ts) is told: memory, what the guests may see of the host, and the programs to run. Types only.
  */
 import type { Host, HostDirectory } from "../host/api.ts";
+import type { PersonalityName } from "./layout.ts";
 import type { HostProgram } from "../hedron/api.ts";
 import type { KernelView } from "../hedron/inspect.ts";
 
-export type ProgramKind = "linux" | "hyperapp" | "auto";
+export type ProgramKind = PersonalityName | "hyperapp" | "auto";
 
 export interface ProgramSpec {
   /** "auto": told apart by the ELF file (docs/guest-runtime.md, section 1). */
@@ -49,6 +50,8 @@ export interface BootConfig {
   programs: ProgramSpec[];
   /** Makes the Linux personality; absent = Linux programs cannot be started. Called once per boot. */
   linux?: () => HostProgram;
+  /** The same for FreeBSD. */
+  freebsd?: () => HostProgram;
   /** Raw: bytes pass through. Prefixed: each line gets "[name pid] ", in colour when `colour`. */
   output: { style: "raw" } | { style: "prefixed"; colour: boolean };
   strace: boolean;

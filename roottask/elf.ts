@@ -1,4 +1,5 @@
 /** ELF64 files as far as roottask needs them: which kind of program it is, and the segments of a hyperapp. */
+import type { PersonalityName } from "./layout.ts";
 import { ENOEXEC } from "../host/errno.ts";
 
 export interface Segment {
@@ -11,7 +12,7 @@ export interface Segment {
 }
 
 export interface Executable {
-  kind: "linux" | "hyperapp";
+  kind: PersonalityName | "hyperapp";
   entry: number;
   segments: Segment[];
 }
@@ -26,7 +27,9 @@ const PT_LOAD = 1, PT_INTERP = 3, PT_NOTE = 4, PT_TLS = 7, PT_GNU_STACK = 0x6474
 const SHT_SYMTAB = 2;
 const MAX_PROGRAM_HEADERS = 1024;
 const MAX_NOTES = 64 << 10, MAX_SYMBOLS = 4 << 20;
-const HEDRON_NOTE = "Hedron";
+const HEDRON_NOTE = "Hedron", FREEBSD_NOTE = "FreeBSD";
+/** e_ident[EI_OSABI] of FreeBSD's programs. */
+const EI_OSABI = 7, ELFOSABI_FREEBSD = 9;
 
 /** The executable, or -ENOEXEC for anything that is not an x86-64 ELF program. */
 export function parseElf(read: ReadAt): Executable | number {
@@ -41,7 +44,7 @@ export function parseElf(read: ReadAt): Executable | number {
   if (table.byteLength < count * PROGRAM_HEADER_BYTES) return -ENOEXEC;
 
   const segments: Segment[] = [];
-  let hasNote = false, isLinux = type === ET_DYN;
+  let hasNote = false, isFreeBsd = header.getUint8(EI_OSABI) === ELFOSABI_FREEBSD, isLinux = type === ET_DYN;
   for (let at = 0; at < table.byteLength; at += PROGRAM_HEADER_BYTES) {
     const kind = table.getUint32(at, true);
     const segment = {
@@ -52,9 +55,14 @@ export function parseElf(read: ReadAt): Executable | number {
       memoryBytes: word(table, at + 40),
     };
     if (kind === PT_LOAD && segment.memoryBytes > 0) segments.push(segment);
-    if (kind === PT_NOTE) hasNote ||= isHedronNote(view(read(segment.offset, Math.min(segment.fileBytes, MAX_NOTES))));
+    if (kind === PT_NOTE) {
+      const notes = view(read(segment.offset, Math.min(segment.fileBytes, MAX_NOTES)));
+      hasNote ||= hasNoteOf(notes, HEDRON_NOTE);
+      isFreeBsd ||= hasNoteOf(notes, FREEBSD_NOTE);
+    }
     if (kind === PT_INTERP || kind === PT_TLS || kind === PT_GNU_STACK) isLinux = true;
   }
+  if (isFreeBsd && !hasNote) return { kind: "freebsd", entry, segments };
   const isHyperapp = hasNote || !isLinux && entrySymbolIsStart(read, header, entry);
   return { kind: isHyperapp ? "hyperapp" : "linux", entry, segments };
 }
@@ -64,11 +72,12 @@ const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.b
 const word = (data: DataView, at: number): number => data.getUint32(at + 4, true) * 2 ** 32 + data.getUint32(at, true);
 const align4 = (bytes: number): number => bytes + 3 & ~3;
 
-function isHedronNote(notes: DataView): boolean {
+/** Is there a note of type 1 (for FreeBSD NT_FREEBSD_ABI_TAG) with this owner? */
+function hasNoteOf(notes: DataView, owner: string): boolean {
   for (let at = 0; at + 12 <= notes.byteLength;) {
     const nameBytes = notes.getUint32(at, true), dataBytes = notes.getUint32(at + 4, true), type = notes.getUint32(at + 8, true);
     if (nameBytes > notes.byteLength || dataBytes > notes.byteLength) return false;
-    if (type === 1 && textAt(notes, at + 12, Math.min(nameBytes, notes.byteLength - at - 12)) === HEDRON_NOTE) return true;
+    if (type === 1 && textAt(notes, at + 12, Math.min(nameBytes, notes.byteLength - at - 12)) === owner) return true;
     at += 12 + align4(nameBytes) + align4(dataBytes);
   }
   return false;

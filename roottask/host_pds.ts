@@ -6,7 +6,21 @@ import { FIRST_LENGTH, FS_ADMIN_OP, TEXT_WORD } from "../fs/protocol.ts";
 import { encodeText } from "../fs/text.ts";
 import { type Coroutine, CrdKind, type HostEc, type HostProgram, type PortalHandler } from "../hedron/api.ts";
 import { delegateMemory, delegateObject, fetchObject } from "./delegate.ts";
-import { ALL_RIGHTS, GSI, KERNEL_GSI, object, PRIORITY, QUANTUM_US, RIGHT_CALL, RIGHT_CREATE, ROOT, SERVICE } from "./layout.ts";
+import {
+  ALL_RIGHTS,
+  GSI,
+  KERNEL_GSI,
+  object,
+  type PersonalityName,
+  type PersonalitySelectors,
+  personalitySelectors,
+  PRIORITY,
+  QUANTUM_US,
+  RIGHT_CALL,
+  RIGHT_CREATE,
+  ROOT,
+  SERVICE,
+} from "./layout.ts";
 import type { Stream } from "./output.ts";
 import type { Context } from "./processes.ts";
 import { CONSOLE_SERVICE, HOST_PD, PROCESS_SERVICE, SPAWN_SERVICE, type SpawnRequest } from "./protocol.ts";
@@ -65,28 +79,40 @@ const INLINE_REQUEST = 4000;
 
 export class PersonalityPd {
   private readonly mailbox: number;
+  private readonly selectors: PersonalitySelectors;
 
-  constructor(private readonly context: Context, private readonly host: Host, private readonly pool: Range) {
+  /** `hearsConsole`: it is told when console input arrives; one personality of a machine is. */
+  constructor(
+    private readonly name: PersonalityName,
+    private readonly context: Context,
+    private readonly host: Host,
+    private readonly pool: Range,
+    private readonly hearsConsole: boolean,
+  ) {
+    this.selectors = personalitySelectors(name);
     this.mailbox = pool.start + pool.bytes - MAILBOX_BYTES;
   }
 
   *start(ec: HostEc, program: HostProgram, services: readonly PortalHandler[]): Coroutine {
-    const { pool } = this;
-    createHostPd(ec, ROOT.LINUX_PD, ROOT.LINUX_EC, program, [pool]);
+    const { pool, selectors } = this;
+    createHostPd(ec, selectors.pd, selectors.ec, program, [pool]);
     const fsPortal = attachFs(ec, pool);
-    ec.delegate(ROOT.FS_PD, object(fsPortal, RIGHT_CALL), ROOT.LINUX_PD, object(HOST_PD.FS, ALL_RIGHTS));
-    ec.createPt(ROOT.PROCESS_SERVICE, ROOT.PD, ROOT.SERVICE_EC, 0, this.processService(services));
-    ec.label(ROOT.PROCESS_SERVICE, "process service");
-    ec.createPt(ROOT.CONSOLE_SERVICE, ROOT.PD, ROOT.SERVICE_EC, 0, this.consoleService());
-    ec.label(ROOT.CONSOLE_SERVICE, "console");
-    ec.delegate(ROOT.PD, object(KERNEL_GSI + GSI.CONSOLE, UP_AND_DOWN), ROOT.PD, object(ROOT.CONSOLE_SM, ALL_RIGHTS), {
-      hypervisor: true,
-    });
-    ec.label(ROOT.CONSOLE_SM, "console input");
-    delegateObject(ec, ROOT.PROCESS_SERVICE, RIGHT_CALL, ROOT.LINUX_PD, HOST_PD.PROCESS);
-    delegateObject(ec, ROOT.CONSOLE_SERVICE, RIGHT_CALL, ROOT.LINUX_PD, HOST_PD.CONSOLE);
-    delegateObject(ec, ROOT.CONSOLE_SM, UP_AND_DOWN, ROOT.LINUX_PD, HOST_PD.CONSOLE_SM);
-    yield* startHostPd(ec, ROOT.LINUX_PD, ROOT.LINUX_EC, ROOT.LINUX_SC, HOST_PD.SPAWN, ROOT.LINUX_SPAWN);
+    ec.delegate(ROOT.FS_PD, object(fsPortal, RIGHT_CALL), selectors.pd, object(HOST_PD.FS, ALL_RIGHTS));
+    ec.createPt(selectors.processService, ROOT.PD, ROOT.SERVICE_EC, 0, this.processService(services));
+    ec.label(selectors.processService, "process service");
+    ec.createPt(selectors.consoleService, ROOT.PD, ROOT.SERVICE_EC, 0, this.consoleService());
+    ec.label(selectors.consoleService, "console");
+    if (this.hearsConsole) {
+      const kernel = object(KERNEL_GSI + GSI.CONSOLE, UP_AND_DOWN);
+      ec.delegate(ROOT.PD, kernel, ROOT.PD, object(selectors.sm, ALL_RIGHTS), { hypervisor: true });
+      ec.label(selectors.sm, "console input");
+    } else {
+      ec.createSm(selectors.sm, ROOT.PD, 0);
+    }
+    delegateObject(ec, selectors.processService, RIGHT_CALL, selectors.pd, HOST_PD.PROCESS);
+    delegateObject(ec, selectors.consoleService, RIGHT_CALL, selectors.pd, HOST_PD.CONSOLE);
+    delegateObject(ec, selectors.sm, UP_AND_DOWN, selectors.pd, HOST_PD.CONSOLE_SM);
+    yield* startHostPd(ec, selectors.pd, selectors.ec, selectors.sc, HOST_PD.SPAWN, selectors.spawn);
   }
 
   /** The new process's pid, or -errno. */
@@ -106,7 +132,7 @@ export class PersonalityPd {
       utcb.untyped = 4;
     }
     utcb.typed = 0;
-    return ec.call(ROOT.LINUX_SPAWN) === 0 ? utcb.get(0) : -EIO;
+    return ec.call(this.selectors.spawn) === 0 ? utcb.get(0) : -EIO;
   }
 
   private owns(address: number, length: number): boolean {
@@ -121,7 +147,7 @@ export class PersonalityPd {
       utcb.typed = 0;
       switch (operation) {
         case PROCESS_SERVICE.REGISTER: {
-          const process = context.processes.create("linux", context.processes.get(parent)?.name ?? "linux");
+          const process = context.processes.create(this.name, context.processes.get(parent)?.name ?? this.name);
           context.processes.createServicePortals(ec, process, services, SERVICE.RAW_ECHO);
           utcb.set(0, process.pid);
           SERVICE_ORDER.forEach((service, i) =>
@@ -169,7 +195,7 @@ export class PersonalityPd {
       switch (operation) {
         case CONSOLE_SERVICE.WRITE: {
           if (!this.owns(b, c)) return utcb.set(0, -EFAULT);
-          const from = context.processes.get(pid) ?? { pid, name: "linux" };
+          const from = context.processes.get(pid) ?? { pid, name: this.name };
           const stream: Stream = a === 2 ? 2 : 1;
           context.observe?.();
           return utcb.set(0, context.output.write(from, stream, ec.memory.view(b, c, false)));

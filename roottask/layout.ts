@@ -19,14 +19,36 @@ export const ROOT = {
   FS_SC: 0x8002,
   FS_ADMIN: 0x8003,
   FS_SESSION: 0x8004,
-  LINUX_PD: 0x8010,
-  LINUX_EC: 0x8011,
-  LINUX_SC: 0x8012,
-  LINUX_SPAWN: 0x8013,
-  PROCESS_SERVICE: 0x8014,
-  CONSOLE_SERVICE: 0x8015,
-  CONSOLE_SM: 0x8016,
 } as const;
+
+/** Operating systems that a personality exists for. */
+export const PERSONALITIES = ["linux", "freebsd"] as const;
+export type PersonalityName = (typeof PERSONALITIES)[number];
+
+export interface PersonalitySelectors {
+  pd: number;
+  ec: number;
+  sc: number;
+  spawn: number;
+  processService: number;
+  consoleService: number;
+  /** What its main EC sleeps on: console input, and its own timers. */
+  sm: number;
+}
+
+/** Roottask's objects of a personality. */
+export function personalitySelectors(name: PersonalityName): PersonalitySelectors {
+  const base = 0x8010 + 16 * PERSONALITIES.indexOf(name);
+  return {
+    pd: base,
+    ec: base + 1,
+    sc: base + 2,
+    spawn: base + 3,
+    processService: base + 4,
+    consoleService: base + 5,
+    sm: base + 6,
+  };
+}
 
 /** Processes below this number have the thesis's selectors; the others follow in blocks. */
 const THESIS_SLOTS = 64;

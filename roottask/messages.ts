@@ -12,7 +12,7 @@ const REASON: Readonly<Record<number, string>> = {
   [errno.ENAMETOOLONG]: "file name too long",
   [errno.ENOMEM]: "not enough memory",
   [errno.E2BIG]: "argument list too long",
-  [errno.ENOSYS]: "no personality for Linux programs",
+  [errno.ENOSYS]: "no personality for it",
   [errno.EIO]: "input/output error",
   [errno.ENOSPC]: "no space left",
   [errno.EROFS]: "read-only file system",

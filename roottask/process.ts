@@ -1,5 +1,5 @@
 /** A process as roottask knows it. */
-import type { ProcessSelectors } from "./layout.ts";
+import type { PersonalityName, ProcessSelectors } from "./layout.ts";
 
 /** Memory of a hyperapp: [va, va + bytes) is [pa, pa + bytes) of roottask's pool. */
 export interface Mapping {
@@ -29,7 +29,8 @@ export class Process {
   constructor(
     readonly pid: number,
     public name: string,
-    readonly kind: "linux" | "hyperapp",
+    /** A personality's name, or a hyperapp. */
+    readonly kind: PersonalityName | "hyperapp",
     readonly slot: number,
     readonly selectors: ProcessSelectors,
   ) {}

@@ -44,7 +44,7 @@ export class Processes {
     return this.byPid.values();
   }
 
-  create(kind: "linux" | "hyperapp", name: string): Process {
+  create(kind: Process["kind"], name: string): Process {
     let slot = this.slots.indexOf(false);
     if (slot < 0) slot = this.slots.length;
     this.slots[slot] = true;
@@ -54,8 +54,8 @@ export class Processes {
   }
 
   createServicePortals(ec: HostEc, process: Process, handlers: readonly PortalHandler[], rawEcho: number): void {
-    // A Linux process ends by its personality, so it has no exit portal.
-    const count = process.kind === "linux" ? SERVICE.EXIT : SERVICES;
+    // A process of a personality ends by its personality, so it has no exit portal.
+    const count = process.kind !== "hyperapp" ? SERVICE.EXIT : SERVICES;
     for (let s = 0; s < count; s++) {
       const selector = process.selectors.services + s, server = s === rawEcho ? ROOT.RAW_ECHO_EC : ROOT.SERVICE_EC;
       ec.createPt(selector, ROOT.PD, server, 0, handlers[s]);

@@ -16,7 +16,7 @@ import { type Executable, parseElf, type ReadAt } from "./elf.ts";
 import { exceptionHandler } from "./exceptions.ts";
 import { administerFs, attachFs, createHostPd, PersonalityPd, type Range, startHostPd } from "./host_pds.ts";
 import { type Handlers, startHyperapp } from "./hyperapp.ts";
-import { ALL_RIGHTS, GSI, KERNEL_GSI, object, ROOT } from "./layout.ts";
+import { ALL_RIGHTS, GSI, KERNEL_GSI, object, PERSONALITIES, type PersonalityName, ROOT } from "./layout.ts";
 import { reason, startExitCode } from "./messages.ts";
 import { Output } from "./output.ts";
 import { type Context, Processes } from "./processes.ts";
@@ -40,7 +40,7 @@ export interface RoottaskConfig {
   fileService: FileServiceHost;
   mounts: readonly PreparedMount[];
   programs: readonly ProgramSpec[];
-  linux: BootConfig["linux"];
+  personalities: Record<PersonalityName, BootConfig["linux"]>;
   output: BootConfig["output"];
   strace: boolean;
   verbose: boolean;
@@ -55,8 +55,8 @@ export interface RoottaskConfig {
 const RWX = RIGHT_R | RIGHT_W | RIGHT_X;
 /** The pools begin on such boundaries, so that they are delegated in few chunks. */
 export const POOL_ALIGN = 2 << 20;
-/** Shares of the free RAM: contents of files, Linux programs; the rest is for hyperapps. */
-const FS_SHARE = 1 / 4, LINUX_SHARE = 5 / 8;
+/** Shares of the free RAM: contents of files, programs of personalities; the rest is for hyperapps. */
+const FS_SHARE = 1 / 4, PERSONALITY_SHARE = 5 / 8;
 /** A hyperapp's stack alone has 2 MiB. */
 const MIN_OWN_BYTES = 6 << 20;
 /** Bytes of a file that are read at a time while its headers are looked at. */
@@ -67,7 +67,7 @@ const BUFFER_BYTES = 2 * HEADER_WINDOW;
 export class Roottask implements HostProgram {
   readonly name = "roottask";
   private context: Context | undefined;
-  private personality: PersonalityPd | undefined;
+  private readonly running = new Map<PersonalityName, PersonalityPd>();
   /** Nothing in the machine can run any more: what still lives has ended by blocking (docs/guest-runtime.md, 5). */
   private quiet = false;
 
@@ -81,7 +81,8 @@ export class Roottask implements HostProgram {
   }
 
   *main(ec: HostEc): Coroutine {
-    const { config } = this, pools = split(config.ram, config.linux !== undefined);
+    const { config } = this, names = PERSONALITIES.filter((name) => config.personalities[name]);
+    const pools = split(config.ram, names);
     for (const { start, bytes } of [config.ram, ...config.modules]) {
       delegateMemory(ec, start, bytes, ROOT.PD, start, RWX, { hypervisor: true });
     }
@@ -125,12 +126,11 @@ export class Roottask implements HostProgram {
     const results: ProgramResult[] = [];
     for (const spec of config.programs) {
       const file = this.inspect(context, ec, spec, buffer);
-      const isHyperapp = spec.kind === "hyperapp" ||
-        spec.kind === "auto" && typeof file !== "number" && file.elf?.kind === "hyperapp";
+      const found = typeof file === "number" ? undefined : file.elf?.kind, kind = spec.kind === "auto" ? found : spec.kind;
       let pid: number;
       if (typeof file === "number") pid = file;
-      else if (isHyperapp) pid = this.startHyperapp(context, spec, file, handlers);
-      else pid = yield* this.startLinux(context, ec, spec, pools.linux, handlers);
+      else if (kind === "hyperapp") pid = this.startHyperapp(context, spec, file, handlers);
+      else pid = yield* this.startForeign(context, ec, spec, kind ?? "linux", pools.personalities, handlers);
       if (typeof file !== "number") {
         context.fs.ec = ec;
         context.fs.close(file.handle);
@@ -206,21 +206,24 @@ export class Roottask implements HostProgram {
     return typeof process === "number" ? process : process.pid;
   }
 
-  private *startLinux(
+  private *startForeign(
     context: Context,
     ec: HostEc,
     spec: ProgramSpec,
-    pool: Range,
+    name: PersonalityName,
+    pools: ReadonlyMap<PersonalityName, Range>,
     handlers: Handlers,
   ): Generator<Wait, number, Status> {
-    const { config } = this;
-    if (config.linux === undefined) return -ENOSYS;
-    if (this.personality === undefined) {
-      this.personality = new PersonalityPd(context, config.host, pool);
-      yield* this.personality.start(ec, config.linux(), handlers.services);
+    const { config, running } = this, program = config.personalities[name], pool = pools.get(name);
+    if (program === undefined || pool === undefined) return -ENOSYS;
+    let personality = running.get(name);
+    if (personality === undefined) {
+      personality = new PersonalityPd(name, context, config.host, pool, running.size === 0);
+      running.set(name, personality);
+      yield* personality.start(ec, program(), handlers.services);
     }
     const { path, argv, env, cwd } = spec;
-    const pid = this.personality.spawn(ec, { path, argv, env, cwd, strace: config.strace, verbose: config.verbose });
+    const pid = personality.spawn(ec, { path, argv, env, cwd, strace: config.strace, verbose: config.verbose });
     const process = context.processes.get(pid);
     if (process !== undefined) process.name = nameOf(spec);
     return pid === 0 ? -ENOENT : pid;
@@ -248,12 +251,20 @@ function failure(spec: ProgramSpec, status: number, diagnosis: string | undefine
   return { spec, pid: -1, exitCode: startExitCode(status), message: `Cannot run "${spec.path}": ${diagnosis ?? reason(status)}` };
 }
 
-/** `withLinux`: there may be Linux programs. */
-function split(ram: Range, withLinux: boolean): { fs: Range; linux: Range; own: Range } {
+/** `names`: the personalities that there may be; they share their part of the RAM equally. */
+function split(
+  ram: Range,
+  names: readonly PersonalityName[],
+): { fs: Range; personalities: Map<PersonalityName, Range>; own: Range } {
   const aligned = (bytes: number): number => Math.floor(bytes / POOL_ALIGN) * POOL_ALIGN;
   const fs = { start: ram.start, bytes: aligned(ram.bytes * FS_SHARE) };
   const most = Math.max(0, ram.bytes - fs.bytes - MIN_OWN_BYTES);
-  const linux = { start: fs.start + fs.bytes, bytes: withLinux ? aligned(Math.min(ram.bytes * LINUX_SHARE, most)) : 0 };
-  const start = linux.start + linux.bytes;
-  return { fs, linux, own: { start, bytes: ram.start + ram.bytes - start } };
+  const share = names.length === 0 ? 0 : aligned(Math.min(ram.bytes * PERSONALITY_SHARE, most) / names.length);
+  const personalities = new Map<PersonalityName, Range>();
+  let start = fs.start + fs.bytes;
+  for (const name of names) {
+    personalities.set(name, { start, bytes: share });
+    start += share;
+  }
+  return { fs, personalities, own: { start, bytes: ram.start + ram.bytes - start } };
 }

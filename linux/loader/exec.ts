@@ -27,10 +27,13 @@ const MIN_GAP = 128 << 20;
 const HWCAP = 0x078b_fbff;
 const CLK_TCK = 100;
 
-interface Opened {
+export interface Opened {
   file: FsMapping;
   elf: ElfFile;
 }
+
+/** What loading needs of a personality, whichever it is. */
+export type ExecOwner = Pick<Personality, "fs" | "buffer" | "u8" | "data">;
 
 /** Everything checked and opened: what cannot fail any more, except for memory. */
 export interface ExecPlan {
@@ -51,7 +54,7 @@ export interface Started {
 }
 
 /** Opens an executable file. A handle, or -errno. */
-function openExecutable(os: Personality, dir: number, path: string, flags: number): FsMapping | number {
+function openExecutable(os: ExecOwner, dir: number, path: string, flags: number): FsMapping | number {
   const handle = os.fs.open(dir, path, flags, 0);
   if (handle < 0) return handle;
   const stat = emptyStat();
@@ -65,7 +68,7 @@ function openExecutable(os: Personality, dir: number, path: string, flags: numbe
 }
 
 /** Reads the ELF headers of `file`; `bad` is the errno for "no ELF file". */
-function readElf(os: Personality, file: FsMapping, bad: number): ElfFile | number {
+function readElf(os: ExecOwner, file: FsMapping, bad: number): ElfFile | number {
   const at = os.buffer;
   os.u8.fill(0, at, at + PAGE);
   const got = file.read(0, at, PREFIX_BYTES);
@@ -82,7 +85,7 @@ function readElf(os: Personality, file: FsMapping, bad: number): ElfFile | numbe
  * only after destroying the old image.
  */
 export function planExec(
-  os: Personality,
+  os: ExecOwner,
   dir: number,
   path: string,
   argv: readonly string[],
@@ -106,7 +109,7 @@ export function planExec(
 }
 
 function withInterpreter(
-  os: Personality,
+  os: ExecOwner,
   dir: number,
   program: Opened,
   argv: string[],
@@ -133,7 +136,7 @@ function checked(plan: ExecPlan): ExecPlan | number {
 }
 
 function openInterpreter(
-  os: Personality,
+  os: ExecOwner,
   dir: number,
   program: FsMapping,
   interp: { offset: number; size: number },
@@ -235,12 +238,13 @@ export function startImage(os: Personality, mm: Mm, plan: ExecPlan, credentials:
   return { entry, sp: stack.sp, image };
 }
 
-function mapElf(os: Personality, mm: Mm, { file, elf }: Opened, bias: number): boolean {
+/** Maps all segments of a program. False when memory is short. */
+export function mapElf(os: Pick<Personality, "userMemory">, mm: Mm, { file, elf }: Opened, bias: number): boolean {
   return elf.segments.every((segment) => mapSegment(os, mm, file, segment, bias));
 }
 
 /** One PT_LOAD: the file's pages, then zero pages; the rest of the last file page is cleared when there is a zero part. */
-function mapSegment(os: Personality, mm: Mm, file: FsMapping, segment: Segment, bias: number): boolean {
+function mapSegment(os: Pick<Personality, "userMemory">, mm: Mm, file: FsMapping, segment: Segment, bias: number): boolean {
   const start = segment.vaddr + bias;
   const fileEnd = start + segment.fileSize;
   const end = pageUp(start + segment.memSize);
@@ -257,7 +261,7 @@ function mapSegment(os: Personality, mm: Mm, file: FsMapping, segment: Segment, 
   return zeroFrom >= end || mm.add(newVma(zeroFrom, end, segment.prot));
 }
 
-function clearTail(os: Personality, mm: Mm, from: number): boolean {
+function clearTail(os: Pick<Personality, "userMemory">, mm: Mm, from: number): boolean {
   const bytes = pageUp(from) - from;
   return bytes === 0 || os.userMemory(mm).fill(from, 0, bytes);
 }

@@ -2,7 +2,7 @@ import { E } from "../abi/errno.ts";
 import { timespecNs } from "../abi/structs.ts";
 import { getI64 } from "../memory/user.ts";
 import type { Thread } from "./thread.ts";
-import { type Blocking, type Result, Woken } from "./wait.ts";
+import { type Blocking, type Result, type Sleeper, Woken } from "./wait.ts";
 
 /** FUTEX_* of include/uapi/linux/futex.h. */
 // deno-fmt-ignore
@@ -14,7 +14,7 @@ const FUTEX_WAITERS = 0x8000_0000, FUTEX_OWNER_DIED = 0x4000_0000, FUTEX_TID_MAS
 const ANY = 0xffff_ffff;
 
 interface Waiter {
-  readonly thread: Thread;
+  readonly thread: Sleeper;
   readonly bitset: number;
   /** Physical address of the word: equal for all address spaces that share it. */
   key: number;

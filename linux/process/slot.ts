@@ -1,8 +1,8 @@
-import { type HostEc, MTD } from "../../hedron/api.ts";
+import { type ArchState, type Coroutine, type HostEc, MTD } from "../../hedron/api.ts";
 import { HOST_PD, PROCESS } from "../../roottask/protocol.ts";
 import { VEC } from "../../cpu/layout.ts";
-import type { Personality } from "../personality.ts";
-import { objectCrd } from "./kernel_space.ts";
+import { type CurrentEc, objectCrd } from "./kernel_space.ts";
+import type { Selectors } from "./selectors.ts";
 import type { Thread } from "./thread.ts";
 
 /** Exceptions that become signals. */
@@ -30,20 +30,37 @@ export const ID_STARTUP = PROCESS.STARTUP, ID_RECALL = PROCESS.RECALL, ID_SYSCAL
 export const SLOT_ORDER = 6;
 const MTD_ALL = MTD.DEFAULT | MTD.FPU;
 
+/** What a slot changes in its thread: the handler EC as it runs now. */
+export interface SlotThread {
+  host: HostEc;
+  state: ArchState;
+}
+
+/** The personality that a slot serves; each personality has a thread type of its own. */
+export interface SlotOwner<T extends SlotThread> {
+  readonly current: CurrentEc;
+  readonly selectors: Selectors;
+  enter(ec: HostEc): void;
+  readonly dispatcher: {
+    systemCall(t: T): void | Coroutine;
+    exception(t: T, id: number): void | Coroutine;
+  };
+}
+
 /**
  * The personality's half of a thread: a local EC with the thread's portals, and the semaphore it waits on. Kept for the next thread when
  * its thread ends.
  */
-export class Slot {
+export class Slot<T extends SlotThread = Thread> {
   /** Selector block, 64-aligned; delegated as a whole to a process's PD at the thread's event base. */
   readonly base: number;
   readonly ec: number;
   readonly sm: number;
-  thread: Thread | undefined;
+  thread: T | undefined;
   /** The handler EC as it last ran. */
   host: HostEc;
 
-  constructor(os: Personality) {
+  constructor(os: SlotOwner<T>) {
     const { ec: kernel } = os.current;
     this.host = kernel;
     this.base = os.selectors.takeBlock();
@@ -53,7 +70,7 @@ export class Slot {
     kernel.createSm(this.sm, HOST_PD.SELF_PD, 0);
     kernel.label(this.ec, "thread's handler");
     kernel.label(this.sm, "thread's wait");
-    const enter = (ec: HostEc): Thread | undefined => {
+    const enter = (ec: HostEc): T | undefined => {
       os.enter(ec);
       const { thread } = this;
       if (thread !== undefined && thread.host !== ec) {
@@ -79,12 +96,12 @@ export class Slot {
   }
 
   /** Gives the portals to a process's PD at `eventBase`. */
-  delegateTo(os: Personality, pd: number, eventBase: number): void {
+  delegateTo(os: Pick<SlotOwner<T>, "current">, pd: number, eventBase: number): void {
     os.current.ec.delegate(HOST_PD.SELF_PD, objectCrd(this.base, SLOT_ORDER), pd, objectCrd(eventBase, SLOT_ORDER));
   }
 
   /** Takes the portals back from all processes. */
-  withdraw(os: Personality): void {
+  withdraw(os: Pick<SlotOwner<T>, "current">): void {
     os.current.ec.revoke(objectCrd(this.base, SLOT_ORDER), false);
   }
 }

@@ -1,8 +1,10 @@
 import { HOST_PD, PROCESS } from "../../roottask/protocol.ts";
 import { CrdKind } from "../../hedron/api.ts";
 import { Mm, type PageTable } from "../memory/mm.ts";
-import type { Personality } from "../personality.ts";
-import { objectCrd, PdPages } from "./kernel_space.ts";
+import type { HostMemory } from "../../hedron/api.ts";
+import type { Pool } from "../memory/pool.ts";
+import { type CurrentEc, objectCrd, PdPages } from "./kernel_space.ts";
+import type { Selectors } from "./selectors.ts";
 
 /** Portals of further threads stand in blocks of 64 selectors from here on, above what hybrids use for themselves. */
 const THREAD_BASES = 0x1_0000;
@@ -14,9 +16,17 @@ class SilentPages implements PageTable {
   unmap(): void {}
 }
 
+/** What an address space needs of its personality, whichever it is. */
+export interface SpaceOwner {
+  readonly current: CurrentEc;
+  readonly selectors: Selectors;
+  readonly pool: Pool;
+  readonly memory: HostMemory;
+}
+
 /** A protection domain with the areas it shows: the address space of one process, or of several with CLONE_VM. */
 export class Space {
-  readonly os: Personality;
+  readonly os: SpaceOwner;
   readonly pd: number;
   readonly mm: Mm;
   /** ECs ever created in it: only the first one has the UTCB at its known address. */
@@ -24,14 +34,14 @@ export class Space {
   readonly #freeBases: number[] = [];
   #nextBase = 0;
 
-  private constructor(os: Personality, pd: number, mm: Mm) {
+  private constructor(os: SpaceOwner, pd: number, mm: Mm) {
     this.os = os;
     this.pd = pd;
     this.mm = mm;
   }
 
   /** A foreign PD; its memory is empty, or a copy of `from` (then undefined when memory is short). */
-  static create(os: Personality, from?: Space): Space | undefined {
+  static create(os: SpaceOwner, from?: Space): Space | undefined {
     const pd = os.selectors.take();
     const { ec } = os.current;
     ec.createPd(pd, HOST_PD.SELF_PD, { kind: CrdKind.Null, base: 0, order: 0, rights: 0 }, { portalBase: PROCESS.FOREIGN_BASE });

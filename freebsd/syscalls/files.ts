@@ -1,0 +1,291 @@
+import type { FsStat } from "../../fs/api.ts";
+import type { Blocking, Result } from "../../linux/process/wait.ts";
+import { putU64 } from "../../linux/memory/user.ts";
+import { textToBytes } from "../../linux/trace/text.ts";
+import { E, fromService } from "../abi/errno.ts";
+import { FsFile, type OpenFile, PipeBuffer, PipeFile, S_IFCHR, S_IFDIR } from "../files.ts";
+import { RDX, type Thread } from "../thread.ts";
+import { sys, type SyscallRow } from "./row.ts";
+
+const AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x200, AT_REMOVEDIR = 0x800;
+const PATH_MAX = 1024;
+/** FreeBSD's O_* (sys/sys/fcntl.h) and what the file service calls them (Linux's numbers). */
+const OPEN_FLAGS: readonly (readonly [freebsd: number, service: number])[] = [
+  [1, 1],
+  [2, 2],
+  [8, 0o2000],
+  [0x100, 0o400000],
+  [0x200, 0o100],
+  [0x400, 0o1000],
+  [0x800, 0o200],
+  [0x20000, 0o200000],
+];
+
+function path(t: Thread, n: number): string | number {
+  const { user } = t.process, text = user.string(t.arg(n), PATH_MAX);
+  return text ?? (user.stringLength(t.arg(n), PATH_MAX) === -2 ? -E.ENAMETOOLONG : -E.EFAULT);
+}
+
+/** The directory that a relative path starts from. */
+function directory(t: Thread, fd: number): number {
+  return fd === AT_FDCWD ? t.process.cwd : t.process.files.get(fd)?.handle ?? -E.EBADF;
+}
+
+/** Calls `action` with directory handle and path of the argument pair; `at` undefined: the working directory. */
+function named(t: Thread, at: number | undefined, n: number, action: (dir: number, path: string) => number): Result {
+  const dir = directory(t, at === undefined ? AT_FDCWD : t.int(at)), name = path(t, n);
+  if (dir < 0) return dir;
+  return typeof name === "number" ? name : fromService(action(dir, name));
+}
+
+function openFile(t: Thread, at: number | undefined, n: number): Result {
+  const flags = t.int(n + 1), service = OPEN_FLAGS.reduce((all, [own, theirs]) => all | ((flags & own) !== 0 ? theirs : 0), 0);
+  const handle = named(t, at, n, (dir, name) => t.os.fs.open(dir, name, service, t.int(n + 2) & 0o7777));
+  if (typeof handle !== "number" || handle < 0) return handle;
+  const stat = t.os.statBuffer;
+  t.os.fs.fstat(handle, stat);
+  return t.process.add(new FsFile(t.os, handle, stat.mode & 0o170000, flags));
+}
+
+function close(t: Thread): Result {
+  const fd = t.int(0), file = t.process.files.get(fd);
+  if (file === undefined) return -E.EBADF;
+  t.process.files.delete(fd);
+  if (--file.users === 0) file.close();
+  return 0;
+}
+
+/** One contiguous piece at a time; after the first one, a short or blocking transfer ends the call. */
+function transfer(t: Thread, write: boolean, position: number | undefined): Result {
+  const file = t.process.files.get(t.int(0));
+  return file === undefined ? -E.EBADF : move(t, file, t.arg(1), t.arg(2), write, position);
+}
+
+function move(t: Thread, file: OpenFile, address: number, bytes: number, write: boolean, position: number | undefined): Result {
+  const { user } = t.process;
+  let done = 0;
+  while (done < bytes) {
+    const pa = user.piece(address + done, bytes - done, !write), length = user.pieceBytes;
+    if (pa < 0) return done > 0 ? done : -E.EFAULT;
+    const at = position === undefined ? undefined : position + done;
+    const result = write ? file.write(t, pa, length, at) : file.read(t, pa, length, at);
+    if (typeof result !== "number") return done > 0 && !write ? done : continued(t, file, result, done, address, bytes, write);
+    if (result < 0) return done > 0 ? done : result;
+    if (!write) t.os.memory.codeChanged(pa, result);
+    done += result;
+    if (result < length) break;
+  }
+  return done;
+}
+
+function* continued(
+  t: Thread,
+  file: OpenFile,
+  first: Blocking,
+  done: number,
+  address: number,
+  bytes: number,
+  write: boolean,
+): Blocking {
+  const result = yield* first;
+  if (result < 0) return done > 0 ? done : result;
+  done += result;
+  if (!write || done >= bytes) return done;
+  const rest = move(t, file, address + done, bytes - done, true, undefined);
+  const more = typeof rest === "number" ? rest : yield* rest;
+  return more < 0 ? done : done + more;
+}
+
+function writev(t: Thread): Result {
+  const file = t.process.files.get(t.int(0)), { user } = t.process;
+  if (file === undefined) return -E.EBADF;
+  let done = 0;
+  for (let i = 0; i < t.int(2); i++) {
+    const base = user.u64(t.arg(1) + 16 * i), length = user.u64(t.arg(1) + 16 * i + 8);
+    if (Number.isNaN(base) || Number.isNaN(length)) return -E.EFAULT;
+    const result = move(t, file, base, length, true, undefined);
+    if (typeof result !== "number") return continued(t, file, result, done, base, 0, false);
+    if (result < 0) return done > 0 ? done : result;
+    done += result;
+  }
+  return done;
+}
+
+function lseek(t: Thread): Result {
+  const file = t.process.files.get(t.int(0)), offset = t.long(1), whence = t.int(2);
+  if (file === undefined) return -E.EBADF;
+  if (file.handle === undefined) return -E.ESPIPE;
+  if (whence < 0 || whence > 2) return -E.EINVAL;
+  const target = offset + [0, file.offset, t.os.fs.size(file.handle)][whence];
+  if (target < 0) return -E.EINVAL;
+  return file.offset = target;
+}
+
+/** struct stat: sys/sys/stat.h since FreeBSD 12. */
+const STAT_BYTES = 224;
+
+function putStat(t: Thread, address: number, st: FsStat): Result {
+  const { user } = t.process, { data, u8 } = t.os, at = user.out(address, STAT_BYTES);
+  if (at < 0) return -E.EFAULT;
+  u8.fill(0, at, at + STAT_BYTES);
+  putU64(data, at, st.dev);
+  putU64(data, at + 8, st.ino);
+  putU64(data, at + 16, st.nlink);
+  data.setUint16(at + 24, st.mode, true);
+  data.setUint32(at + 28, st.uid, true);
+  data.setUint32(at + 32, st.gid, true);
+  putU64(data, at + 40, st.rdev);
+  [st.atime, st.mtime, st.ctime, st.ctime].forEach(([seconds, ns], i) => {
+    putU64(data, at + 48 + 16 * i, seconds);
+    putU64(data, at + 56 + 16 * i, ns);
+  });
+  putU64(data, at + 112, st.size);
+  putU64(data, at + 120, st.blocks);
+  data.setUint32(at + 128, st.blksize, true);
+  return user.done();
+}
+
+function fstat(t: Thread): Result {
+  const file = t.process.files.get(t.int(0)), stat = t.os.statBuffer;
+  if (file === undefined) return -E.EBADF;
+  if (file.handle !== undefined) t.os.fs.fstat(file.handle, stat);
+  else {Object.assign(stat, {
+      dev: 0,
+      ino: 1,
+      mode: file.type | 0o620,
+      nlink: 1,
+      uid: 0,
+      gid: 0,
+      rdev: 0,
+      size: 0,
+      blksize: 4096,
+    });}
+  return putStat(t, t.arg(1), stat);
+}
+
+function fstatat(t: Thread): Result {
+  const follow = (t.int(3) & AT_SYMLINK_NOFOLLOW) === 0, stat = t.os.statBuffer;
+  const status = named(t, 0, 1, (dir, name) => t.os.fs.stat(dir, name, follow, stat));
+  return status === 0 ? putStat(t, t.arg(2), stat) : status;
+}
+
+/** struct dirent: sys/sys/dirent.h since FreeBSD 12. The file's offset is the cookie of the next entry. */
+function getdirentries(t: Thread): Result {
+  const file = t.process.files.get(t.int(0)), room = t.arg(2), base = t.arg(3), { user } = t.process;
+  if (file === undefined) return -E.EBADF;
+  if (file.handle === undefined || file.type !== S_IFDIR) return -E.EINVAL;
+  const entries = t.os.fs.list(file.handle, file.offset, 64), start = file.offset;
+  if (typeof entries === "number") return fromService(entries);
+  let done = 0;
+  for (const entry of entries) {
+    const name = textToBytes(entry.name), length = Math.ceil((24 + name.length + 1) / 8) * 8;
+    if (done + length > room) {
+      if (done === 0) return -E.EINVAL;
+      break;
+    }
+    const bytes = new Uint8Array(length), data = new DataView(bytes.buffer);
+    putU64(data, 0, entry.ino);
+    putU64(data, 8, entry.next);
+    data.setUint16(16, length, true);
+    bytes[18] = entry.type;
+    data.setUint16(20, name.length, true);
+    bytes.set(name, 24);
+    if (!user.putBytes(t.arg(1) + done, bytes)) return -E.EFAULT;
+    done += length;
+    file.offset = entry.next;
+  }
+  if (base !== 0 && !user.putU64(base, start)) return -E.EFAULT;
+  return done;
+}
+
+function pipe2(t: Thread): Result {
+  const pipe = new PipeBuffer(), flags = t.int(1), { user } = t.process;
+  const ends = [false, true].map((writes) => t.process.add(new PipeFile(t.os, pipe, writes, flags)));
+  return user.putU32(t.arg(0), ends[0]) && user.putU32(t.arg(0) + 4, ends[1]) ? 0 : -E.EFAULT;
+}
+
+/** F_*: sys/sys/fcntl.h. */
+const F_DUPFD = 0, F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_DUPFD_CLOEXEC = 17;
+const SETTABLE = 4 | 8;
+
+function fcntl(t: Thread): Result {
+  const file = t.process.files.get(t.int(0));
+  if (file === undefined) return -E.EBADF;
+  switch (t.int(1)) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+      file.users++;
+      return t.process.add(file);
+    case F_GETFD:
+    case F_SETFD:
+      return 0;
+    case F_GETFL:
+      return file.flags & 0xffff;
+    case F_SETFL:
+      file.flags = file.flags & ~SETTABLE | t.int(2) & SETTABLE;
+      return 0;
+  }
+  return -E.EINVAL;
+}
+
+function dup(t: Thread): Result {
+  const file = t.process.files.get(t.int(0));
+  if (file === undefined) return -E.EBADF;
+  file.users++;
+  return t.process.add(file);
+}
+
+/** Only the question whether it is a terminal: TIOCGETA. */
+const TIOCGETA = 0x402c_7413, TERMIOS_BYTES = 44;
+function ioctl(t: Thread): Result {
+  const file = t.process.files.get(t.int(0));
+  if (file === undefined) return -E.EBADF;
+  if (t.uint(1) !== TIOCGETA || file.type !== S_IFCHR || !t.os.console.isTerminal(t.int(0))) return -E.ENOTTY;
+  return t.process.user.putBytes(t.arg(2), new Uint8Array(TERMIOS_BYTES)) ? 0 : -E.EFAULT;
+}
+
+function getcwd(t: Thread): Result {
+  const where = t.os.fs.pathOf(t.process.cwd);
+  if (typeof where === "number") return fromService(where);
+  const bytes = Uint8Array.of(...textToBytes(where), 0);
+  if (bytes.length > t.arg(1)) return -E.ERANGE;
+  return t.process.user.putBytes(t.arg(0), bytes) ? 0 : -E.EFAULT;
+}
+
+/** pipe(2) of old: both descriptors in registers. */
+function pipe(t: Thread): Result {
+  const buffer = new PipeBuffer(), first = t.process.add(new PipeFile(t.os, buffer, false, 0));
+  t.state.set(RDX, t.process.add(new PipeFile(t.os, buffer, true, 0)));
+  return first;
+}
+
+export const FILE_CALLS: readonly SyscallRow[] = [
+  sys(3, "read", 3, (t) => transfer(t, false, undefined)),
+  sys(4, "write", 3, (t) => transfer(t, true, undefined)),
+  sys(5, "open", 3, (t) => openFile(t, undefined, 0)),
+  sys(6, "close", 1, close),
+  sys(10, "unlink", 1, (t) => named(t, undefined, 0, (dir, name) => t.os.fs.unlink(dir, name, false))),
+  sys(41, "dup", 1, dup),
+  sys(42, "pipe", 0, pipe),
+  sys(54, "ioctl", 3, ioctl, "TIOCGETA"),
+  sys(92, "fcntl", 3, fcntl, "duplicating and flags"),
+  sys(121, "writev", 3, writev),
+  sys(136, "mkdir", 2, (t) => named(t, undefined, 0, (dir, name) => t.os.fs.mkdir(dir, name, t.int(1) & 0o7777))),
+  sys(137, "rmdir", 1, (t) => named(t, undefined, 0, (dir, name) => t.os.fs.unlink(dir, name, true))),
+  sys(326, "__getcwd", 2, getcwd),
+  sys(475, "pread", 4, (t) => transfer(t, false, t.arg(3))),
+  sys(476, "pwrite", 4, (t) => transfer(t, true, t.arg(3))),
+  sys(478, "lseek", 3, lseek),
+  sys(496, "mkdirat", 3, (t) => named(t, 0, 1, (dir, name) => t.os.fs.mkdir(dir, name, t.int(2) & 0o7777))),
+  sys(499, "openat", 4, (t) => openFile(t, 0, 1)),
+  sys(
+    503,
+    "unlinkat",
+    3,
+    (t) => named(t, 0, 1, (dir, name) => t.os.fs.unlink(dir, name, (t.int(2) & AT_REMOVEDIR) !== 0)),
+  ),
+  sys(542, "pipe2", 2, pipe2),
+  sys(551, "fstat", 2, fstat),
+  sys(552, "fstatat", 4, fstatat),
+  sys(554, "getdirentries", 4, getdirentries),
+];

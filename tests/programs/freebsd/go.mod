@@ -1,0 +1,3 @@
+module freebsd
+
+go 1.21

@@ -3,6 +3,7 @@ import type { FsClient } from "../fs/api.ts";
 import { IpcFsClient } from "../fs/client.ts";
 import { Console } from "../linux/files/console.ts";
 import { emptyStat } from "../linux/files/open_file.ts";
+import { FileCache } from "../linux/memory/file_cache.ts";
 import type { Mm } from "../linux/memory/mm.ts";
 import { Pool } from "../linux/memory/pool.ts";
 import { UserMemory } from "../linux/memory/user.ts";
@@ -37,6 +38,8 @@ export class FreeBsd {
   readonly u8: Uint8Array<ArrayBuffer>;
   readonly data: DataView<ArrayBuffer>;
   readonly pool: Pool;
+  /** Pages of executables that several processes map. */
+  readonly fileCache: FileCache;
   readonly fs: FsClient;
   readonly #fsClient: IpcFsClient;
   readonly console: Console;
@@ -68,6 +71,8 @@ export class FreeBsd {
     utcb.typed = 0;
     ec.call(HOST_PD.PROCESS);
     this.pool = new Pool(ec.memory, utcb.get(0), utcb.get(1));
+    this.fileCache = new FileCache(this.pool);
+    this.pool.reclaim = () => this.fileCache.clear();
     const own = this.pool.take(OWN_BYTES, 0);
     if (own === undefined) throw new Error("The FreeBSD personality has no memory");
     this.staging = own;

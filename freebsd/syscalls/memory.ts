@@ -3,7 +3,7 @@ import { FsMapping } from "../../linux/files/fs_mapping.ts";
 import { SharedObject } from "../../linux/memory/shared.ts";
 import { newVma } from "../../linux/memory/vma.ts";
 import type { Result } from "../../linux/process/wait.ts";
-import { E } from "../abi/errno.ts";
+import { E, fromService } from "../abi/errno.ts";
 import * as M from "../abi/mman.ts";
 import { S_IFREG } from "../files.ts";
 import { SIGCODE } from "../loader.ts";
@@ -41,8 +41,10 @@ function mmap(t: Thread): Result {
     if (file.handle === undefined || file.type !== S_IFREG) return -E.ENODEV;
     // A shared mapping is refused where it would have to write back.
     if (shared && (prot & 2) !== 0) return -E.EOPNOTSUPP;
+    const stat = t.os.statBuffer, status = fromService(t.os.fs.fstat(file.handle, stat));
+    if (status < 0) return status;
     t.os.fs.dup(file.handle);
-    vma.file = new FsMapping(t.os.fs, file.handle, t.process.path, 0, 0);
+    vma.file = new FsMapping(t.os.fs, t.os.fileCache, file.handle, t.process.path, stat);
     vma.offset = offset;
   } else if (shared) {
     vma.shared = new SharedObject(t.os.pool, undefined, bytes);

@@ -33,7 +33,7 @@ export interface Opened {
 }
 
 /** What loading needs of a personality, whichever it is. */
-export type ExecOwner = Pick<Personality, "fs" | "buffer" | "u8" | "data">;
+export type ExecOwner = Pick<Personality, "fs" | "fileCache" | "buffer" | "u8" | "data">;
 
 /** Everything checked and opened: what cannot fail any more, except for memory. */
 export interface ExecPlan {

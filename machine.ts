@@ -1,6 +1,7 @@
 /** One emulated computer: processor, kernel, ports and the loop that shares the host's event loop with it. */
 import { setImmediate } from "node:timers";
 import { createCpu } from "./cpu/mod.ts";
+import type { CpuOptions } from "./cpu/cpu.ts";
 import type { Cpu } from "./cpu/api.ts";
 import { PAGE, USER_RAM } from "./cpu/layout.ts";
 import type { HostProgram, MachineControl } from "./hedron/api.ts";
@@ -31,9 +32,12 @@ export interface MachineOptions {
   /** Diagnostics of the kernel; see KernelHooks. */
   event?: KernelHooks["event"];
   hostError?: KernelHooks["hostError"];
-  /** Replaces the processor (tests). */
-  cpu?: Cpu;
+  /** Replaces the processor, or makes it (tests, tools). */
+  cpu?: Cpu | MakeCpu;
 }
+
+/** Makes a processor for a machine; see createCpu. */
+export type MakeCpu = (options: CpuOptions) => Cpu;
 
 /** A file that the boot loader puts into RAM. */
 export interface ModuleFile {
@@ -65,7 +69,8 @@ export class Machine implements MachineControl {
     const { host, ports } = options, tsc = () => host.now();
     this.#host = host;
     this.#ports = ports;
-    this.cpu = options.cpu ?? createCpu({
+    const make = typeof options.cpu === "function" ? options.cpu : createCpu;
+    this.cpu = typeof options.cpu === "object" ? options.cpu : make({
       ramBytes: USER_RAM + options.memoryMiB * 0x10_0000,
       hooks: {
         tsc,

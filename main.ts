@@ -21,6 +21,11 @@ async function inspect(view: "ps" | "caps", options: RawOptions, program: string
   return runInspect(view, options, program, args);
 }
 
+async function profile(options: RawOptions, program: string, args: string[]): Promise<number> {
+  const { runProfile } = await import("./cli/profile.ts");
+  return runProfile(options, program, args);
+}
+
 async function boot(options: BootOptions): Promise<number> {
   const { runBoot } = await import("./cli/boot.ts");
   return runBoot(options);
@@ -28,7 +33,7 @@ async function boot(options: BootOptions): Promise<number> {
 
 async function withCommander(args: readonly string[]): Promise<number> {
   const { commandLine } = await import("./cli/program.ts");
-  return commandLine({ run, demo, inspect, boot }, args);
+  return commandLine({ run, profile, demo, inspect, boot }, args);
 }
 
 /** The exit code of `hedra ARGS`. */

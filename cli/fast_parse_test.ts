@@ -11,6 +11,7 @@ async function withCommander(args: string[]): Promise<Parsed> {
   const actions = {
     run: (options: RawOptions, program: string, rest: string[]) =>
       Promise.resolve((result = { options, program, args: rest }, 0)),
+    profile: () => Promise.resolve(0),
     demo: () => Promise.resolve(0),
     inspect: () => Promise.resolve(0),
     boot: () => Promise.resolve(0),
@@ -45,6 +46,7 @@ const LINES: readonly string[][] = [
   ["--strace=yes", "prog"],
   ["-x", "prog"],
   ["--json", "prog"],
+  ["--stats", "--json", "prog"],
   ["--"],
 ];
 

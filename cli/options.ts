@@ -16,11 +16,16 @@ export interface RawOptions {
   strace: boolean;
   verbose: boolean;
   json: boolean;
+  stats: boolean;
+  format?: string;
+  output?: string;
 }
 
 /** One option of the commands that run a program. The fast parser and commander are both fed from these rows. */
 export interface OptionRow {
   readonly key: keyof RawOptions;
+  /** One-letter form. */
+  readonly short?: string;
   /** Name of the value in the help text; none for a switch. */
   readonly value?: string;
   /** May be given several times. */
@@ -43,12 +48,15 @@ export const OPTIONS: readonly OptionRow[] = [
   { key: "kind", value: "linux|freebsd|hyperapp", help: "how to start PROGRAM instead of telling by its ELF file" },
   { key: "strace", help: "print every Linux system call on stderr" },
   { key: "verbose", help: "say what the machine does; internal errors come with a stack trace" },
-  { key: "json", help: "print JSON", only: ["ps", "caps"] },
+  { key: "json", help: "print JSON (with run: the statistics)", only: ["ps", "caps", "run"] },
+  { key: "stats", help: "when the program has ended, print what the processor did on stderr", only: ["run"] },
+  { key: "format", value: "folded|speedscope", help: "how to write the profile (default: folded)", only: ["profile"] },
+  { key: "output", short: "o", value: "FILE", help: "where to write the profile (default: profile.FORMAT)", only: ["profile"] },
 ];
 
 export const rowsFor = (command: string): OptionRow[] => OPTIONS.filter((row) => !row.only || row.only.includes(command));
 
-export const noOptions = (): RawOptions => ({ mount: [], env: [], strace: false, verbose: false, json: false });
+export const noOptions = (): RawOptions => ({ mount: [], env: [], strace: false, verbose: false, json: false, stats: false });
 
 /** Stores one parsed option. `value` is undefined for a switch. */
 export function setOption(options: RawOptions, row: OptionRow, value: string | undefined): void {
@@ -77,7 +85,13 @@ export interface RunOptions {
   strace: boolean;
   verbose: boolean;
   json: boolean;
+  stats: boolean;
+  format: ProfileFormat;
+  /** File for the profile; undefined = named after the format. */
+  output: string | undefined;
 }
+
+export type ProfileFormat = "folded" | "speedscope";
 
 export const DEFAULT_MEMORY_MIB = 1024;
 export const MIN_MEMORY_MIB = 16;
@@ -127,6 +141,11 @@ function parseKind(text: string): Kind {
   return text as Kind; // one of KINDS
 }
 
+function parseFormat(text: string): ProfileFormat {
+  if (text !== "folded" && text !== "speedscope") throw usage(`Cannot use "${text}" as --format: expected folded or speedscope`);
+  return text;
+}
+
 function parseCwd(text: string): string {
   if (!text.startsWith("/")) throw usage(`Cannot use "${text}" as --cwd: expected an absolute path in the guest`);
   return text;
@@ -144,5 +163,8 @@ export function validate(raw: RawOptions): RunOptions {
     strace: raw.strace,
     verbose: raw.verbose,
     json: raw.json,
+    stats: raw.stats,
+    format: raw.format === undefined ? "folded" : parseFormat(raw.format),
+    output: raw.output,
   };
 }

@@ -11,6 +11,7 @@ const VERSION = project.version;
 export interface Actions {
   run(options: RawOptions, program: string, args: string[]): Promise<number>;
   demo(options: { verbose: boolean }): Promise<number>;
+  profile(options: RawOptions, program: string, args: string[]): Promise<number>;
   /** `view`: what to print about the objects of the demo, or of PROGRAM once it has ended. */
   inspect(view: "ps" | "caps", options: RawOptions, program: string | undefined, args: string[]): Promise<number>;
   boot(options: BootOptions): Promise<number>;
@@ -31,6 +32,7 @@ Examples:
   hedra run busybox sha256sum < README.md          streams and exit code pass through
   hedra run --root rootfs.tar /bin/sh -c 'ls -l'   a whole root file system, read-only for the guest's host
   hedra run --root /srv/guest:rw /usr/bin/make     the guest may change /srv/guest
+  hedra profile -o out.folded ./a.out              where the guest spends its time
   hedra caps ./hello.elf                           who delegated which capability to whom
   hedra boot --roottask roottask --module userland.tar=userland
 
@@ -78,6 +80,12 @@ export function buildProgram(actions: Actions, output: Output, done: (exitCode: 
     addOptions(command as unknown as Command, view);
     command.action(async (name, args, options) => done(await actions.inspect(view, collect(view, options), name, args)));
   }
+  const profile = program.command("profile").description(
+    "run one program and write where its time went: sampled stacks with symbols",
+  )
+    .argument("<program>", "as for run").argument("[args...]", "arguments of the program").passThroughOptions();
+  addOptions(profile as unknown as Command, "profile");
+  profile.action(async (name, args, options) => done(await actions.profile(collect("profile", options), name, args)));
   addBoot(program, actions, done);
   return program;
 }
@@ -103,12 +111,13 @@ function addBoot(program: Command, actions: Actions, done: (exitCode: number) =>
 }
 
 /** The typed command is widened at the call: option types come from OPTIONS, which commander's types cannot follow. */
-function addOptions(command: Command, name: string): void {
-  for (const row of rowsFor(name)) {
-    if (row.value === undefined) command.option(`--${row.key}`, row.help);
+function addOptions(command: Command, commandName: string): void {
+  for (const row of rowsFor(commandName)) {
+    const name = row.short === undefined ? `--${row.key}` : `-${row.short}, --${row.key}`;
+    if (row.value === undefined) command.option(name, row.help);
     else if (row.repeat) {
-      command.option(`--${row.key} <${row.value}>`, row.help, (value: string, all: string[]) => [...all, value], [] as string[]);
-    } else command.option(`--${row.key} <${row.value}>`, row.help);
+      command.option(`${name} <${row.value}>`, row.help, (value: string, all: string[]) => [...all, value], [] as string[]);
+    } else command.option(`${name} <${row.value}>`, row.help);
   }
 }
 

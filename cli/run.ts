@@ -1,4 +1,5 @@
 import type { DenoHost } from "../host/deno_host.ts";
+import type { MakeCpu } from "../machine.ts";
 import type { BootConfig, BootResult, ProgramResult, ProgramSpec } from "../roottask/boot_config.ts";
 import { EXIT, reasonOf, UserError } from "./errors.ts";
 import { extraMount, rootMount, soleProgram } from "./mounts.ts";
@@ -12,8 +13,12 @@ const DEFAULT_ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 /** `hedra run`: gives the guest's exit code. */
 export async function runProgram(raw: RawOptions, program: string, args: string[]): Promise<number> {
   const { denoHost } = await import("../host/deno_host.ts");
-  const result = await bootMachine(await configure(validate(raw), denoHost(), program, args));
-  return finish(result.programs[0]);
+  const options = validate(raw), config = await configure(options, denoHost(), program, args);
+  if (options.stats) {
+    const { runWithStats } = await import("./stats.ts");
+    return runWithStats(config, options);
+  }
+  return finish((await bootMachine(config)).programs[0]);
 }
 
 /** The machine for one program. Throws a UserError when something on the host is missing or wrong. */
@@ -56,7 +61,7 @@ function environment(given: readonly string[], terminal: boolean): string[] {
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Boots and runs to the end. Throws a UserError when the machine cannot be set up as asked. */
-export async function bootMachine(config: BootConfig): Promise<BootResult> {
+export async function bootMachine(config: BootConfig, cpu?: MakeCpu): Promise<BootResult> {
   const needsLinux = config.programs.some(({ kind }) => kind !== "hyperapp" && kind !== "freebsd");
   const [{ boot, BootError }, linux, freebsd] = await Promise.all([
     import("../roottask/boot.ts"),
@@ -71,7 +76,7 @@ export async function bootMachine(config: BootConfig): Promise<BootResult> {
       ...config,
       linux: linux && (() => linux.createLinux({ strace, verbose })),
       freebsd: freebsd && (() => freebsd.createFreeBsd({ strace, verbose })),
-    });
+    }, cpu);
   } catch (error) {
     if (error instanceof BootError) throw new UserError(error.message, EXIT.FAILURE);
     if (!(error instanceof RangeError) || !/memory/i.test(error.message)) throw error;

@@ -6,7 +6,7 @@ import { writeTar } from "../fs/tar_writer.ts";
 import { inspect } from "../hedron/inspect.ts";
 import type { KernelEvent } from "../hedron/kernel.ts";
 import type { Host, HostDirectory } from "../host/api.ts";
-import { Machine } from "../machine.ts";
+import { Machine, type MakeCpu } from "../machine.ts";
 import type { BootConfig, BootResult, FileSource, ProgramResult } from "./boot_config.ts";
 import type { Range } from "./host_pds.ts";
 import { GSI } from "./layout.ts";
@@ -26,8 +26,8 @@ export interface BootedMachine {
 
 const MIN_MEMORY_MIB = 16;
 
-/** `cpu` replaces the processor (tests). */
-export function prepare(config: BootConfig, cpu?: Cpu): BootedMachine {
+/** `cpu` replaces the processor, or makes it (tests, tools). */
+export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine {
   if (!(config.memoryMiB >= MIN_MEMORY_MIB)) {
     throw new BootError(`Cannot boot with ${config.memoryMiB} MiB: ${MIN_MEMORY_MIB} is the least`);
   }
@@ -96,7 +96,7 @@ export function prepare(config: BootConfig, cpu?: Cpu): BootedMachine {
   };
 }
 
-export function boot(config: BootConfig, cpu?: Cpu): Promise<BootResult> {
+export function boot(config: BootConfig, cpu?: Cpu | MakeCpu): Promise<BootResult> {
   return prepare(config, cpu).run();
 }
 

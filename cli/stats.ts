@@ -1,0 +1,21 @@
+import { HedraCpu } from "../cpu/cpu.ts";
+import type { BootConfig } from "../roottask/boot_config.ts";
+import type { RunOptions } from "./options.ts";
+import { bootMachine, finish } from "./run.ts";
+import { statsText } from "./stats_text.ts";
+import { print } from "./terminal.ts";
+
+/** Version of the JSON that `--stats --json` prints. */
+const JSON_VERSION = 1;
+
+/** `hedra run --stats`: the statistics follow on stderr when the program has ended. */
+export async function runWithStats(config: BootConfig, { json }: RunOptions): Promise<number> {
+  let cpu: HedraCpu | undefined;
+  const began = config.host.now();
+  const result = await bootMachine(config, (options) => cpu = new HedraCpu(options));
+  const exitCode = finish(result.programs[0]), elapsedNs = config.host.now() - began;
+  const stats = cpu?.stats();
+  if (stats && json) print("stderr", `${JSON.stringify({ version: JSON_VERSION, elapsedNs, ...stats })}\n`);
+  else if (stats) print("stderr", `${statsText(stats)}${"elapsed".padEnd(16)}${(elapsedNs / 1e6).toFixed(1)} ms\n`);
+  return exitCode;
+}

@@ -81,8 +81,8 @@ int main(int argc, char **argv) {
   show("vfork", st);
   char *sa[] = {argv[0], "child", "spawn", 0};
   int e = posix_spawn(&c, argv[0], 0, 0, sa, environ);
-  printf("spawn %d\n", e);
   waitpid(c, &st, 0);
+  printf("spawn %d\n", e);
   show("spawn", st);
   e = posix_spawn(&c, "/no/such/file", 0, 0, sa, environ);
   printf("spawn error %s\n", strerror(e));

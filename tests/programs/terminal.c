@@ -110,7 +110,7 @@ int main(void) {
   show("interrupt", m);
   w.ws_col = 90;
   ioctl(m, TIOCSWINSZ, &w);
-  show("it says", out[0]);
+  usleep(200000);
   show("it says", out[0]);
   show("then", m);
   close(m);

@@ -1,5 +1,6 @@
 import { DebugConsole, PortBus, Uart16550 } from "../devices/mod.ts";
 import { type KernelEvent } from "../hedron/kernel.ts";
+import { ROOT_LABEL } from "../hedron/boot.ts";
 import { eventText } from "../hedron/event.ts";
 import { Machine, type ModuleFile, SERIAL_PORT } from "../machine.ts";
 import { EXIT, reasonOf, UserError } from "./errors.ts";
@@ -34,7 +35,7 @@ export async function runBoot(options: BootOptions): Promise<number> {
   let killed = false;
   const report = (event: KernelEvent) => {
     if (event.kind === "hypercall-error" && !options.verbose) return;
-    killed ||= event.kind === "killed" && event.pd === "roottask";
+    killed ||= event.kind === "killed" && event.pd === ROOT_LABEL && event.ec === ROOT_LABEL;
     bus.flush();
     print("stderr", `hedra: ${eventText(event)}\n`);
   };

@@ -20,7 +20,13 @@ export const ROOTTASKS: readonly Roottask[] = [
 const FLAGS = [
   ...["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Inative", "-s"],
   ...["-ffreestanding", "-fno-strict-aliasing", "-fno-pic", "-no-pie", "-fno-stack-protector", "-fcf-protection=none"],
-  ...["-fno-asynchronous-unwind-tables", "-fno-tree-loop-distribute-patterns", "-mgeneral-regs-only"],
+  ...[
+    "-fno-asynchronous-unwind-tables",
+    "-fno-ipa-reference",
+    "-fno-ipa-pure-const",
+    "-fno-tree-loop-distribute-patterns",
+    "-mgeneral-regs-only",
+  ],
   ...["-Wl,-z,noexecstack", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096"],
   ...["-nostdlib", "-static", "-Wl,-T,native/roottask.ld"],
 ];

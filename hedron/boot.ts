@@ -14,6 +14,8 @@ import { Cont, Ec, EC_RIGHTS, Pd, PD_CREATE, Sc, SC_RIGHTS, Sm, SM_RIGHTS } from
 
 /** Capabilities of the root PD (ABI 2.2). */
 export const ROOT_PD = 32, ROOT_EC = 33, ROOT_SC = 34;
+/** Name of the PD and first EC of a machine-code roottask in messages. */
+export const ROOT_LABEL = "roottask";
 const ROOT_PRIORITY = 1, ROOT_QUANTUM_NS = 10_000_000;
 /** Address space of the root PD at entry (ABI 2.3). */
 export const ROOT_HIP = USER_ADDR - PAGE, ROOT_UTCB = USER_ADDR - 2 * PAGE;
@@ -41,9 +43,10 @@ function createRoot(k: Kernel, program: HostProgram | undefined): { pd: Pd; ec: 
   const pd = k.life.newPd();
   pd.privileged = pd.passthrough = true;
   if (program) k.life.bindProgram(pd, program);
-  else pd.label = "roottask";
+  else pd.label = ROOT_LABEL;
   const ec = k.life.newEc(pd, true, program !== undefined);
   if (!ec) throw new Error("Cannot boot: no kernel memory for the root EC");
+  if (!program) ec.label = ROOT_LABEL;
   const sc = new Sc(k.life.newId(), ec, ROOT_PRIORITY, ROOT_QUANTUM_NS);
   ec.scs.push(sc);
   install(pd, ROOT_PD, pd, PD_CREATE);

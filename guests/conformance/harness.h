@@ -83,7 +83,7 @@ void portal_dispatch(word id) {
 
 static struct local local_ec_in(word pd) {
     struct local l = {fresh(), (word)pages(2) + 2 * PAGE_SIZE, (struct utcb *)fresh_va(1)};
-    word status = create_ec(l.ec, EC_UTCB_IN_CALLER, pd, (word)l.utcb, l.stack_top, 0);
+    word status = create_ec(l.ec, 0, pd, (word)l.utcb, l.stack_top, 0);
     if (status) expect("create a local EC", status, SUCCESS);
     return l;
 }
@@ -139,8 +139,8 @@ static void event_handler(struct utcb *u, word id) {
         put(", address ");
         put_hex(last.state.qual[1]);
         put("\n");
-        sm_down(0, 0, 0);
-        for (;;) hypercall(op(HC_SM_CTRL, SM_DOWN, 99), 0, 0, 0, 0);
+        create_sm(99, ROOT_PD, 0, 0);
+        for (;;) sm_down(99, 0, 0);
     }
 }
 

@@ -14,6 +14,7 @@ export interface Roottask {
 }
 
 export const ROOTTASKS: readonly Roottask[] = [
+  { name: "roottask", source: "roottask/main.c", api: 5004 },
   { name: "conformance", source: "conformance/main.c", api: 5004 },
 ];
 

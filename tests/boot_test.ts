@@ -25,6 +25,22 @@ Deno.test("the conformance suite passes in every line", async () => {
   assert.equal(code, 0);
 });
 
+Deno.test("a C roottask starts two hyperapps and a Linux program, and outlives them", async () => {
+  const { code, stdout, stderr } = await runHedra(["boot", "--roottask", roottask("roottask"), "--verbose", "--timeout", "60"]);
+  const printed = text(stdout);
+  for (
+    const line of [
+      "hyperapp 1: hello from a protection domain of my own",
+      "roottask: hyperapp 2 ended by exception 14 at address 0x40000000",
+      "linux program: hello through write(1)",
+      "roottask: linux called exit_group(7)",
+    ]
+  ) assert.ok(printed.includes(`${line}\n`), `${line} is missing in: ${printed}`);
+  assert.match(printed, /all programs have ended\n$/);
+  assert.equal(text(stderr), "hedra: Machine is idle: every EC waits and no timer runs\n");
+  assert.equal(code, 0);
+});
+
 for (
   const [what, reason, change] of [
     ["without magic", /No ELF: not an ELF file/, (v: DataView) => v.setUint8(0, 0)],

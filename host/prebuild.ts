@@ -6,14 +6,14 @@
  *
  * forms.txt has one example instruction (hexadecimal bytes) per form. A test fails when the modules are not what the sources give.
  */
-import { decode } from "../decode.ts";
-import type { Insn } from "../insn.ts";
-import { formOf, handlerModule } from "../interp/handlers.ts";
-import { runtimeModule } from "../runtime.ts";
+import { decode } from "../cpu/decode.ts";
+import type { Insn } from "../cpu/insn.ts";
+import { formOf, handlerModule } from "../cpu/interp/handlers.ts";
+import { runtimeModule } from "../cpu/runtime.ts";
 
 /** Forms kept by --scan, most frequent first. */
 const KEEP = 900;
-const here = (name: string): URL => new URL(name, import.meta.url);
+const here = (name: string): URL => new URL(`../cpu/prebuilt/${name}`, import.meta.url);
 
 export function buildModules(formsText: string): { runtime: Uint8Array<ArrayBuffer>; handlers: Uint8Array<ArrayBuffer> } {
   const forms: Insn[] = [];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { buildModules } from "./build.ts";
+import { buildModules } from "./prebuild.ts";
 
-const file = (name: string): URL => new URL(name, import.meta.url);
+const file = (name: string): URL => new URL(`../cpu/prebuilt/${name}`, import.meta.url);
 
 Deno.test("the prebuilt modules are what the sources give (else: deno task prebuild)", () => {
   const { runtime, handlers } = buildModules(Deno.readTextFileSync(file("forms.txt")));

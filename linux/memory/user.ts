@@ -20,6 +20,12 @@ export class UserMemory {
   #delta = 0;
   #prot = 0;
   #version = -1;
+  /** The extent before that one. */
+  #otherStart = 0;
+  #otherEnd = 0;
+  #otherDelta = 0;
+  #otherProt = 0;
+  #otherVersion = -1;
   /** Physical address of one page for structures in pieces. */
   readonly #staging: number;
   #pendingVa = -1;
@@ -39,7 +45,7 @@ export class UserMemory {
 
   set mm(mm: Mm) {
     this.#mm = mm;
-    this.#version = -1;
+    this.#version = this.#otherVersion = -1;
   }
 
   /** Physical address of [va, va+bytes) when it lies in one extent with the right; -1 when not accessible, -2 when in pieces. */
@@ -48,8 +54,27 @@ export class UserMemory {
     if (this.#version === this.#mm.version && va >= this.#start && va + bytes <= this.#end && (this.#prot & need) !== 0) {
       return va + this.#delta;
     }
+    this.#swap();
+    if (this.#version === this.#mm.version && va >= this.#start && va + bytes <= this.#end && (this.#prot & need) !== 0) {
+      return va + this.#delta;
+    }
     if (!this.#load(va, write)) return -1;
     return va + bytes <= this.#end ? va + this.#delta : -2;
+  }
+
+  /** Exchanges the two cached extents: programs alternate between a buffer and a structure, or two buffers. */
+  #swap(): void {
+    const start = this.#start, end = this.#end, delta = this.#delta, prot = this.#prot, version = this.#version;
+    this.#start = this.#otherStart;
+    this.#end = this.#otherEnd;
+    this.#delta = this.#otherDelta;
+    this.#prot = this.#otherProt;
+    this.#version = this.#otherVersion;
+    this.#otherStart = start;
+    this.#otherEnd = end;
+    this.#otherDelta = delta;
+    this.#otherProt = prot;
+    this.#otherVersion = version;
   }
 
   /** Loads the cache with the extent around `va`, faulting it in. */

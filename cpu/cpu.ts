@@ -5,6 +5,7 @@ import { CodeMap } from "./code_map.ts";
 import { readFlags, resetBlock, writeFlags } from "./cpu_state.ts";
 import { Exit } from "./exit.ts";
 import { Helpers } from "./helper_context.ts";
+import { fmaExact } from "./helpers/exact.ts";
 import { fxrstorState, fxsaveState } from "./helpers/x87_state.ts";
 import { Block, Blocks } from "./interp/blocks.ts";
 import { CTL_LINK } from "./interp/generate.ts";
@@ -93,6 +94,7 @@ export class HedraCpu implements Cpu {
       slow_read: this.#access.slowRead,
       slow_write: this.#access.slowWrite,
       slow_region_write: this.#access.slowRegionWrite,
+      slow_fma: fmaExact,
     };
     const runtime = new WebAssembly.Instance(new WebAssembly.Module(options.prebuilt?.runtime ?? runtimeModule(pages)), {
       m: { memory, table, ...slow },

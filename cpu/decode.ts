@@ -93,7 +93,7 @@ function readMemory(c: Cursor): MemOperand {
   };
   let disp32 = mod === 2;
   if (rm === 4) {
-    const sib = c.u8();
+    const sib = c.sib = c.u8();
     const index = (sib >> 3) & 7 | (c.rex & REX_X ? 8 : 0);
     if (index !== 4) {
       m.index = index;
@@ -116,6 +116,15 @@ function gpr(c: Cursor, n: number, size: number): Operand {
   const bytes = size === 1 || size === 2 || size === 8 ? size : 4;
   if (bytes === 1 && c.rex === 0 && n >= 4) return { kind: "reg", n: n - 4, size: 1, high: true };
   return { kind: "reg", n, size: bytes, high: false };
+}
+
+/** A gather's operand: base register and displacement, the index is a vector register. It needs a SIB byte; `illegal` checks that. */
+function vectorMemory(c: Cursor): Operand {
+  const mem = c.mem!; // as in `memory`
+  mem.index = -1;
+  mem.scale = c.sib >> 6;
+  mem.vector = (c.sib >> 3) & 7 | (c.rex & REX_X ? 8 : 0);
+  return mem;
 }
 
 function memory(c: Cursor, size: number): Operand {
@@ -173,6 +182,8 @@ function readOperand(c: Cursor, spec: OpSpec, pc: number): Operand {
       return gpr(c, reg, size);
     case Op.M:
       return memory(c, size);
+    case Op.VM:
+      return vectorMemory(c);
     case Op.R:
       return gpr(c, rm, size);
     case Op.I:
@@ -234,7 +245,13 @@ function illegal(c: Cursor, candidate: Candidate, ops: readonly Operand[]): bool
     const op = ops[n];
     if (op.kind === "seg" && (op.n > 5 || (n === 0 && op.n === 1))) return true;
   }
-  return candidate.noVvvv && c.vvvv !== 0;
+  return (candidate.noVvvv && c.vvvv !== 0) || (c.mem?.vector !== undefined && gatherClash(c, c.mem.vector));
+}
+
+/** Gathers without SIB byte, or with two equal ones among destination, index and mask. */
+function gatherClash(c: Cursor, index: number): boolean {
+  const to = (c.modrm >> 3) & 7 | (c.rex & REX_R ? 8 : 0);
+  return c.sib < 0 || to === index || to === c.vvvv || index === c.vvvv;
 }
 
 function repOf(c: Cursor, row: OpRow): Insn["rep"] {

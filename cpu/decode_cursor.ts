@@ -51,6 +51,8 @@ export class Cursor {
   modrm = 0;
   size = 0;
   mem: MemOperand | undefined = undefined;
+  /** The SIB byte, -1 = none. */
+  sib = -1;
 
   constructor(readonly bytes: Uint8Array, readonly start: number, readonly end: number) {
     this.p = start;

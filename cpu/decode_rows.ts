@@ -13,6 +13,8 @@ export const enum Op {
   G,
   /** ModRM r/m, memory only. */
   M,
+  /** Memory of a gather: SIB with a vector register as index. */
+  VM,
   /** ModRM r/m, GPR only. */
   R,
   I,
@@ -145,8 +147,8 @@ const KINDS: Readonly<Record<string, Op>> = {
   H: Op.H,
   L: Op.L,
 };
-const KINDS_WITH_MODRM = new Set<Op>([Op.E, Op.G, Op.M, Op.R, Op.V, Op.W, Op.U, Op.P, Op.Q, Op.N, Op.S, Op.STi]);
-const MEMORY_ONLY = new Set<Op>([Op.M]);
+const KINDS_WITH_MODRM = new Set<Op>([Op.E, Op.G, Op.M, Op.R, Op.V, Op.W, Op.U, Op.P, Op.Q, Op.N, Op.S, Op.STi, Op.VM]);
+const MEMORY_ONLY = new Set<Op>([Op.M, Op.VM]);
 const REGISTER_ONLY = new Set<Op>([Op.R, Op.U, Op.N, Op.STi]);
 
 const GPR_NAMES = ["AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI"];
@@ -155,6 +157,7 @@ const SEG_NAMES = ["ES", "CS", "SS", "DS", "FS", "GS"];
 
 function fixedOperand(code: string): OpSpec | undefined {
   if (code === "1") return { kind: Op.One, size: 1, n: 0 };
+  if (code === "VM") return { kind: Op.VM, size: 0, n: 0 };
   if (code === "ST0") return { kind: Op.FixedSt, size: 10, n: 0 };
   if (code === "STi") return { kind: Op.STi, size: 10, n: 0 };
   if (code === "XMM0") return { kind: Op.FixedXmm, size: 16, n: 0 };
@@ -292,6 +295,7 @@ export class OpcodeTable {
 
 /** map << 8 | opcode of a legacy encoding, quickly; undefined when it is not that simple. */
 function locate(enc: string): number | undefined {
+  if (enc.startsWith("VEX.")) return locateVex(enc);
   let at = 0;
   let map = 0;
   for (;;) {
@@ -306,6 +310,15 @@ function locate(enc: string): number | undefined {
   }
   const byte = HEX_BYTES.get(enc.slice(at, at + 2));
   return byte === undefined ? undefined : map << 8 | byte;
+}
+
+/** "VEX.128.66.0F38.W0 18 /r": the map is in the middle, the opcode behind the first space. */
+function locateVex(enc: string): number | undefined {
+  const space = enc.indexOf(" "), map = enc.indexOf(".0F");
+  const byte = HEX_BYTES.get(enc.slice(space + 1, space + 3));
+  if (byte === undefined || map < 0) return undefined;
+  const number = enc.startsWith("38", map + 3) ? 2 : enc.startsWith("3A", map + 3) ? 3 : 1;
+  return VEX_MAP + number << 8 | byte;
 }
 
 function slowLocate(row: OpRow): number {

@@ -41,8 +41,16 @@ function addressText(m: MemOperand, next: number): string {
   const parts: string[] = [];
   if (m.base >= 0) parts.push(gprName(m.base, bytes));
   if (m.index >= 0) parts.push(`${gprName(m.index, bytes)}*${1 << m.scale}`);
+  if (m.vector !== undefined) parts.push(`VECTOR${m.vector}*${1 << m.scale}`);
   const disp = m.disp === 0n ? "" : `${m.disp < 0n ? "-" : "+"}${hex(m.disp < 0n ? -m.disp : m.disp)}`;
   return `${m.seg === undefined ? "" : `${m.seg}:`}[${parts.join("+")}${disp}]`;
+}
+
+/** Elements are of REX.W's size; the index register is long when the instruction is, and the indices are as long as the elements or longer. */
+function gatherText(m: MemOperand, insn: Insn): string {
+  const wide = insn.ops.some((op) => op.kind === "xmm" && op.size === 32), quad = (insn.rex & 8) !== 0;
+  const long = wide && (insn.name.includes("gatherq") || !quad);
+  return POINTERS[quad ? 8 : 4] + addressText(m, insn.pc + insn.length).replace("VECTOR", long ? "ymm" : "xmm");
 }
 
 function operandText(op: Operand, insn: Insn, code: string | undefined): string {
@@ -50,6 +58,7 @@ function operandText(op: Operand, insn: Insn, code: string | undefined): string 
     case "reg":
       return gprName(op.n, op.size, op.high);
     case "mem":
+      if (op.vector !== undefined) return gatherText(op, insn);
       return (code?.startsWith("O") ? "" : POINTERS[op.size] ?? "") + addressText(op, insn.pc + insn.length);
     case "imm":
       // The implied count of D0 and D1 is printed without a base.
@@ -83,12 +92,14 @@ const BY_SIZE: Readonly<Record<string, readonly [string, string, string]>> = {
   fxrstor: ["fxrstor", "fxrstor", "fxrstor64"],
 };
 
-/** Predicates 0..7 of CMPPS and its like (SDM vol. 2, table 3-1), which assemblers put into the mnemonic. */
-const PREDICATES = ["eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord"];
-const COMPARES = new Set(["cmpps", "cmppd", "cmpss", "cmpsd"]);
+/** Predicates of CMPPS and its like (SDM vol. 2, table 3-1), which assemblers put into the mnemonic; those from 8 on need VEX. */
+const PREDICATES = ("eq lt le unord neq nlt nle ord eq_uq nge ngt false neq_oq ge gt true " +
+  "eq_os lt_oq le_oq unord_s neq_us nlt_uq nle_uq ord_s eq_us nge_uq ngt_uq false_os neq_os ge_oq gt_oq true_us").split(" ");
+const COMPARES = /^v?cmp[ps][sd]$/;
 function predicate(insn: Insn): string | undefined {
   const last = insn.ops[insn.ops.length - 1];
-  return COMPARES.has(insn.name) && last.kind === "imm" ? PREDICATES[Number(last.value)] : undefined;
+  if (!COMPARES.test(insn.name) || last?.kind !== "imm" || (last.value > 7n && insn.name[0] !== "v")) return undefined;
+  return PREDICATES[Number(last.value)];
 }
 
 /** The mnemonic as an assembler spells it, condition and string size included, prefixes excluded. */
@@ -100,10 +111,15 @@ export function mnemonic(insn: Insn): string {
   if (name === "jcc" || name === "cmovcc" || name === "setcc") return name.slice(0, -2) + CC_NAMES[insn.cc];
   if (name.endsWith("sreg")) return name.slice(0, -4);
   const compare = predicate(insn);
-  if (compare !== undefined) return `cmp${compare}${name.slice(3)}`;
+  if (compare !== undefined) return `${name.slice(0, -2)}${compare}${name.slice(-2)}`;
   if (name === "mov" && insn.row.args === "Zv,Iv" && insn.size === 8) return "movabs";
   if (name === "mov" && insn.row.args.includes("O")) return "movabs";
-  if (name === "movd" && insn.ops.some((o) => o.kind !== "xmm" && o.kind !== "mmx" && "size" in o && o.size === 8)) return "movq";
+  if (
+    /^v?(mov|pextr|pinsr)d$/.test(name) &&
+    insn.ops.some((o) => o.kind !== "xmm" && o.kind !== "mmx" && "size" in o && o.size === 8)
+  ) {
+    return `${name.slice(0, -1)}q`;
+  }
   return STRING_NAMES.has(name) && insn.ops.length === 0 ? name + SIZE_LETTERS[insn.size] : name;
 }
 

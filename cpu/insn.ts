@@ -22,6 +22,8 @@ export interface MemOperand {
   seg: "fs" | "gs" | undefined;
   /** 4 with the 67 prefix: the sum (before the segment base) is truncated to 32 bits. */
   addressSize: 4 | 8;
+  /** Gathers: the index is this vector register, element by element (shifted by `scale`); `index` is -1 and `size` 0 then. */
+  vector?: number;
 }
 export interface ImmOperand {
   kind: "imm";
@@ -34,7 +36,7 @@ export interface RelOperand {
   kind: "rel";
   target: number;
 }
-/** Vector register; `size` is what the instruction reads or writes of it (4 or 8 for scalars). */
+/** Vector register; `size` is what the instruction reads or writes of it (4 or 8 for scalars, 32 with VEX.256). */
 export interface XmmOperand {
   kind: "xmm";
   n: number;
@@ -69,7 +71,8 @@ export interface OpRow {
   name: string;
   /**
    * Operand codes of the Intel manual's opcode map (appendix A.2), comma-separated: Eb Ev Ew Ed Eq Gb Gv Gw Gd Gq Ib Iz Iv Iw Jb Jz M Mb .. Mdq, Ob Ov, Zv (+r),
-   * Wps Vps Wsd Vdq Udq ..., Pq Qq, Sw, "1", "CL", "AL", "rAX", "DX", "ST0", "STi" and so on.
+   * Wps Vps Wsd Vdq Udq ..., Pq Qq, Sw, "1", "CL", "AL", "rAX", "DX", "ST0", "STi" and so on. Under VEX: H (vector register in vvvv), B (GPR there),
+   * L (vector register in an immediate), size x or ps or pd: 16 or 32 with VEX.L, hx: half of it; "VM": memory of a gather.
    */
   args: string;
   /** LOCK allowed when the first operand is memory. */

@@ -17,6 +17,7 @@ import {
   TLB,
 } from "./layout.ts";
 import { udiv128 } from "./semantics/divide128.ts";
+import { defineFma, FMA_IMPORTS, SLOW_FMA } from "./fma.ts";
 import { defineNaN, NAN_IMPORTS } from "./nan.ts";
 import { defineX87, X87_IMPORTS } from "./x87/mod.ts";
 import { type FuncBuilder, type FuncImport, type FuncType, ModuleBuilder } from "./wasm/encoder.ts";
@@ -61,6 +62,7 @@ export const HOST_IMPORTS = [
   { name: "slow_write", type: F(["i32", "i32", "i32"], "i32") },
   /** Like slow_write, but refuses (-1) what only the interpreter may do: writes to code and across pages. */
   { name: "slow_region_write", type: F(["i32", "i32", "i32"], "i32") },
+  SLOW_FMA,
 ] as const satisfies readonly FuncImport[];
 
 /** Functions of the runtime module that generated code imports, and JavaScript functions it may call; in import order. */
@@ -93,6 +95,7 @@ export const GENERATED_IMPORTS = [
   /** (high, low, divisor) -> quotient; precondition high < divisor. */
   { name: "udiv128", type: F(["i64", "i64", "i64"], "i64") },
   ...NAN_IMPORTS,
+  ...FMA_IMPORTS,
   ...X87_IMPORTS,
 ] as const satisfies readonly FuncImport[];
 
@@ -206,6 +209,7 @@ export function runtimeModule(pages: number | undefined): Uint8Array<ArrayBuffer
     f.expr(udiv128(bind, local(0, "i64"), local(1, "i64"), local(2, "i64")));
   });
   defineNaN(define);
+  defineFma(define);
   defineX87(m);
   define("get_flags", F(["i32"], "i32"), getFlags);
   define("copy", F(["i32", "i32", "i32"]), (f) => {

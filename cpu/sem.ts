@@ -70,6 +70,9 @@ export interface Sem {
   write(op: Operand, value: Expr, opts?: AccessOptions): void;
   /** Reads an operand that `write` will then modify: memory is checked for writing now, so the later `write` cannot fault. */
   rmw(op: Operand): Expr;
+  /** The two halves, low first, of 32 bytes of memory; one access as far as faults are concerned. Likewise for writing. */
+  readPair(op: MemOperand, opts?: AccessOptions): readonly [Expr, Expr];
+  writePair(op: MemOperand, value: readonly [Expr, Expr], opts?: AccessOptions): void;
   /** Value of the instruction's 8-bit immediate at translation time (0..255); the row must say `staticImm`. */
   staticImm(op: Operand): number;
   /** Effective address with segment base, i64. */
@@ -87,6 +90,8 @@ export interface Sem {
   /** Upper 128 bits of the YMM register named by an xmm operand. Legacy SSE leaves them alone, VEX.128 clears them. */
   ymmHigh(op: Operand): Expr;
   setYmmHigh(op: Operand, value: Expr): void;
+  /** Clears the upper half of YMM register n (a fixed number), or all of it. */
+  zeroYmm(n: number, whole: boolean): void;
   /** Implied vector register by number. */
   xmmReg(n: number): Expr;
   /**

@@ -1,6 +1,7 @@
 /** JavaScript helpers, by the name that `Sem.helper` uses. */
 import type { Helper } from "./api.ts";
 import { SSE_HELPERS } from "./sse.ts";
+import { AVX_HELPERS } from "./avx.ts";
 import { BIT_HELPERS } from "./bits.ts";
 import { FAR_HELPERS } from "./far.ts";
 import { CPUID_HELPERS } from "./cpuid.ts";
@@ -10,6 +11,7 @@ import { X87_HELPERS } from "./x87_helpers.ts";
 
 export const HELPERS: Readonly<Record<string, Helper>> = {
   ...SSE_HELPERS,
+  ...AVX_HELPERS,
   ...BIT_HELPERS,
   ...STRING_HELPERS,
   ...SYSTEM_HELPERS,

@@ -1,5 +1,5 @@
 /** Vector instructions in JavaScript: string comparison (Intel SDM vol. 2, 4.1) and masked stores. */
-import { AF, CF, FS_BASE, GPR, GS_BASE, HELPER_OPERAND, OF, PF, SF, ST, STATE, XMM, ZF } from "../layout.ts";
+import { AF, CF, FS_BASE, GPR, GS_BASE, HELPER_OPERAND, OF, PF, SF, ST, STATE, XMM, YMM_HIGH, ZF } from "../layout.ts";
 import type { Insn, Operand } from "../insn.ts";
 import type { Helper, HelperContext } from "./api.ts";
 import { field64, RAX, RCX, RDI, RDX, unsigned } from "./registers.ts";
@@ -69,7 +69,7 @@ const AGGREGATIONS: readonly Aggregation[] = [
 function compare(c: HelperContext, i: Insn): { bits: number; count: number; control: number } {
   const [first, , immediate] = i.ops;
   const control = immediate.kind === "imm" ? Number(immediate.value & 0xffn) : 0;
-  const count = control & WORDS ? 8 : 16, explicit = i.name.startsWith("pcmpestr"), wide = (i.rex & 8) !== 0;
+  const count = control & WORDS ? 8 : 16, explicit = i.name.includes("pcmpestr"), wide = (i.rex & 8) !== 0;
   const text = (at: number, register: number): Text => {
     const elements = elementsOf(c.ram.u8.slice(at, at + 16), control);
     return { elements, length: explicit ? explicitLength(c, register, wide, count) : implicitLength(elements) };
@@ -102,6 +102,7 @@ function mask(c: HelperContext, i: Insn): void {
     const byte = control & MOST_SIGNIFICANT ? ((bits >> Math.floor(k / size)) & 1 ? 0xff : 0) : k < 2 ? bits >> (8 * k) : 0;
     c.ram.u8[at + k] = byte;
   }
+  if (i.name.startsWith("v")) c.ram.u8.fill(0, STATE + YMM_HIGH, STATE + YMM_HIGH + 16);
 }
 
 /** MASKMOVQ, MASKMOVDQU: stores the bytes whose mask is negative at rDI, all or none of them; the others are not accessed. */

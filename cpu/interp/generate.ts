@@ -43,6 +43,7 @@ import {
   sub,
   toI32,
   toI64u,
+  v128,
   w,
   xor,
 } from "../wasm/expr.ts";
@@ -124,6 +125,15 @@ export class InterpSem implements Sem {
     this.#rmwAddress = this.#translate(this.address(op), op.size, true);
     return this.let(load(loadOp(op.size), this.#rmwAddress));
   }
+  readPair(op: MemOperand, opts?: AccessOptions): readonly [Expr, Expr] {
+    const at = this.#translate(this.address(op), 32, false, opts);
+    return [this.let(load("v128.load", at)), this.let(load("v128.load", at, 16))];
+  }
+  writePair(op: MemOperand, value: readonly [Expr, Expr], opts?: AccessOptions): void {
+    const at = this.#translate(this.address(op), 32, true, opts);
+    emitStore(this.f, () => this.f.expr(at), 16, 16, value[1]);
+    this.#store(at, 16, value[0]);
+  }
   staticImm(op: Operand): number {
     if (op.kind !== "imm" || !this.i.row.staticImm) throw new Error(`${this.i.name}: no static immediate`);
     return Number(op.value & 0xffn);
@@ -164,6 +174,10 @@ export class InterpSem implements Sem {
     this.f.expr(this.#operandAddress(op));
     this.f.expr(value);
     this.f.store("v128.store", YMM_HIGH - XMM);
+  }
+  zeroYmm(n: number, whole: boolean): void {
+    this.f.storeAt(STATE + YMM_HIGH + 16 * n, "v128.store", v128(0n));
+    if (whole) this.f.storeAt(STATE + XMM + 16 * n, "v128.store", v128(0n));
   }
   xmmReg(n: number): Expr {
     return this.let(load("v128.load", i32(0), STATE + XMM + 16 * n));
@@ -359,7 +373,7 @@ export class InterpSem implements Sem {
   /** Linear address for an access; leaves the handler with a pending fault when there is none. Records the address for the profile. */
   #translate(address: Expr, bytes: number, write: boolean, opts?: AccessOptions): Expr {
     const va = this.let(address);
-    if (opts?.aligned && bytes === 16) this.raise(VEC.GP, 0, toI32(and(va, i64(15))));
+    if (opts?.aligned && bytes >= 16) this.raise(VEC.GP, 0, toI32(and(va, i64(bytes - 1))));
     if (this.#vaSlot < 2) {
       const slot = 8 * this.#vaSlot++,
         high = load("i64.load", this.#ip, REC_VA + slot),

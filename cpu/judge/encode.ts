@@ -24,7 +24,7 @@ function shape(row: OpRow, r: Random): Shape {
   const encoding = parseEncoding(row);
   const ops = r.pick(operandLists(row));
   const has = (kinds: Set<Op>) => ops.some((o) => kinds.has(o.kind));
-  const memory = encoding.modrm < 0 && (ops.some((o) => o.kind === Op.M) || (has(EITHER) && r.chance(55)));
+  const memory = encoding.modrm < 0 && (ops.some((o) => o.kind === Op.M || o.kind === Op.VM) || (has(EITHER) && r.chance(55)));
   const modrm = encoding.modrm >= 0 || encoding.reg >= 0 || memory || has(EITHER) || has(REGISTER) || has(REG_FIELD);
   return { encoding, ops, memory, modrm };
 }

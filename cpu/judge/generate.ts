@@ -2,6 +2,7 @@
 import { decode } from "../decode.ts";
 import type { Insn, MemOperand, OpRow } from "../insn.ts";
 import { ROWS } from "../opcodes/mod.ts";
+import { AVX_ROWS } from "../opcodes/avx.ts";
 import { SSE_ROWS } from "../opcodes/sse.ts";
 import { X87_ROWS } from "../opcodes/x87.ts";
 import { type Encoded, encodeRow } from "./encode.ts";
@@ -16,7 +17,7 @@ export const MARKER = [0x0f, 0x0b];
 const markers = Array.from({ length: MARKERS }, () => MARKER).flat();
 
 const M64 = (1n << 64n) - 1n;
-const X87_SET = new Set(X87_ROWS), SSE_SET = new Set(SSE_ROWS);
+const X87_SET = new Set(X87_ROWS), SSE_SET = new Set([...SSE_ROWS, ...AVX_ROWS]);
 
 /** CF PF AF ZF SF DF OF: what a case starts with. */
 const FLAGS = 0xcd5;

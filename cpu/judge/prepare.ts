@@ -1,8 +1,8 @@
 /** Registers and memory that give implied operands of an instruction sensible values, by row name. Part of the cases are left to chance. */
 import type { Draft } from "./generate.ts";
-import { randomFpState } from "./fp_state.ts";
+import { FX, randomFpState } from "./fp_state.ts";
 import { address, u64Bytes } from "./generate.ts";
-import { STACK } from "./protocol.ts";
+import { FX_BYTES, STACK } from "./protocol.ts";
 
 interface Preparation {
   /** Bytes of a memory operand whose size is not in its code. */
@@ -100,6 +100,24 @@ const exchangePair: Preparation = {
 
 const masked: Preparation = { registers: (d) => void (d.gpr[RDI] = address(d.r, 16)) };
 
+/** Indices that stay near the base, and mostly set masks; the rest is left to chance. */
+const gather: Preparation = {
+  registers(d) {
+    const memory = d.insn.ops[1], mask = d.insn.ops[2];
+    if (d.fp === undefined || memory.kind !== "mem" || mask.kind !== "xmm" || d.r.chance(15)) return;
+    const size = d.insn.name.includes("gatherq") ? 8 : 4, view = new DataView(d.fp.buffer, d.fp.byteOffset);
+    for (const half of [FX.XMM, FX_BYTES]) {
+      const at = half + 16 * (memory.vector ?? 0);
+      for (let n = 0; n < 16; n += size) {
+        const index = d.r.below(64) - 32;
+        if (size === 8) view.setBigInt64(at + n, BigInt(index), true);
+        else view.setInt32(at + n, index, true);
+        if (d.r.chance(50)) d.fp[half + 16 * mask.n + n + size - 1] |= 0x80;
+      }
+    }
+  },
+};
+
 export const PREPARE: Readonly<Record<string, Preparation>> = {
   movs: strings,
   cmps: strings,
@@ -144,6 +162,16 @@ export const PREPARE: Readonly<Record<string, Preparation>> = {
   cmpxchg8b: exchangePair,
   maskmovq: masked,
   maskmovdqu: masked,
+  vmaskmovdqu: masked,
+  vpgatherdd: gather,
+  vpgatherdq: gather,
+  vpgatherqd: gather,
+  vpgatherqq: gather,
+  vgatherdps: gather,
+  vgatherdpd: gather,
+  vgatherqps: gather,
+  vgatherqpd: gather,
+  vldmxcsr: { memory: (d, at) => d.poke(at, Uint8Array.of(0x80, 0x1f, 0, 0)) },
   ldmxcsr: { memory: (d, at) => d.poke(at, Uint8Array.of(0x80, 0x1f, 0, 0)) },
   fxsave: { bytes: 512 },
   fxrstor: {

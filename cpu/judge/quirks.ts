@@ -4,7 +4,7 @@
  */
 import type { OpRow } from "../insn.ts";
 import { FX } from "./fp_state.ts";
-import type { Result } from "./protocol.ts";
+import { FX_BYTES, type Result } from "./protocol.ts";
 
 export interface Quirk {
   reason: string;
@@ -20,7 +20,7 @@ const APPROXIMATE_LANES: Quirk = {
   forgive(ours, native) {
     if (!ours.fp || !native.fp) return;
     const a = view(ours.fp), b = view(native.fp);
-    for (let at = FX.XMM; at < FX.XMM + 256; at += 4) {
+    for (let at = FX.XMM; at < FX_BYTES + 256; at += 4) {
       const x = a.getFloat32(at, true), y = b.getFloat32(at, true);
       if (Math.abs(x - y) <= Math.abs(y) / 1024) a.setUint32(at, b.getUint32(at, true), true);
     }
@@ -117,6 +117,7 @@ const BY_NAME: Readonly<Record<string, Quirk>> = {
   ud1: UD_LENGTH,
   maskmovq: MASKED_STORE,
   maskmovdqu: MASKED_STORE,
+  vmaskmovdqu: MASKED_STORE,
 };
 
 export function quirkOf(row: OpRow): Quirk | undefined {

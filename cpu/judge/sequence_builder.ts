@@ -6,6 +6,7 @@
  */
 import type { Insn, OpRow } from "../insn.ts";
 import { ROWS } from "../opcodes/mod.ts";
+import { AVX_ROWS } from "../opcodes/avx.ts";
 import { SSE_ROWS } from "../opcodes/sse.ts";
 import { type Addressing, encodeRow } from "./encode.ts";
 import { MARKER } from "./generate.ts";
@@ -19,7 +20,7 @@ const RESERVED = new Set([RSP, RBP, RSI, RDI]);
 const FREE = [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15];
 
 const UNSUITABLE = new Set(
-  ("jcc xlat in out int3 lahf sahf std popf rcpps rcpss rsqrtps rsqrtss xsave xrstor xsavec xsaveopt " +
+  ("jcc xlat in out int3 lahf sahf std popf rcpps rcpss rsqrtps rsqrtss vrcpps vrcpss vrsqrtps vrsqrtss vstmxcsr xsave xrstor xsavec xsaveopt " +
     "fldenv frstor fnsave fnstenv rdfsbase rdgsbase stmxcsr").split(" "),
 );
 /** PREPARE only makes these more interesting. */
@@ -30,7 +31,7 @@ const suitable = (row: OpRow): boolean =>
   SKIPPED[row.name] === undefined &&
   !("approximate" in row) && (PREPARE[row.name] === undefined || USABLE_UNPREPARED.has(row.name));
 
-const SSE_SET = new Set(SSE_ROWS);
+const SSE_SET = new Set([...SSE_ROWS, ...AVX_ROWS]);
 const CANDIDATES = ROWS.filter(suitable);
 const COMMON_NAMES = new Set(
   "add sub and or xor cmp test mov lea inc dec shl shr sar movzx movsx imul adc sbb cmovcc setcc".split(" "),

@@ -180,7 +180,7 @@ export const FLOAT_BINARY_IMM = {
 } satisfies Record<string, BinaryImm>;
 
 /** Only the lowest lane of a vector operation, merged into `a`: branch-free where a scalar operation would need one. */
-const lowest = (f: Format, op: BinaryImm): BinaryImm => (a, b, imm, bind) => mergeLow(f.bytes, a, op(a, b, imm, bind));
+export const lowest = (f: Format, op: BinaryImm): BinaryImm => (a, b, imm, bind) => mergeLow(f.bytes, a, op(a, b, imm, bind));
 const lowestOf = (f: Format, op: Binary): Binary => (a, b, bind) => mergeLow(f.bytes, a, op(a, b, bind));
 /** Source and destination as whole vectors, of which only the lowest lane is changed. */
 export const LOW_BINARY = {

@@ -82,7 +82,8 @@ const insert: Semantic = (s, i) => {
 };
 const extract: Semantic = (s, i) => {
   const [dst, src] = i.ops, v = source(s, src);
-  const size = i.name === "pextrb" ? 1 : i.name === "pextrw" ? 2 : sized(dst).size, lane = laneOf(imm8(s, i), src, size);
+  const size = i.name.endsWith("pextrb") ? 1 : i.name.endsWith("pextrw") ? 2 : sized(dst).size,
+    lane = laneOf(imm8(s, i), src, size);
   const op = size === 1
     ? "i8x16.extract_lane_u"
     : size === 2

@@ -60,6 +60,13 @@ const FAULTS: Record<string, Semantic> = Object.fromEntries(
   ]),
 );
 
+const loadMxcsr: Semantic = (s, i) => {
+  const v = s.let(s.read(i.ops[0]));
+  s.raise(VEC.GP, 0, ne(and(v, i32(~MXCSR_MASK)), i32(0)));
+  s.setState(MXCSR, "i32", v);
+};
+const storeMxcsr: Semantic = (s, i) => s.write(i.ops[0], s.state(MXCSR, "i32"));
+
 export const SYSTEM: Record<string, Semantic> = {
   ...FAULTS,
   movcr: helper("control_register"),
@@ -119,10 +126,8 @@ export const SYSTEM: Record<string, Semantic> = {
   mfence: nothing,
   sfence: nothing,
 
-  ldmxcsr: (s, i) => {
-    const v = s.let(s.read(i.ops[0]));
-    s.raise(VEC.GP, 0, ne(and(v, i32(~MXCSR_MASK)), i32(0)));
-    s.setState(MXCSR, "i32", v);
-  },
-  stmxcsr: (s, i) => s.write(i.ops[0], s.state(MXCSR, "i32")),
+  ldmxcsr: loadMxcsr,
+  vldmxcsr: loadMxcsr,
+  stmxcsr: storeMxcsr,
+  vstmxcsr: storeMxcsr,
 };

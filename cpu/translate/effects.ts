@@ -56,6 +56,15 @@ class EffectSem implements Sem {
   rmw(op: Operand): Expr {
     return this.read(op);
   }
+  readPair(op: MemOperand): readonly [Expr, Expr] {
+    this.e.leaves = true;
+    this.address(op);
+    return [leaf("v128"), leaf("v128")];
+  }
+  writePair(op: MemOperand): void {
+    this.e.leaves = true;
+    this.address(op);
+  }
   staticImm(op: Operand): number {
     return op.kind === "imm" ? Number(op.value & 0xffn) : 0;
   }
@@ -85,6 +94,9 @@ class EffectSem implements Sem {
     return leaf("v128");
   }
   setYmmHigh(): void {}
+  zeroYmm(n: number, whole: boolean): void {
+    if (whole) this.#def(xmmBit(n), true);
+  }
   xmmReg(n: number): Expr {
     this.#use(xmmBit(n));
     return leaf("v128");

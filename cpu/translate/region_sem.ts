@@ -6,7 +6,23 @@ import { CTL_EXIT, FS_BASE, GS_BASE, RIP, ST, STATE, X87_SW, X87_TAG, YMM_HIGH }
 import { emitStore, loadOp } from "../memory_ops.ts";
 import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
-import { add, and, type Expr, i32, i64, int, load, type LocalExpr, or, shl, shr_u, toI32, toI64u, w } from "../wasm/expr.ts";
+import {
+  add,
+  and,
+  type Expr,
+  i32,
+  i64,
+  int,
+  load,
+  type LocalExpr,
+  or,
+  shl,
+  shr_u,
+  toI32,
+  toI64u,
+  v128,
+  w,
+} from "../wasm/expr.ts";
 import type { Planned } from "./access_plan.ts";
 import type { Step } from "./cfg.ts";
 import type { FlagState } from "./flag_state.ts";
@@ -92,6 +108,14 @@ export class RegionSem implements Sem {
     this.#rmw = this.#place(op, op.size, true);
     return this.#fetch(this.#rmw, op.size);
   }
+  readPair(op: MemOperand, opts?: AccessOptions): readonly [Expr, Expr] {
+    const { index, offset } = this.#place(op, 32, false, opts);
+    return [this.let(load("v128.load", index, offset)), this.let(load("v128.load", index, offset + 16))];
+  }
+  writePair(op: MemOperand, value: readonly [Expr, Expr], opts?: AccessOptions): void {
+    const { index, offset } = this.#place(op, 32, true, opts);
+    value.forEach((half, n) => emitStore(this.c.f, () => this.c.f.expr(index), offset + 16 * n, 16, half));
+  }
   staticImm(op: Operand): number {
     if (op.kind !== "imm") throw new Error("No immediate operand");
     return Number(op.value & 0xffn);
@@ -135,6 +159,12 @@ export class RegionSem implements Sem {
   #highAddress(op: Operand): number {
     if (op.kind !== "xmm") throw new Error("No vector register");
     return STATE + YMM_HIGH + 16 * op.n;
+  }
+  zeroYmm(n: number, whole: boolean): void {
+    this.c.f.storeAt(STATE + YMM_HIGH + 16 * n, "v128.store", v128(0n));
+    if (!whole) return;
+    this.c.locals.write(16 + n, v128(0n));
+    this.c.markWritten(16 + n);
   }
   xmmReg(n: number): Expr {
     return this.c.locals.read(16 + n);
@@ -200,7 +230,7 @@ export class RegionSem implements Sem {
   }
   #place(op: MemOperand, bytes: number, write: boolean, opts?: AccessOptions): Place {
     const slot = this.#slot++;
-    const aligned = opts?.aligned === true && bytes === 16;
+    const aligned = opts?.aligned === true && bytes >= 16;
     if (this.operandPlan && !this.#inIf && !aligned) {
       return this.c.memory.planned(this.operandPlan, bytes, write, this.step, slot);
     }
@@ -208,7 +238,7 @@ export class RegionSem implements Sem {
       return this.c.memory.fixed(Number(BigInt.asUintN(64, op.disp)), bytes, write, this.step, slot, aligned);
     }
     const a = this.address(op);
-    if (aligned) this.c.leave(w("i64.ne", and(a, i64(15)), i64(0)));
+    if (aligned) this.c.leave(w("i64.ne", and(a, i64(bytes - 1)), i64(0)));
     if (this.operandPlan && !this.#inIf) return this.c.memory.planned(this.operandPlan, bytes, write, this.step, slot);
     return this.c.memory.dynamic(a, bytes, write, this.step, slot);
   }

@@ -1,0 +1,151 @@
+/** AVX floating point and moves; a row without a length serves 128 and 256 bits. Source: Intel SDM vol. 2. */
+import type { OpRow } from "../insn.ts";
+import { packedPair, scalarPair, series } from "./avx_rows.ts";
+import { rows, STATIC } from "./sse_rows.ts";
+
+/** Load and store under neighbouring opcodes. */
+const loadStore = (prefix: string, load: string, store: string, name: string): OpRow[] =>
+  rows("avx", [[`VEX.${prefix}.0F.WIG ${load}`, name, "Vx,Wx"], [`VEX.${prefix}.0F.WIG ${store}`, name, "Wx,Vx"]]);
+
+export const AVX_FP_ROWS: readonly OpRow[] = [
+  // ---- moves
+  ...loadStore("NP", "10", "11", "vmovups"),
+  ...loadStore("66", "10", "11", "vmovupd"),
+  ...loadStore("NP", "28", "29", "vmovaps"),
+  ...loadStore("66", "28", "29", "vmovapd"),
+  ...loadStore("66", "6F", "7F", "vmovdqa"),
+  ...loadStore("F3", "6F", "7F", "vmovdqu"),
+  ...rows("avx", [
+    ["VEX.LIG.F3.0F.WIG 10", "vmovss", "Vss,Mss"],
+    ["VEX.LIG.F3.0F.WIG 10", "vmovss", "Vss,Hss,Uss"],
+    ["VEX.LIG.F3.0F.WIG 11", "vmovss", "Mss,Vss"],
+    ["VEX.LIG.F3.0F.WIG 11", "vmovss", "Uss,Hss,Vss"],
+    ["VEX.LIG.F2.0F.WIG 10", "vmovsd", "Vsd,Msd"],
+    ["VEX.LIG.F2.0F.WIG 10", "vmovsd", "Vsd,Hsd,Usd"],
+    ["VEX.LIG.F2.0F.WIG 11", "vmovsd", "Msd,Vsd"],
+    ["VEX.LIG.F2.0F.WIG 11", "vmovsd", "Usd,Hsd,Vsd"],
+    ["VEX.128.NP.0F.WIG 12", "vmovlps", "Vdq,Hdq,Mq"],
+    ["VEX.128.NP.0F.WIG 12", "vmovhlps", "Vdq,Hdq,Udq"],
+    ["VEX.128.NP.0F.WIG 13", "vmovlps", "Mq,Vdq"],
+    ["VEX.128.NP.0F.WIG 16", "vmovhps", "Vdq,Hdq,Mq"],
+    ["VEX.128.NP.0F.WIG 16", "vmovlhps", "Vdq,Hdq,Udq"],
+    ["VEX.128.NP.0F.WIG 17", "vmovhps", "Mq,Vdq"],
+    ["VEX.128.66.0F.WIG 12", "vmovlpd", "Vdq,Hdq,Mq"],
+    ["VEX.128.66.0F.WIG 13", "vmovlpd", "Mq,Vdq"],
+    ["VEX.128.66.0F.WIG 16", "vmovhpd", "Vdq,Hdq,Mq"],
+    ["VEX.128.66.0F.WIG 17", "vmovhpd", "Mq,Vdq"],
+    ["VEX.NP.0F.WIG 2B", "vmovntps", "Mx,Vx"],
+    ["VEX.66.0F.WIG 2B", "vmovntpd", "Mx,Vx"],
+    ["VEX.66.0F.WIG E7", "vmovntdq", "Mx,Vx"],
+    ["VEX.F2.0F.WIG F0", "vlddqu", "Vx,Mx"],
+    ["VEX.NP.0F.WIG 50", "vmovmskps", "Gd,Ux"],
+    ["VEX.66.0F.WIG 50", "vmovmskpd", "Gd,Ux"],
+    ["VEX.F3.0F.WIG 12", "vmovsldup", "Vx,Wx"],
+    ["VEX.F3.0F.WIG 16", "vmovshdup", "Vx,Wx"],
+    ["VEX.128.F2.0F.WIG 12", "vmovddup", "Vdq,Wq"],
+    ["VEX.256.F2.0F.WIG 12", "vmovddup", "Vqq,Wqq"],
+    ["VEX.128.66.0F.W0 6E", "vmovd", "Vdq,Ed"],
+    ["VEX.128.66.0F.W1 6E", "vmovd", "Vdq,Eq"],
+    ["VEX.128.66.0F.W0 7E", "vmovd", "Ed,Vdq"],
+    ["VEX.128.66.0F.W1 7E", "vmovd", "Eq,Vdq"],
+    ["VEX.128.F3.0F.WIG 7E", "vmovq", "Vdq,Wq"],
+    ["VEX.128.66.0F.WIG D6", "vmovq", "Wq,Vdq"],
+    ["VEX.128.66.0F.WIG F7", "vmaskmovdqu", "Vdq,Udq"],
+  ]),
+
+  // ---- arithmetic and logic
+  ...packedPair("51", "sqrt", "Vx"),
+  ...scalarPair("51", "sqrt"),
+  ...rows("avx", [
+    ["VEX.NP.0F.WIG 52", "vrsqrtps", "Vx,Wx", { approximate: true }],
+    ["VEX.LIG.F3.0F.WIG 52", "vrsqrtss", "Vss,Hss,Wss", { approximate: true }],
+    ["VEX.NP.0F.WIG 53", "vrcpps", "Vx,Wx", { approximate: true }],
+    ["VEX.LIG.F3.0F.WIG 53", "vrcpss", "Vss,Hss,Wss", { approximate: true }],
+  ]),
+  ...([["54", "and"], ["55", "andn"], ["56", "or"], ["57", "xor"], ["14", "unpckl"], ["15", "unpckh"]] as const).flatMap(
+    ([opcode, name]) => packedPair(opcode, name, "Vx,Hx"),
+  ),
+  ...([["58", "add"], ["59", "mul"], ["5C", "sub"], ["5D", "min"], ["5E", "div"], ["5F", "max"]] as const).flatMap(
+    ([opcode, name]) => [...packedPair(opcode, name, "Vx,Hx"), ...scalarPair(opcode, name)],
+  ),
+  ...packedPair("C2", "cmp", "Vx,Hx", ",Ib", STATIC),
+  ...scalarPair("C2", "cmp", ",Ib", STATIC),
+  ...packedPair("C6", "shuf", "Vx,Hx", ",Ib", STATIC),
+  ...rows("avx", [
+    ["VEX.66.0F.WIG 7C", "vhaddpd", "Vx,Hx,Wx"],
+    ["VEX.F2.0F.WIG 7C", "vhaddps", "Vx,Hx,Wx"],
+    ["VEX.66.0F.WIG 7D", "vhsubpd", "Vx,Hx,Wx"],
+    ["VEX.F2.0F.WIG 7D", "vhsubps", "Vx,Hx,Wx"],
+    ["VEX.66.0F.WIG D0", "vaddsubpd", "Vx,Hx,Wx"],
+    ["VEX.F2.0F.WIG D0", "vaddsubps", "Vx,Hx,Wx"],
+    ["VEX.LIG.NP.0F.WIG 2E", "vucomiss", "Vss,Wss"],
+    ["VEX.LIG.66.0F.WIG 2E", "vucomisd", "Vsd,Wsd"],
+    ["VEX.LIG.NP.0F.WIG 2F", "vcomiss", "Vss,Wss"],
+    ["VEX.LIG.66.0F.WIG 2F", "vcomisd", "Vsd,Wsd"],
+  ]),
+
+  // ---- conversion
+  ...rows("avx", [
+    ["VEX.LIG.F3.0F 2A", "vcvtsi2ss", "Vss,Hss,Ey"],
+    ["VEX.LIG.F2.0F 2A", "vcvtsi2sd", "Vsd,Hsd,Ey"],
+    ["VEX.LIG.F3.0F 2C", "vcvttss2si", "Gy,Wss"],
+    ["VEX.LIG.F2.0F 2C", "vcvttsd2si", "Gy,Wsd"],
+    ["VEX.LIG.F3.0F 2D", "vcvtss2si", "Gy,Wss"],
+    ["VEX.LIG.F2.0F 2D", "vcvtsd2si", "Gy,Wsd"],
+    ["VEX.LIG.F3.0F.WIG 5A", "vcvtss2sd", "Vsd,Hsd,Wss"],
+    ["VEX.LIG.F2.0F.WIG 5A", "vcvtsd2ss", "Vss,Hss,Wsd"],
+    ["VEX.NP.0F.WIG 5A", "vcvtps2pd", "Vx,Whx"],
+    ["VEX.66.0F.WIG 5A", "vcvtpd2ps", "Vdq,Wx"],
+    ["VEX.NP.0F.WIG 5B", "vcvtdq2ps", "Vx,Wx"],
+    ["VEX.66.0F.WIG 5B", "vcvtps2dq", "Vx,Wx"],
+    ["VEX.F3.0F.WIG 5B", "vcvttps2dq", "Vx,Wx"],
+    ["VEX.66.0F.WIG E6", "vcvttpd2dq", "Vdq,Wx"],
+    ["VEX.F3.0F.WIG E6", "vcvtdq2pd", "Vx,Whx"],
+    ["VEX.F2.0F.WIG E6", "vcvtpd2dq", "Vdq,Wx"],
+  ]),
+  ...rows("f16c", [
+    ["VEX.66.0F38.W0 13", "vcvtph2ps", "Vx,Whx"],
+    ["VEX.66.0F3A.W0 1D", "vcvtps2ph", "Whx,Vx,Ib", STATIC],
+  ]),
+
+  // ---- what SSE4.1 has, too
+  ...series("avx", "VEX.66.0F3A.WIG", "Vx,Wx,Ib", [["08", "vroundps"], ["09", "vroundpd"]], STATIC),
+  ...rows("avx", [
+    ["VEX.LIG.66.0F3A.WIG 0A", "vroundss", "Vss,Hss,Wss,Ib", STATIC],
+    ["VEX.LIG.66.0F3A.WIG 0B", "vroundsd", "Vsd,Hsd,Wsd,Ib", STATIC],
+    ["VEX.66.0F3A.WIG 0C", "vblendps", "Vx,Hx,Wx,Ib", STATIC],
+    ["VEX.66.0F3A.WIG 0D", "vblendpd", "Vx,Hx,Wx,Ib", STATIC],
+    ["VEX.66.0F3A.W0 4A", "vblendvps", "Vx,Hx,Wx,Lx"],
+    ["VEX.66.0F3A.W0 4B", "vblendvpd", "Vx,Hx,Wx,Lx"],
+    ["VEX.66.0F3A.WIG 40", "vdpps", "Vx,Hx,Wx,Ib", STATIC],
+    ["VEX.128.66.0F3A.WIG 41", "vdppd", "Vdq,Hdq,Wdq,Ib", STATIC],
+    ["VEX.128.66.0F3A.WIG 17", "vextractps", "Ed,Vdq,Ib", STATIC],
+    ["VEX.128.66.0F3A.WIG 21", "vinsertps", "Vdq,Hdq,Udq,Ib", STATIC],
+    ["VEX.128.66.0F3A.WIG 21", "vinsertps", "Vdq,Hdq,Md,Ib", STATIC],
+    ["VEX.66.0F38.WIG 17", "vptest", "Vx,Wx"],
+  ]),
+
+  // ---- new with AVX
+  ...rows("avx", [
+    ["VEX.128.NP.0F.WIG 77", "vzeroupper", ""],
+    ["VEX.256.NP.0F.WIG 77", "vzeroall", ""],
+    ["VEX.LZ.NP.0F.WIG AE /2", "vldmxcsr", "Md"],
+    ["VEX.LZ.NP.0F.WIG AE /3", "vstmxcsr", "Md"],
+    ["VEX.66.0F38.W0 0E", "vtestps", "Vx,Wx"],
+    ["VEX.66.0F38.W0 0F", "vtestpd", "Vx,Wx"],
+    ["VEX.66.0F38.W0 0C", "vpermilps", "Vx,Hx,Wx"],
+    ["VEX.66.0F38.W0 0D", "vpermilpd", "Vx,Hx,Wx"],
+    ["VEX.66.0F3A.W0 04", "vpermilps", "Vx,Wx,Ib", STATIC],
+    ["VEX.66.0F3A.W0 05", "vpermilpd", "Vx,Wx,Ib", STATIC],
+    ["VEX.256.66.0F3A.W0 06", "vperm2f128", "Vqq,Hqq,Wqq,Ib", STATIC],
+    ["VEX.256.66.0F3A.W0 18", "vinsertf128", "Vqq,Hqq,Wdq,Ib", STATIC],
+    ["VEX.256.66.0F3A.W0 19", "vextractf128", "Wdq,Vqq,Ib", STATIC],
+    ["VEX.66.0F38.W0 18", "vbroadcastss", "Vx,Md"],
+    ["VEX.256.66.0F38.W0 19", "vbroadcastsd", "Vqq,Mq"],
+    ["VEX.256.66.0F38.W0 1A", "vbroadcastf128", "Vqq,Mdq"],
+    ["VEX.66.0F38.W0 2C", "vmaskmovps", "Vx,Hx,Mx"],
+    ["VEX.66.0F38.W0 2D", "vmaskmovpd", "Vx,Hx,Mx"],
+    ["VEX.66.0F38.W0 2E", "vmaskmovps", "Mx,Hx,Vx"],
+    ["VEX.66.0F38.W0 2F", "vmaskmovpd", "Mx,Hx,Vx"],
+  ]),
+];

@@ -7,6 +7,7 @@ import { virtual } from "./proc/resolve.ts";
 import { Console } from "./files/console.ts";
 import type { FsMapping } from "./files/fs_mapping.ts";
 import { emptyStat } from "./files/open_file.ts";
+import { Watches } from "./files/inotify.ts";
 import { FileLocks } from "./files/locks.ts";
 import type { Pipe } from "./files/pipe.ts";
 import { Ptys } from "./files/pty.ts";
@@ -70,6 +71,7 @@ export class Personality {
   /** Threads and epolls that wait for signals through a signalfd. */
   readonly signalQueue = new WaitQueue();
   readonly futexes = new Futexes();
+  readonly watches = new Watches();
   readonly selectors = new Selectors();
   readonly signals: Signals;
   readonly dispatcher: Dispatcher;

@@ -4,7 +4,16 @@ import { compile, testWith } from "./tools.ts";
 
 // Families of system calls beyond single-threaded programs: the same program natively and under Hedra, with the host's file tree.
 
-const FAMILIES = ["threads.c", "processes.c", "events.c", "sockets.c", "terminal.c", "moving.c", "elf_headers.c"] as const;
+const FAMILIES = [
+  "threads.c",
+  "processes.c",
+  "events.c",
+  "sockets.c",
+  "terminal.c",
+  "moving.c",
+  "watching.c",
+  "elf_headers.c",
+] as const;
 
 for (const tool of ["gcc", "musl-gcc"] as const) {
   for (const source of FAMILIES) {

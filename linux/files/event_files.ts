@@ -13,7 +13,7 @@ import { fillStat, OpenFile } from "./open_file.ts";
 /** Largest value of an eventfd less one; a counter beyond 2^53 would not be exact, and nobody counts that far. */
 const EVENT_MAX = 2 ** 64 - 2;
 
-abstract class AnonymousFile extends OpenFile {
+export abstract class AnonymousFile extends OpenFile {
   protected readonly ino: number;
 
   constructor(os: Personality, flags: number) {
@@ -170,34 +170,4 @@ function putSignalfdInfo({ u8, data }: Personality, at: number, info: SigInfo): 
   data.setUint32(at + 48, info.valueLo, true);
   data.setUint32(at + 52, info.valueHi, true);
   putU64(data, at + 72, info.address);
-}
-
-/** inotify_init(2): watches can be placed; events are not reported yet. */
-export class Inotify extends AnonymousFile {
-  #next = 1;
-  readonly #watches = new Map<string, number>();
-
-  override get path(): string {
-    return "anon_inode:inotify";
-  }
-
-  watch(key: string): number {
-    const old = this.#watches.get(key);
-    if (old !== undefined) return old;
-    this.#watches.set(key, this.#next);
-    return this.#next++;
-  }
-
-  remove(watch: number): number {
-    for (const [key, value] of this.#watches) if (value === watch) return this.#watches.delete(key), 0;
-    return -E.EINVAL;
-  }
-
-  override readTo(): number {
-    return -E.EAGAIN;
-  }
-
-  override poll(): number {
-    return 0;
-  }
 }

@@ -8,6 +8,7 @@ import { SIG } from "../signals/numbers.ts";
 import { sigInfo } from "../signals/state.ts";
 import { RLIMIT_FSIZE } from "../process/limits.ts";
 import { FsMapping } from "./fs_mapping.ts";
+import { IN, tellFile } from "./inotify.ts";
 import { type DirEntry, OpenFile } from "./open_file.ts";
 
 /** A regular file, directory or device of the file service. */
@@ -46,6 +47,7 @@ export class FsFile extends OpenFile {
     if (bytes === 0) return 0;
     // What a shared mapping has changed must be seen by read().
     if (t.os.sharedFiles.size > 0) this.#pages(t)?.sync(offset, bytes);
+    this.#tell(t, IN.ACCESS);
     return t.fs.read(this.#handle, offset, pa, bytes);
   }
 
@@ -75,6 +77,7 @@ export class FsFile extends OpenFile {
     const at = append && t.os.sharedFiles.size > 0 ? t.fs.size(this.#handle) : offset;
     const written = t.fs.write(this.#handle, append ? -1 : offset, pa, count);
     if (written > 0 && t.os.sharedFiles.size > 0) this.#update(t, at, pa, written);
+    if (written > 0) this.#tell(t, IN.MODIFY);
     return written;
   }
 
@@ -107,7 +110,9 @@ export class FsFile extends OpenFile {
     if (this.type !== S_IFREG) return -E.EINVAL;
     const old = t.os.sharedFiles.size > 0 ? t.fs.size(this.#handle) : 0;
     if (old > size) this.#pages(t)?.each(size, old - size, (page, _at, n) => (t.os.memory.fill(page, 0, n), 0));
-    return t.fs.truncate(this.#handle, size);
+    const status = t.fs.truncate(this.#handle, size);
+    if (status >= 0) this.#tell(t, IN.MODIFY);
+    return status;
   }
 
   override sync(t: Thread): number {
@@ -124,7 +129,12 @@ export class FsFile extends OpenFile {
     return shared ? t.os.sharedFile(mapping) : mapping;
   }
 
+  #tell(t: Thread, mask: number): void {
+    if (!t.os.watches.none) tellFile(t, this.dev, this.ino, () => this.path, mask | (this.type === S_IFDIR ? IN.ISDIR : 0));
+  }
+
   protected override closed(t: Thread | undefined): void {
+    if (t !== undefined && !t.os.watches.none) this.#tell(t, this.writable ? IN.CLOSE_WRITE : IN.CLOSE_NOWRITE);
     t?.fs.close(this.#handle);
   }
 }

@@ -5,6 +5,7 @@ import { type Place, remote, virtual } from "../proc/resolve.ts";
 import { dirHandle } from "../syscalls/util.ts";
 import { FsFile } from "./fs_file.ts";
 import { openFifo } from "./fifo.ts";
+import { IN, tellName } from "./inotify.ts";
 import type { OpenFile } from "./open_file.ts";
 import { ConsoleTerminal } from "./streams.ts";
 import { VirtualFile } from "./virtual.ts";
@@ -40,10 +41,19 @@ function openPlace(t: Thread, place: Place | number, flags: number, mode: number
 /** Opens through the file service, relative to its directory handle. */
 function openReal(t: Thread, dir: number, path: string, flags: number, mode: number): OpenFile | number {
   if ((flags & F.O_CREAT) !== 0 && (flags & F.O_DIRECTORY) !== 0 && (flags & F.O_TMPFILE) !== F.O_TMPFILE) return -E.EINVAL;
+  const watched = !t.os.watches.none;
+  const isNew = watched && (flags & F.O_CREAT) !== 0 && t.fs.stat(dir, path, true, t.os.statBuffer) === -E.ENOENT;
   const handle = t.fs.open(dir, path, flags & ~F.O_CLOEXEC, mode & ~t.process.fsContext.umask & 0o7777);
   if (handle === -E.EREMOTE) return openPlace(t, remote(t, dir, path, (flags & F.O_NOFOLLOW) === 0), flags, mode);
   if (handle < 0) return handle;
+  if (watched) tellOpened(t, dir, path, flags, isNew);
   return wrapHandle(t, handle, flags);
+}
+
+function tellOpened(t: Thread, dir: number, path: string, flags: number, isNew: boolean): void {
+  if (isNew) tellName(t, dir, path, IN.CREATE);
+  if ((flags & F.O_PATH) === 0) tellName(t, dir, path, IN.OPEN, IN.OPEN);
+  if (!isNew && (flags & F.O_TRUNC) !== 0) tellName(t, dir, path, IN.MODIFY, IN.MODIFY);
 }
 
 /** The open file for a handle of the file service, which passes to it. */

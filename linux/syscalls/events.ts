@@ -1,8 +1,9 @@
 import { E } from "../abi/errno.ts";
-import { O_CLOEXEC, O_NONBLOCK } from "../abi/fcntl.ts";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_NONBLOCK, S_IFDIR, S_IFMT } from "../abi/fcntl.ts";
 import { timespecNs } from "../abi/structs.ts";
 import { Epoll } from "../files/epoll.ts";
-import { EventFd, Inotify, SignalFd, TimerFd } from "../files/event_files.ts";
+import { EventFd, SignalFd, TimerFd } from "../files/event_files.ts";
+import { IN, Inotify } from "../files/inotify.ts";
 import { MemFile } from "../files/mem_file.ts";
 import type { OpenFile } from "../files/open_file.ts";
 import type { Thread } from "../process/thread.ts";
@@ -183,11 +184,14 @@ function inotifyInit(t: Thread, flags: number): Result {
 function inotifyAddWatch(t: Thread): Result {
   const file = fileArg(t, 0);
   if (file === undefined) return -E.EBADF;
-  if (!(file instanceof Inotify) || t.uint(2) === 0) return -E.EINVAL;
-  const status = statAt(t, -100, pathArg(t, 1), 0);
+  const mask = t.uint(2);
+  if (!(file instanceof Inotify) || (mask & 0xfff) === 0) return -E.EINVAL;
+  if ((mask & IN.MASK_ADD) !== 0 && (mask & IN.MASK_CREATE) !== 0) return -E.EINVAL;
+  const status = statAt(t, AT_FDCWD, pathArg(t, 1), (mask & IN.DONT_FOLLOW) !== 0 ? AT_SYMLINK_NOFOLLOW : 0);
   if (status < 0) return status;
-  const { dev, ino } = statBuffer(t);
-  return file.watch(`${dev}:${ino}`);
+  const { dev, ino, mode } = statBuffer(t);
+  if ((mask & IN.ONLYDIR) !== 0 && (mode & S_IFMT) !== S_IFDIR) return -E.ENOTDIR;
+  return file.watch(`${dev}:${ino}`, mask);
 }
 
 function inotifyRmWatch(t: Thread): Result {
@@ -208,7 +212,7 @@ function memfdCreate(t: Thread): Result {
   return install(t, MemFile.create(t.os, name, (flags & MFD_ALLOW_SEALING) !== 0), (flags & MFD_CLOEXEC) !== 0);
 }
 
-const NO_EVENTS = "watches can be placed, but no events are reported";
+const NO_EVENTS = "changes that are made on the host, outside, are not reported";
 
 export const EVENT_CALLS: readonly SyscallRow[] = [
   sys(213, "epoll_create", ["int"], epollCreate),

@@ -1,7 +1,17 @@
 import { E } from "../abi/errno.ts";
-import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, S_IFMT, S_IFREG } from "../abi/fcntl.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
+  AT_SYMLINK_NOFOLLOW,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+} from "../abi/fcntl.ts";
 import { getI64 } from "../memory/user.ts";
 import { textToBytes } from "../trace/text.ts";
+import { IN, tellName } from "../files/inotify.ts";
 import { remote, virtual } from "../proc/resolve.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
@@ -18,18 +28,41 @@ function at(t: Thread, fd: number, path: string | number, operation: (dir: numbe
   return status === -E.EREMOTE ? -E.EPERM : status;
 }
 
+/** The same for an operation that makes a name, or changes an inode: watchers are told. */
+function making(t: Thread, fd: number, path: string | number, operation: (dir: number, path: string) => number): number {
+  return at(t, fd, path, (dir, p) => told(t, dir, p, IN.CREATE, 0, operation(dir, p)));
+}
+
+function changing(t: Thread, fd: number, path: string | number, operation: (dir: number, path: string) => number): number {
+  return at(t, fd, path, (dir, p) => told(t, dir, p, IN.ATTRIB, IN.ATTRIB, operation(dir, p)));
+}
+
+function told(t: Thread, dir: number, path: string, mask: number, self: number, status: number): number {
+  if (status >= 0) tellName(t, dir, path, mask, self);
+  return status;
+}
+
 function mkdirAt(t: Thread, fd: number, path: string | number, mode: number): Result {
-  return at(t, fd, path, (dir, p) => t.fs.mkdir(dir, p, mode & ~t.process.fsContext.umask & 0o1777));
+  return making(t, fd, path, (dir, p) => t.fs.mkdir(dir, p, mode & ~t.process.fsContext.umask & 0o1777));
 }
 
 function mknodAt(t: Thread, fd: number, path: string | number, mode: number, rdev: number): Result {
   const type = mode & S_IFMT;
   const full = (type === 0 ? S_IFREG : type) | mode & ~t.process.fsContext.umask & 0o7777;
-  return at(t, fd, path, (dir, p) => t.fs.mknod(dir, p, full, rdev));
+  return making(t, fd, path, (dir, p) => t.fs.mknod(dir, p, full, rdev));
 }
 
 function unlinkAt(t: Thread, fd: number, path: string | number, directory: boolean): Result {
-  return at(t, fd, path, (dir, p) => t.fs.unlink(dir, p, directory));
+  return at(t, fd, path, (dir, p) => {
+    if (t.os.watches.none) return t.fs.unlink(dir, p, directory);
+    // Who watches must be found while the name is there.
+    const told = t.fs.stat(dir, p, false, t.os.statBuffer) >= 0 && ((t.os.statBuffer.mode & S_IFMT) === S_IFDIR) === directory;
+    const isLast = directory || t.os.statBuffer.nlink === 1;
+    if (told && !directory) tellName(t, dir, p, 0, IN.ATTRIB);
+    if (told && isLast) tellName(t, dir, p, 0, IN.DELETE_SELF);
+    if (told) tellName(t, dir, p, IN.DELETE);
+    return t.fs.unlink(dir, p, directory);
+  });
 }
 
 function unlinkat(t: Thread): Result {
@@ -40,7 +73,7 @@ function unlinkat(t: Thread): Result {
 function symlinkAt(t: Thread, target: string | number, fd: number, path: string | number): Result {
   if (typeof target === "number") return target;
   if (target === "") return -E.ENOENT;
-  return at(t, fd, path, (dir, p) => t.fs.symlink(target, dir, p));
+  return making(t, fd, path, (dir, p) => t.fs.symlink(target, dir, p));
 }
 
 function readlinkAt(t: Thread, fd: number, path: string | number, address: number, size: number): Result {
@@ -91,18 +124,32 @@ function linkat(t: Thread): Result {
 }
 
 function linkAt(t: Thread, fromFd: number, from: string | number, toFd: number, to: string | number, follow: boolean): Result {
-  return two(t, fromFd, from, toFd, to, (fromDir, f, toDir, p) => t.fs.link(fromDir, f, toDir, p, follow));
+  return two(t, fromFd, from, toFd, to, (fromDir, f, toDir, p) => {
+    const status = t.fs.link(fromDir, f, toDir, p, follow);
+    if (status >= 0) {
+      tellName(t, toDir, p, 0, IN.ATTRIB);
+      tellName(t, toDir, p, IN.CREATE);
+    }
+    return status;
+  });
 }
 
 const RENAME_VALID = 7, RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2;
 
 function renameAt(t: Thread, fromFd: number, from: string | number, toFd: number, to: string | number, flags: number): Result {
   if ((flags & ~RENAME_VALID) !== 0 || flags === (RENAME_NOREPLACE | RENAME_EXCHANGE)) return -E.EINVAL;
-  return two(t, fromFd, from, toFd, to, (fromDir, f, toDir, p) => t.fs.rename(fromDir, f, toDir, p, flags));
+  return two(t, fromFd, from, toFd, to, (fromDir, f, toDir, p) => {
+    if (t.os.watches.none) return t.fs.rename(fromDir, f, toDir, p, flags);
+    const cookie = t.os.watches.nextCookie();
+    if (t.fs.stat(fromDir, f, false, t.os.statBuffer) >= 0) tellName(t, fromDir, f, IN.MOVED_FROM, 0, cookie);
+    const status = t.fs.rename(fromDir, f, toDir, p, flags);
+    if (status >= 0) tellName(t, toDir, p, IN.MOVED_TO, IN.MOVE_SELF, cookie);
+    return status;
+  });
 }
 
 function chmodAt(t: Thread, fd: number, path: string | number, mode: number, follow: boolean): Result {
-  return at(t, fd, path, (dir, p) => t.fs.chmod(dir, p, mode & 0o7777, follow));
+  return changing(t, fd, path, (dir, p) => t.fs.chmod(dir, p, mode & 0o7777, follow));
 }
 
 function fchmod(t: Thread): Result {
@@ -118,7 +165,7 @@ function fchmodat2(t: Thread): Result {
 }
 
 function chownAt(t: Thread, fd: number, path: string | number, uid: number, gid: number, follow: boolean): Result {
-  return at(t, fd, path, (dir, p) => t.fs.chown(dir, p, uid, gid, follow));
+  return changing(t, fd, path, (dir, p) => t.fs.chown(dir, p, uid, gid, follow));
 }
 
 function fchown(t: Thread): Result {
@@ -182,7 +229,7 @@ function setTimes(
     if (file === undefined) return path === "" ? -E.ENOENT : -E.EBADF;
     return file.handle === undefined ? 0 : t.fs.utime(file.handle, "", times[0], times[1], true);
   }
-  return at(t, fd, path, (dir, p) => t.fs.utime(dir, p, times[0], times[1], follow));
+  return changing(t, fd, path, (dir, p) => t.fs.utime(dir, p, times[0], times[1], follow));
 }
 
 function utimensat(t: Thread): Result {

@@ -197,23 +197,32 @@ export class HedraCpu implements Cpu {
   run(state: number, space: AddressSpace, sliceNs: number, onSyscall?: SyscallHook): Trap {
     const { i32 } = this.ram,
       outer = this.#onSyscall,
-      slice = this.#slice,
+      { ns, end, last } = this.#slice,
       nesting = this.#nesting,
-      awaited = [i32[CTL_AWAITED >> 2], i32[(CTL_AWAITED >> 2) + 1]];
+      awaitedLo = i32[CTL_AWAITED >> 2],
+      awaitedHi = i32[(CTL_AWAITED >> 2) + 1];
     this.#onSyscall = onSyscall;
     this.#nesting = 0;
     this.#interpretNext = false;
     i32[CTL_AWAITED >> 2] = i32[(CTL_AWAITED >> 2) + 1] = 0;
     this.#select(state, space as Space);
-    this.#slice = { ns: sliceNs, end: 0, last: -1 };
+    // One object for all runs: an IPC is two of them.
+    this.#startSlice(sliceNs, 0, -1);
     try {
       return this.#run();
     } finally {
-      this.#slice = slice;
+      this.#startSlice(ns, end, last);
       this.#onSyscall = outer;
       this.#nesting = nesting;
-      [i32[CTL_AWAITED >> 2], i32[(CTL_AWAITED >> 2) + 1]] = awaited;
+      i32[CTL_AWAITED >> 2] = awaitedLo;
+      i32[(CTL_AWAITED >> 2) + 1] = awaitedHi;
     }
+  }
+  #startSlice(ns: number, end: number, last: number): void {
+    const slice = this.#slice;
+    slice.ns = ns;
+    slice.end = end;
+    slice.last = last;
   }
   #select(state: number, space: Space): void {
     this.#load(state);

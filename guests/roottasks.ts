@@ -15,6 +15,7 @@ export interface Roottask {
 
 export const ROOTTASKS: readonly Roottask[] = [
   { name: "roottask", source: "roottask/main.c", api: 5004 },
+  { name: "bench-hedron", source: "bench/hedron.c", api: 5004 },
   { name: "conformance", source: "conformance/main.c", api: 5004 },
 ];
 

@@ -195,7 +195,7 @@ export class Blocks {
   /** Do indirect jumps to `pc` find the region? */
   isPublished(space: Space, pc: number, slot: number): boolean {
     const { i32, u32 } = this.ram, at = jumpEntryOf(pc) >> 2;
-    return i32[at + 3] === slot && u32[at] === pc % 0x1_0000_0000 && i32[at + 2] === this.access.asidOf(space);
+    return i32[at + 3] === slot && u32[at] === pc >>> 0 && i32[at + 2] === this.access.asidOf(space);
   }
   /** Mappings of a space have changed in [from, to). */
   spaceChanged(space: Space, from: number, to: number): void {

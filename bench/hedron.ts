@@ -1,0 +1,92 @@
+/**
+ * `deno run -A bench/hedron.ts`: the kernel's figures next to the thesis's (chapter 5, figures 5.2 to 5.4), as ratios to the cheapest
+ * system call of native Linux in the same run; then many processes and many protection domains, with what they cost in host memory.
+ */
+import { denoHost } from "../host/deno_host.ts";
+import { PortBus, Uart16550 } from "../devices/mod.ts";
+import { committedRoottasks } from "../guests/roottasks.ts";
+import { Machine, SERIAL_PORT } from "../machine.ts";
+import { extract, ownSuites, runNative, runUnderHedra } from "./suites.ts";
+
+interface Figure {
+  what: string;
+  /** Which program measures it, and under what name. */
+  source: "hyperapp" | "hybrid" | "roottask";
+  name: string;
+  /** Clock ticks on the thesis's machine; Linux's cheapest call took 159 there. */
+  thesis?: number;
+  goal?: number;
+}
+
+const THESIS_LINUX = 159;
+const FIGURES: readonly Figure[] = [
+  { what: "hypercall, hyperapp (5.2)", source: "hyperapp", name: "hypercall_pt_ctrl", thesis: 124, goal: 1 },
+  { what: "hypercall, hybrid (5.2)", source: "hybrid", name: "hypercall_pt_ctrl", thesis: 125, goal: 1 },
+  { what: "hypercall, roottask", source: "roottask", name: "hypercall_pt_ctrl", thesis: 124, goal: 1 },
+  { what: "IPC in the PD, raw (5.3)", source: "roottask", name: "ipc_internal", thesis: 791, goal: 2.5 },
+  { what: "IPC across PDs, raw (5.3)", source: "roottask", name: "ipc_cross", thesis: 1190, goal: 3 },
+  { what: "IPC across PDs, to a service in C (5.3)", source: "roottask", name: "ipc_cross_service", thesis: 1574 },
+  { what: "IPC across PDs, to a TypeScript service", source: "hyperapp", name: "ipc_cross_echo", thesis: 1574 },
+  { what: "foreign call, personality in C (5.4)", source: "roottask", name: "foreign_call_guest_personality", thesis: 1628 },
+  { what: "foreign call, TypeScript personality (5.4)", source: "hybrid", name: "set_tid_address", thesis: 1628 },
+];
+
+/** Lines `NAME ns=N` of the roottask's serial line, and the host memory in MiB that was in use when each was printed. */
+async function runRoottask(): Promise<{ ns: Map<string, number>; text: string; memory: Map<string, number> }> {
+  let text = "";
+  const memory = new Map<string, number>();
+  const decoder = new TextDecoder(), host = denoHost();
+  const sink = {
+    write(bytes: Uint8Array): number {
+      const line = decoder.decode(bytes);
+      text += line;
+      memory.set(line.split(/\s/)[0], Deno.memoryUsage().rss / 2 ** 20);
+      return bytes.length;
+    },
+  };
+  const bus = new PortBus([new Uart16550(SERIAL_PORT, sink)]);
+  const machine = new Machine({ memoryMiB: 1408, host, ports: bus });
+  const program = committedRoottasks().get("bench-hedron");
+  if (!program) throw new Error("roottasks.tar has no bench-hedron; run: deno run -A guests/roottasks.ts");
+  machine.bootGuest([{ bytes: program.bytes, commandLine: "" }]);
+  await machine.run({ endWhenIdle: true });
+  bus.flush();
+  const ns = new Map([...text.matchAll(/^(\S+) ns=([\d.]+)$/gm)].map(([, name, value]) => [name, Number(value)]));
+  return { ns, text, memory };
+}
+
+const directory = Deno.makeTempDirSync({ prefix: "hedra-bench-" });
+try {
+  const [linux, hyperapp] = ownSuites(directory, 100_000, 100);
+  extract("bench", directory);
+  const native = (await runNative(linux)).ns.get("getppid") ?? NaN;
+  const roottask = await runRoottask();
+  const measured = {
+    hybrid: (await runUnderHedra(linux)).ns,
+    hyperapp: (await runUnderHedra(hyperapp)).ns,
+    roottask: roottask.ns,
+  };
+  console.log(`native getppid: ${native.toFixed(1)} ns\n`);
+  console.log("| operation | ns | x native getppid | goal | thesis: ticks | thesis: x Linux |\n|---|---:|---:|---:|---:|---:|");
+  for (const { what, source, name, thesis, goal } of FIGURES) {
+    const ns = measured[source].get(name) ?? NaN, ratio = ns / native;
+    const verdict = goal === undefined ? "" : `${goal} ${ratio <= goal ? "met" : "MISSED"}`;
+    const theirs = thesis === undefined ? " | " : `${thesis} | ${(thesis / THESIS_LINUX).toFixed(2)}`;
+    console.log(`| ${what} | ${ns.toFixed(1)} | ${ratio.toFixed(2)} | ${verdict} | ${theirs} |`);
+  }
+  const us = (name: string) => ((roottask.ns.get(name) ?? NaN) / 1000).toFixed(1);
+  console.log(`\n100,000 processes started and ended in a row: ${us("process_start_and_end")} us each`);
+  console.log(`10,000 PDs with 100 capabilities each, alive at once: ${us("pd_with_100_capabilities")} us each`);
+  console.log(`revocation of that million of capabilities: ${us("revocation_of_a_million")} us`);
+  const mib = (name: string) => (roottask.memory.get(name) ?? NaN).toFixed(0);
+  console.log(
+    `host memory: ${mib("foreign_call_guest_personality")} MiB before the processes, ${
+      mib("half_of_the_processes")
+    } MiB after half of them, ` +
+      `${mib("process_start_and_end")} MiB after all, ${mib("pd_with_100_capabilities")} MiB with the million of capabilities`,
+  );
+  if (/FAIL/.test(roottask.text)) throw new Error(roottask.text);
+} finally {
+  Deno.removeSync(directory, { recursive: true });
+}
+Deno.exit(0);

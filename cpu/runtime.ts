@@ -88,7 +88,6 @@ export const GENERATED_IMPORTS = [
   /** (record, helper number) -> Exit. */
   { name: "helper", type: F(["i32", "i32"], "i32") },
   { name: "find_record", type: F(["i64"], "i32") },
-  { name: "find_region", type: F(["i64"], "i32") },
   { name: "mulhi_u", type: F(["i64", "i64"], "i64") },
   { name: "mulhi_s", type: F(["i64", "i64"], "i64") },
   { name: "parity", type: F(["i32"], "i32") },
@@ -195,7 +194,6 @@ export function runtimeModule(pages: number | undefined): Uint8Array<ArrayBuffer
   define("read_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 0, "slow_read"));
   define("write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 8, "slow_write"));
   define("region_write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 8, "slow_region_write"));
-  define("find_region", F(["i64"], "i32"), (f) => jumpLookup(f, 12));
   define("find_record", F(["i64"], "i32"), (f) => jumpLookup(f, 16));
   define("mulhi_u", F(["i64", "i64"], "i64"), (f) => mulhi(f, false));
   define("mulhi_s", F(["i64", "i64"], "i64"), (f) => mulhi(f, true));

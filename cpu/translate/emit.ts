@@ -4,11 +4,11 @@
  */
 import { Exit } from "../exit.ts";
 import type { Insn, Operand } from "../insn.ts";
-import { CTL_BUDGET, CTL_EXIT, GPR, RIP, STATE } from "../layout.ts";
-import { REGION_TYPE } from "../runtime.ts";
+import { CTL_BUDGET, CTL_EXIT, CTL_SPACE, GPR, JUMP_CACHE, RIP, STATE } from "../layout.ts";
+import { jumpEntry, REGION_TYPE } from "../runtime.ts";
 import { SEMANTICS } from "../semantics/mod.ts";
 import type { FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
-import { add, eq, type Expr, i32, i64, load, lt_s, ne, or, sub, w } from "../wasm/expr.ts";
+import { add, and, eq, type Expr, i32, i64, load, lt_s, ne, or, select, sub, w } from "../wasm/expr.ts";
 import { type Group, type NodePlan, planNode, RSP, stackChange } from "./access_plan.ts";
 import type { Graph, Node } from "./cfg.ts";
 import { Exits } from "./exits.ts";
@@ -364,20 +364,23 @@ class Emitter implements RegionContext {
     const dirty = this.#dirtyFlags();
     for (const f of FLAG_LIST) if (dirty & FLAG_BIT[f]) this.locals.storeFlag(f, this.flags.source(f));
   }
+  /** Table slot of the region at a computed address, from the jump cache; slot 0 (no_region) when it is not there. `to` is a local. */
+  #regionSlot(to: Expr): Expr {
+    const entry = this.locals.temp("i32");
+    this.f.assign(entry.index, jumpEntry(to));
+    const hit = and(
+      eq(load("i64.load", entry, JUMP_CACHE), to),
+      eq(load("i32.load", entry, JUMP_CACHE + 8), load("i32.load", i32(0), CTL_SPACE)),
+    );
+    return select(hit, load("i32.load", entry, JUMP_CACHE + 12), i32(0));
+  }
   /** Jumps to a computed address: straight into its region when there is one. */
   #tailCall(to: Expr): void {
-    const { f } = this, slot = this.locals.temp("i32");
-    f.expr(to);
-    f.call("find_region");
-    f.tee(slot.index);
-    f.if();
+    const { f } = this;
     f.expr(to);
     f.get(DEPTH_LOCAL);
-    f.get(slot.index);
+    f.expr(this.#regionSlot(to));
     f.returnCallIndirect(this.#regionType);
-    f.end();
-    f.expr(to);
-    f.return();
   }
 
   /** The return address has been pushed. Comes back here when the callee returns as it should, else unwinds. */
@@ -387,9 +390,7 @@ class Emitter implements RegionContext {
     this.locals.storeRegisters(this.#dirty);
     const slot = this.locals.temp("i32");
     if (ending.to) {
-      f.expr(ending.to);
-      f.call("find_region");
-      f.set(slot.index);
+      f.assign(slot.index, this.#regionSlot(ending.to));
       f.expr(ending.to);
     } else f.i64(BigInt(target(ending.target)));
     f.expr(add({ kind: "local", type: "i32", index: DEPTH_LOCAL }, i32(1)));

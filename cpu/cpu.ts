@@ -13,8 +13,23 @@ import { Handlers } from "./interp/handlers.ts";
 import { RECORD } from "./interp/record.ts";
 import type { Insn } from "./insn.ts";
 import { type Region, Regions } from "./translate/regions.ts";
-import { CTL_AWAITED, CTL_BUDGET, CTL_ERROR, CTL_EXIT, CTL_VECTOR, GPR, RIP, STATE, STATE_BYTES, VEC } from "./layout.ts";
+import {
+  CTL_AWAITED,
+  CTL_BUDGET,
+  CTL_ERROR,
+  CTL_EXIT,
+  CTL_VECTOR,
+  FLAGS_OTHER,
+  GPR,
+  RIP,
+  STATE,
+  STATE_BYTES,
+  TF,
+  VEC,
+  ZF,
+} from "./layout.ts";
 import { Space } from "./mmu.ts";
+import { SingleStep } from "./single_step.ts";
 import { HOST_IMPORTS, type Runtime, runtimeModule } from "./runtime.ts";
 import type { AddressSpace } from "./space.ts";
 import { isStackReference } from "./stack_fault.ts";
@@ -37,6 +52,8 @@ export interface CpuOptions {
   /** Executions after which a block is translated; Infinity = interpret only, 1 = translate everything at once. */
   heat?: number;
   prebuilt?: Prebuilt;
+  /** Polls after each instruction, so that `run` with a slice of 0 executes exactly one (for comparing with another processor). */
+  singleStep?: boolean;
 }
 
 export class HedraCpu implements Cpu {
@@ -51,6 +68,8 @@ export class HedraCpu implements Cpu {
   readonly #blocks: Blocks;
   readonly #regions: Regions;
   readonly #runtime: Runtime;
+  readonly #single: SingleStep;
+  readonly #stepping: boolean;
   readonly #hooks: CpuHooks;
   /** A region has left at RIP: interpret there, even if a region begins there. */
   #interpretNext = false;
@@ -100,7 +119,12 @@ export class HedraCpu implements Cpu {
       m: { memory, table, ...slow },
     });
     this.#runtime = runtime.exports as unknown as Runtime;
+<<<<<<< HEAD
     const helpers = new Helpers(this.ram, { ...options.hooks, tsc: this.#tsc }, this.#access);
+=======
+    this.#stepping = options.singleStep ?? false;
+    const helpers = new Helpers(this.ram, options.hooks, this.#access);
+>>>>>>> 555419f (cpu: single steps (TF) and INT1, compared with a real processor)
     let slots = 1;
     const allocate = () => {
       if (slots === table.length) table.grow(table.length);
@@ -133,6 +157,13 @@ export class HedraCpu implements Cpu {
       this.#counters,
     );
     table.set(0, this.#runtime.no_region);
+    this.#single = new SingleStep(
+      this.ram,
+      this.#access,
+      this.#blocks,
+      this.#runtime,
+      () => (this.getFlags(STATE) & ZF) !== 0,
+    );
     this.#access.select(new Space(0, () => {}, () => {}));
   }
 
@@ -286,7 +317,8 @@ export class HedraCpu implements Cpu {
   readonly #regionSyscall = (): Exit => {
     const { i32 } = this.ram, rip = (STATE + RIP) >> 2, lo = i32[rip], hi = i32[rip + 1], killed = this.#regions.stats.killed;
     if (!this.#syscall()) return Exit.SyscallDone;
-    return i32[rip] === lo && i32[rip + 1] === hi && this.#regions.stats.killed === killed ? Exit.Continue : Exit.Left;
+    const same = i32[rip] === lo && i32[rip + 1] === hi && (i32[(STATE + FLAGS_OTHER) >> 2] & TF) === 0;
+    return same && this.#regions.stats.killed === killed ? Exit.Continue : Exit.Left;
   };
 
   /** See `resume` in runtime.ts. Addresses are pairs of 32-bit halves. */
@@ -360,6 +392,7 @@ export class HedraCpu implements Cpu {
     const { u32 } = this.ram, { space } = this.#access;
     const pc = this.#pc();
     if (u32[(STATE + RIP + 4) >> 2] >= 0x8000) return this.#badTarget(pc);
+    if (this.#stepping || (u32[(STATE + FLAGS_OTHER) >> 2] & TF) !== 0) return this.#oneStep(pc);
     if (!this.#interpretNext) {
       const region = this.#regions.find(space, pc);
       if (region) return this.#enter(region);
@@ -373,6 +406,14 @@ export class HedraCpu implements Cpu {
     if (left) this.#afterSideExit(space, block, exit);
     this.#access.codeKilled = false;
     return exit === Exit.Side ? this.#fetchFault(block) : exit;
+  }
+
+  #oneStep(pc: number): Exit {
+    this.#interpretNext = false;
+    this.#counters.steps++;
+    if ((this.ram.u32[(STATE + FLAGS_OTHER) >> 2] & TF) !== 0) return this.#single.trapped(pc);
+    const exit = this.#single.one(pc);
+    return exit === Exit.Continue ? Exit.Poll : exit;
   }
 
   /** The instruction that left its region has been executed. */

@@ -98,6 +98,7 @@ const C_PROGRAMS: readonly (readonly [source: string, args: string[]])[] = [
   ["floats.c", []],
   ["library.c", ["first", "second argument"]],
   ["signals.c", []],
+  ["single_step.c", []],
   ...["abort", "segv", "fpe", "ill", "term", "kill", "pipe"].map((way): [string, string[]] => ["signals.c", [way]]),
   ["files.c", ["-fn", "12", "--flag", "-x", "/tmp"]],
 ];

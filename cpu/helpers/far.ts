@@ -2,7 +2,7 @@
  * Far jumps, calls, returns and IRET in user mode. Only 64-bit code segments of privilege 3 exist, so CS may be 0x1b or 0x2b; everything
  * else raises #GP with the selector (Intel SDM vol. 2, RET, CALL, JMP, IRET in IA-32e mode).
  */
-import { DF, IF, IOPL, NT, RIP, SEG_CS, STATE, VEC } from "../layout.ts";
+import { DF, IF, IOPL, NT, RF, RIP, SEG_CS, STATE, VEC } from "../layout.ts";
 import type { Insn } from "../insn.ts";
 import type { Helper, HelperContext } from "./api.ts";
 import { addToRegister, RSP, setField64, setRegister, unsigned } from "./registers.ts";
@@ -12,6 +12,8 @@ const TWO32 = 0x1_0000_0000;
 const SS = 2;
 /** RFLAGS bits that IRET takes from the stack at CPL 3: arithmetic, TF, DF, NT, RF, AC, ID. */
 const RETURNED = 0xcd5 | 1 << 8 | DF | NT | 1 << 16 | 1 << 18 | 1 << 21;
+/** RFLAGS bits that POPF takes at CPL 3: the same but RF, which it clears. */
+const POPPED = RETURNED & ~RF;
 
 /** Values of `size` bytes each, from `va` upwards. */
 function words(c: HelperContext, va: number, size: number, count: number): number[] {
@@ -53,6 +55,16 @@ const iret: Helper = (c, i) => {
   go(c, selector, target);
 };
 
+/** POPF that sets TF: the next instruction is the first to be stepped. */
+const popf: Helper = (c, i) => {
+  const [popped] = words(c, unsigned(c.ram, RSP), i.size, 1), flags = c.getFlags();
+  const taken = i.size === 2 ? POPPED & 0xffff : POPPED;
+  c.setFlags(((popped & taken) | (flags & ~(taken | RF))) >>> 0);
+  addToRegister(c.ram, RSP, i.size, 8);
+  setField64(c.ram, RIP, i.pc + i.length);
+  c.repeat();
+};
+
 /** The pointer in memory: offset of operand size, then a 16-bit selector. */
 function farPointer(c: HelperContext, i: Insn): readonly [number, number] {
   const [op] = i.ops;
@@ -77,4 +89,4 @@ const callf: Helper = (c, i) => {
   go(c, selector, target);
 };
 
-export const FAR_HELPERS: Readonly<Record<string, Helper>> = { retf, iret, jmpf, callf };
+export const FAR_HELPERS: Readonly<Record<string, Helper>> = { retf, iret, jmpf, callf, popf };

@@ -99,10 +99,32 @@ export class Blocks {
 
   /** Decodes the block at `pc` of the current space. A block whose first bytes cannot be executed raises the fault when it runs. */
   decode(pc: number): Block {
+    const block = this.#build(pc, MAX_BLOCK), { space, insns } = block;
+    let map = this.#bySpace.get(space);
+    if (!map) this.#bySpace.set(space, map = new Map());
+    map.set(pc, block);
+    this.code.add(block);
+    this.counters.blocks++;
+    this.counters.decoded += insns.length;
+    this.#noteFlow(space, insns.at(-1), block.end);
+    return block;
+  }
+  /** The instruction at `pc` as a block that nobody else sees; valid until `release` is called. */
+  single(pc: number): { block: Block; release(): void } {
+    if (this.full) this.clear();
+    const block = this.#build(pc, 1);
+    return { block, release: () => this.#top = block.record };
+  }
+  /** The instruction at `pc` of the current space, if there is one. */
+  peek(pc: number): Insn | undefined {
+    const i = this.#fetch(this.access.space, pc, []);
+    return "fault" in i || "invalid" in i ? undefined : i;
+  }
+  #build(pc: number, limit: number): Block {
     const space = this.access.space, record = this.#top;
     const insns: Insn[] = [], source: [number, number][] = [];
     let at = pc, stop: InvalidInsn | { fault: number } | undefined, ended = false;
-    while (insns.length < MAX_BLOCK && !ended) {
+    while (insns.length < limit && !ended) {
       const i = this.#fetch(space, at, source);
       if ("fault" in i || "invalid" in i) {
         stop = i;
@@ -125,15 +147,7 @@ export class Blocks {
       this.#setAddress(end + REC_OPERAND, at);
     }
     this.handlers.finish();
-    const block = new Block(space, pc, at, record, insns, source, (b) => this.#killed(b));
-    let map = this.#bySpace.get(space);
-    if (!map) this.#bySpace.set(space, map = new Map());
-    map.set(pc, block);
-    this.code.add(block);
-    this.counters.blocks++;
-    this.counters.decoded += insns.length;
-    this.#noteFlow(space, insns.at(-1), at);
-    return block;
+    return new Block(space, pc, at, record, insns, source, (b) => this.#killed(b));
   }
 
   /**

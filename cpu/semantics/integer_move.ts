@@ -1,5 +1,5 @@
 /** Moves, exchanges, stack. */
-import { FLAG_D, FLAGS_OTHER, IF, IOPL, VEC } from "../layout.ts";
+import { FLAG_D, FLAGS_OTHER, IF, IOPL, TF, VEC } from "../layout.ts";
 import type { Insn } from "../insn.ts";
 import type { Sem, Semantic } from "../sem.ts";
 import {
@@ -120,6 +120,11 @@ const POPPED = 1 << 8 | 1 << 14, POPPED_HIGH = 1 << 18 | 1 << 21;
 
 const popf: Semantic = (s, i) => {
   const v = s.let(toI32(s.pop(i.size)));
+  // The dispatcher has to know that single steps begin.
+  s.helperIf(and(v, i32(TF)), "popf", () => popFlags(s, i, v));
+};
+
+function popFlags(s: Sem, i: Insn, v: Expr): void {
   s.popped(i.size);
   const taken = i.size === 2 ? POPPED : POPPED | POPPED_HIGH;
   const kept = IF | IOPL | (i.size === 2 ? POPPED_HIGH : 0);
@@ -127,7 +132,7 @@ const popf: Semantic = (s, i) => {
   s.setState(FLAGS_OTHER, "i32", other);
   s.setState(FLAG_D, "i32", bit(v, 10));
   s.setFlags({ kind: "set", c: bit(v, 0), p: bit(v, 2), a: bit(v, 4), z: bit(v, 6), s: bit(v, 7), o: bit(v, 11) });
-};
+}
 
 const leave: Semantic = (s, i) => {
   const frame = s.reg(5, 8);

@@ -119,12 +119,8 @@ export class HedraCpu implements Cpu {
       m: { memory, table, ...slow },
     });
     this.#runtime = runtime.exports as unknown as Runtime;
-<<<<<<< HEAD
-    const helpers = new Helpers(this.ram, { ...options.hooks, tsc: this.#tsc }, this.#access);
-=======
     this.#stepping = options.singleStep ?? false;
-    const helpers = new Helpers(this.ram, options.hooks, this.#access);
->>>>>>> 555419f (cpu: single steps (TF) and INT1, compared with a real processor)
+    const helpers = new Helpers(this.ram, { ...options.hooks, tsc: this.#tsc }, this.#access);
     let slots = 1;
     const allocate = () => {
       if (slots === table.length) table.grow(table.length);

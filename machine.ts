@@ -1,6 +1,6 @@
 /** One emulated computer: processor, kernel, ports and the loop that shares the host's event loop with it. */
 import { setImmediate } from "node:timers";
-import { createCpu } from "./cpu/mod.ts";
+import { type CpuLevel, createCpu } from "./cpu/mod.ts";
 import type { CpuOptions } from "./cpu/cpu.ts";
 import type { Cpu } from "./cpu/api.ts";
 import { PAGE, USER_RAM } from "./cpu/layout.ts";
@@ -34,6 +34,8 @@ export interface MachineOptions {
   hostError?: KernelHooks["hostError"];
   /** Replaces the processor, or makes it (tests, tools). */
   cpu?: Cpu | MakeCpu;
+  /** Instruction set, default "v3". */
+  level?: CpuLevel;
 }
 
 /** Makes a processor for a machine; see createCpu. */
@@ -79,6 +81,7 @@ export class Machine implements MachineControl {
         portOut: (port, bytes, value) => ports?.write(port, bytes, value),
         random: (out) => host.random(out),
       },
+      level: options.level,
       prebuilt: host.prebuilt?.(),
     });
     this.kernel = new Kernel(this.cpu, { tsc, event: options.event, hostError: options.hostError });

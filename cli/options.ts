@@ -1,3 +1,4 @@
+import { CPU_LEVELS, type CpuLevel } from "../cpu/level.ts";
 import { PERSONALITIES, type PersonalityName } from "../roottask/layout.ts";
 import { EXIT, UserError } from "./errors.ts";
 
@@ -12,6 +13,7 @@ export interface RawOptions {
   env: string[];
   cwd?: string;
   memory?: string;
+  cpu?: string;
   kind?: string;
   strace: boolean;
   verbose: boolean;
@@ -45,6 +47,11 @@ export const OPTIONS: readonly OptionRow[] = [
   { key: "env", value: "K=V", repeat: true, help: "set an environment variable of the guest" },
   { key: "cwd", value: "DIR", help: "working directory in the guest (default: /)" },
   { key: "memory", value: "MIB", help: "RAM that guests can use, in MiB (default: 1024)" },
+  {
+    key: "cpu",
+    value: "v1|v2|v3",
+    help: "instruction set: level of the x86-64 psABI (default: v3, with everything else there is)",
+  },
   { key: "kind", value: "linux|freebsd|hyperapp", help: "how to start PROGRAM instead of telling by its ELF file" },
   { key: "strace", help: "print every Linux system call on stderr" },
   { key: "verbose", help: "say what the machine does; internal errors come with a stack trace" },
@@ -81,6 +88,7 @@ export interface RunOptions {
   env: string[];
   cwd: string;
   memoryMiB: number;
+  cpuLevel: CpuLevel;
   kind: Kind | undefined;
   strace: boolean;
   verbose: boolean;
@@ -141,6 +149,12 @@ function parseKind(text: string): Kind {
   return text as Kind; // one of KINDS
 }
 
+function parseLevel(text: string): CpuLevel {
+  const level = CPU_LEVELS.find((known) => known === text);
+  if (level === undefined) throw usage(`Cannot use "${text}" as --cpu: expected ${CPU_LEVELS.join(", ")}`);
+  return level;
+}
+
 function parseFormat(text: string): ProfileFormat {
   if (text !== "folded" && text !== "speedscope") throw usage(`Cannot use "${text}" as --format: expected folded or speedscope`);
   return text;
@@ -159,6 +173,7 @@ export function validate(raw: RawOptions): RunOptions {
     env: raw.env.map(parseEnv),
     cwd: raw.cwd === undefined ? "/" : parseCwd(raw.cwd),
     memoryMiB: raw.memory === undefined ? DEFAULT_MEMORY_MIB : parseMemory(raw.memory),
+    cpuLevel: raw.cpu === undefined ? "v3" : parseLevel(raw.cpu),
     kind: raw.kind === undefined ? undefined : parseKind(raw.kind),
     strace: raw.strace,
     verbose: raw.verbose,

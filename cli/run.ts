@@ -27,6 +27,7 @@ export async function configure(options: RunOptions, host: DenoHost, program: st
   const env = environment(options.env, host.stdout.isTerminal);
   return {
     memoryMiB: options.memoryMiB,
+    cpuLevel: options.cpuLevel,
     host,
     mounts: [...mounts, ...options.mounts.map(extraMount)],
     programs: [{ kind, path, argv: [program, ...args], env, cwd: options.cwd }],

@@ -71,6 +71,9 @@ export interface Cpu {
   /** Writes / reads the 512-byte FXSAVE64 image of a located block to / from RAM at `pa`. */
   fxsave(at: number, pa: number): void;
   fxrstor(at: number, pa: number): void;
+  /** The same with the upper halves of the YMM registers: a standard XSAVE area of 832 bytes. */
+  xsave(at: number, pa: number): void;
+  xrstor(at: number, pa: number): void;
   /** After `Trap.Exception`. */
   readonly vector: number;
   readonly errorCode: number;

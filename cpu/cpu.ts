@@ -2,11 +2,12 @@
 import { Access } from "./access.ts";
 import { type Cpu, type CpuHooks, type Prebuilt, type Ram, type SyscallHook, Trap } from "./api.ts";
 import { CodeMap } from "./code_map.ts";
+import { decoderOf } from "./decode.ts";
 import { readFlags, resetBlock, writeFlags } from "./cpu_state.ts";
 import { Exit } from "./exit.ts";
 import { Helpers } from "./helper_context.ts";
 import { fmaExact } from "./helpers/exact.ts";
-import { fxrstorState, fxsaveState } from "./helpers/x87_state.ts";
+import { fxrstorState, fxsaveState, xrstorState, xsaveState } from "./helpers/x87_state.ts";
 import { Block, Blocks } from "./interp/blocks.ts";
 import { CTL_LINK } from "./interp/generate.ts";
 import { Handlers } from "./interp/handlers.ts";
@@ -28,6 +29,7 @@ import {
   VEC,
   ZF,
 } from "./layout.ts";
+import type { CpuLevel } from "./level.ts";
 import { Space } from "./mmu.ts";
 import { SingleStep } from "./single_step.ts";
 import { HOST_IMPORTS, type Runtime, runtimeModule } from "./runtime.ts";
@@ -51,6 +53,8 @@ export interface CpuOptions {
   hooks: CpuHooks;
   /** Executions after which a block is translated; Infinity = interpret only, 1 = translate everything at once. */
   heat?: number;
+  /** Instructions and CPUID of a lower level; default "v3", everything. */
+  level?: CpuLevel;
   prebuilt?: Prebuilt;
   /** Polls after each instruction, so that `run` with a slice of 0 executes exactly one (for comparing with another processor). */
   singleStep?: boolean;
@@ -89,6 +93,7 @@ export class HedraCpu implements Cpu {
   #granted = 0;
 
   constructor(options: CpuOptions) {
+    const level = options.level ?? "v3";
     const pages = options.ramBytes / WASM_PAGE;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const buffer = memory.buffer as ArrayBuffer;
@@ -120,7 +125,7 @@ export class HedraCpu implements Cpu {
     });
     this.#runtime = runtime.exports as unknown as Runtime;
     this.#stepping = options.singleStep ?? false;
-    const helpers = new Helpers(this.ram, { ...options.hooks, tsc: this.#tsc }, this.#access);
+    const helpers = new Helpers(this.ram, { ...options.hooks, tsc: this.#tsc }, this.#access, level);
     let slots = 1;
     const allocate = () => {
       if (slots === table.length) table.grow(table.length);
@@ -139,7 +144,8 @@ export class HedraCpu implements Cpu {
       region_helper: (id: number, n: number) => this.#regionHelper(helpers, this.#regions.insnOf(id), n),
     };
     this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters, options.prebuilt?.handlers);
-    this.#blocks = new Blocks(this.ram, this.#access, this.#code, this.#handlers, options.heat ?? 500, this.#counters);
+    const decoder = decoderOf(level), heat = options.heat ?? 500;
+    this.#blocks = new Blocks(this.ram, this.#access, this.#code, this.#handlers, heat, this.#counters, decoder);
     this.#regions = new Regions(
       this.ram,
       this.#access,
@@ -207,6 +213,12 @@ export class HedraCpu implements Cpu {
   }
   fxrstor(at: number, pa: number): void {
     fxrstorState(this.ram, at, pa);
+  }
+  xsave(at: number, pa: number): void {
+    xsaveState(this.ram, at, pa);
+  }
+  xrstor(at: number, pa: number): void {
+    xrstorState(this.ram, at, pa);
   }
   codeChanged(pa: number, length: number): void {
     this.#access.codeWritten(pa, length);

@@ -9,6 +9,7 @@ import { Have } from "./decode_encoding.ts";
 import { Op, Size, SizeRule } from "./decode_rows.ts";
 import { type Candidate, type OpcodeNode, OpcodeTable, type OpSpec } from "./decode_rows.ts";
 import type { Insn, InvalidInsn, MemOperand, Operand, OpRow } from "./insn.ts";
+import { type CpuLevel, rowsOf } from "./level.ts";
 import { ROWS } from "./opcodes/mod.ts";
 
 /** Longest instruction (SDM vol. 2, 2.3.11). */
@@ -312,8 +313,12 @@ export function createDecoder(rows: readonly OpRow[]): Decoder {
 /** Built on first use; never changes afterwards. */
 const standard: { decoder: Decoder | undefined } = { decoder: undefined };
 
+/** The decoder of the full table, or of a lower level. */
+export function decoderOf(level: CpuLevel): Decoder {
+  return level === "v3" ? (standard.decoder ??= createDecoder(ROWS)) : createDecoder(rowsOf(level, ROWS));
+}
+
 /** Decodes with the full table; see `Decoder.decode`. */
 export function decode(bytes: Uint8Array, offset: number, available: number, pc: number): Insn | InvalidInsn {
-  const decoder = standard.decoder ?? (standard.decoder = createDecoder(ROWS));
-  return decoder.decode(bytes, offset, available, pc);
+  return decoderOf("v3").decode(bytes, offset, available, pc);
 }

@@ -7,6 +7,7 @@ import type { Helper, HelperContext } from "./helpers/api.ts";
 import { Float80 } from "./helpers/float80.ts";
 import { HELPERS } from "./helpers/mod.ts";
 import type { Insn, MemOperand } from "./insn.ts";
+import type { CpuLevel } from "./level.ts";
 import { FS_BASE, GPR, GS_BASE, STATE } from "./layout.ts";
 
 const NAMES = Object.keys(HELPERS);
@@ -26,7 +27,12 @@ export class Helpers implements HelperContext {
   readonly float80 = new Float80();
   #again = false;
 
-  constructor(readonly ram: Ram, readonly hooks: CpuHooks, private readonly access: Access) {}
+  constructor(
+    readonly ram: Ram,
+    readonly hooks: CpuHooks,
+    private readonly access: Access,
+    readonly level: CpuLevel,
+  ) {}
 
   /** Runs helper `n` on `i`; RIP in the state block is the address of `i`. */
   execute(n: number, i: Insn): Exit {

@@ -172,6 +172,9 @@ export interface ArchState {
   /** Copies a register file to / from RAM as one 512-byte FXSAVE64 image at host-PD virtual address `va` (needs MTD.FPU). */
   fxsave(va: number): void;
   fxrstor(va: number): void;
+  /** The same with the upper halves of the YMM registers: a standard XSAVE area of 832 bytes. */
+  xsave(va: number): void;
+  xrstor(va: number): void;
 }
 
 /** Memory of the host PD: only what has been delegated to it is accessible; anything else throws (a bug of the host PD). */

@@ -177,6 +177,12 @@ export class HostArchState implements ArchState {
   fxrstor(va: number): void {
     if ((this.#readable & MTD.FPU) !== 0) this.cpu.fxrstor(this.#at, this.resolve(va, 512, false));
   }
+  xsave(va: number): void {
+    if ((this.#readable & MTD.FPU) !== 0) this.cpu.xsave(this.#at, this.resolve(va, 832, true));
+  }
+  xrstor(va: number): void {
+    if ((this.#readable & MTD.FPU) !== 0) this.cpu.xrstor(this.#at, this.resolve(va, 832, false));
+  }
 
   #place(gpr: number): number {
     return gpr === RSP ? this.#frame + FRAME_RSP : this.#at + GPR + 8 * gpr;

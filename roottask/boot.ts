@@ -64,6 +64,7 @@ export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine 
   });
   const machine = new Machine({
     memoryMiB: config.memoryMiB,
+    level: config.cpuLevel,
     cpu,
     host: {
       now: () => host.now(),

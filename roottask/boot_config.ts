@@ -1,6 +1,7 @@
 /**
  * What `boot()` (roottask/boot.ts) is told: memory, what the guests may see of the host, and the programs to run. Types only.
  */
+import type { CpuLevel } from "../cpu/level.ts";
 import type { Host, HostDirectory } from "../host/api.ts";
 import type { PersonalityName } from "./layout.ts";
 import type { HostProgram } from "../hedron/api.ts";
@@ -44,6 +45,8 @@ export interface Mount {
 export interface BootConfig {
   /** RAM for guests, MiB; at least 16. It is reserved lazily by the host. */
   memoryMiB: number;
+  /** Instruction set of the processor, default "v3". */
+  cpuLevel?: CpuLevel;
   host: Host;
   /** The first one is the root. /dev is added by the file service. */
   mounts: Mount[];

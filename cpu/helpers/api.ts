@@ -1,5 +1,6 @@
 import type { CpuHooks, Ram } from "../api.ts";
 import type { Insn, MemOperand } from "../insn.ts";
+import type { CpuLevel } from "../level.ts";
 import type { Float80 } from "./float80.ts";
 
 /**
@@ -10,6 +11,8 @@ import type { Float80 } from "./float80.ts";
 export interface HelperContext {
   readonly ram: Ram;
   readonly hooks: CpuHooks;
+  /** What the processor claims to be. */
+  readonly level: CpuLevel;
   /** Working registers of the x87 arithmetic (`new Float80()`); nothing in it lives longer than one instruction. */
   readonly float80: Float80;
   /** Effective linear address (segment base included, wrapped to 64 bits; an address >= 2^53 may be rounded and will fault). */

@@ -1,4 +1,5 @@
 /** CPUID: a table made from the opcode rows, so that it tells what is implemented. Source: Intel SDM vol. 2, CPUID. */
+import { type CpuLevel, hasFeature } from "../level.ts";
 import { ROWS } from "../opcodes/mod.ts";
 import { SEMANTICS } from "../semantics/mod.ts";
 import type { Helper } from "./api.ts";
@@ -16,7 +17,7 @@ const BITS: readonly (readonly [number, Register, number, string, string?])[] = 
   [1, "ecx", 1, "pclmulqdq"],
   [1, "ecx", 9, "ssse3"],
   [1, "ecx", 12, "fma"],
-  [1, "ecx", 13, "cx8"], // CMPXCHG16B: the same row
+  [1, "ecx", 13, "cx16"], // CMPXCHG16B: the row of CMPXCHG8B
   [1, "ecx", 19, "sse4.1"],
   [1, "ecx", 20, "sse4.2"],
   [1, "ecx", 22, "movbe"],
@@ -68,12 +69,13 @@ const BITS: readonly (readonly [number, Register, number, string, string?])[] = 
 ];
 
 /** The name that CPUID gives to what `row.feature` calls; a feature counts only if every one of its rows has semantics. */
-function implementedFeatures(): { features: Set<string>; names: Set<string> } {
+function implementedFeatures(level: CpuLevel): { features: Set<string>; names: Set<string> } {
   const features = new Set<string>(), broken = new Set<string>(), names = new Set<string>();
   for (const row of ROWS) {
     if (SEMANTICS[row.name]) names.add(row.name);
-    if (row.feature) (SEMANTICS[row.name] ? features : broken).add(row.feature);
+    if (row.feature && hasFeature(level, row.feature)) (SEMANTICS[row.name] ? features : broken).add(row.feature);
   }
+  if (features.has("cx8") && hasFeature(level, "cx16")) features.add("cx16");
   for (const name of broken) features.delete(name);
   return { features, names };
 }
@@ -96,8 +98,8 @@ const CACHES = [[1, 1, 32, 8], [2, 1, 32, 8], [3, 2, 1024, 16], [3, 3, 8192, 16]
 /** Bytes of the XSAVE area without and with the AVX component. */
 const XSAVE_LEGACY = 576, XSAVE_AVX = 832;
 
-function buildLeaves(): Map<string, Leaf> {
-  const { features, names } = implementedFeatures();
+function buildLeaves(level: CpuLevel): Map<string, Leaf> {
+  const { features, names } = implementedFeatures(level);
   const leaves = new Map<string, Leaf>();
   const put = (leaf: number, subleaf: number | "", values: Leaf) => {
     const key = `${leaf},${subleaf}`;
@@ -144,14 +146,18 @@ function buildLeaves(): Map<string, Leaf> {
   return leaves;
 }
 
-/** By "leaf,subleaf", the subleaf empty where ECX does not matter. */
-const LEAVES: ReadonlyMap<string, Leaf> = buildLeaves();
+/** By "leaf,subleaf", the subleaf empty where ECX does not matter; made at the first use of a level. */
+const LEAVES = new Map<CpuLevel, ReadonlyMap<string, Leaf>>();
 
 /** What CPUID returns; all zero for leaves that do not exist. */
-export const cpuid = (leaf: number, subleaf: number): Leaf => LEAVES.get(`${leaf},`) ?? LEAVES.get(`${leaf},${subleaf}`) ?? {};
+export function cpuid(leaf: number, subleaf: number, level: CpuLevel = "v3"): Leaf {
+  let leaves = LEAVES.get(level);
+  if (!leaves) LEAVES.set(level, leaves = buildLeaves(level));
+  return leaves.get(`${leaf},`) ?? leaves.get(`${leaf},${subleaf}`) ?? {};
+}
 
-const execute: Helper = ({ ram }) => {
-  const subleaf = low(ram, RCX), { eax = 0, ebx = 0, ecx = 0, edx = 0 } = cpuid(low(ram, RAX), subleaf);
+const execute: Helper = ({ ram, level }) => {
+  const subleaf = low(ram, RCX), { eax = 0, ebx = 0, ecx = 0, edx = 0 } = cpuid(low(ram, RAX), subleaf, level);
   setRegister(ram, RAX, 4, eax);
   setRegister(ram, RBX, 4, ebx);
   setRegister(ram, RCX, 4, ecx);

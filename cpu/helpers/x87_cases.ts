@@ -226,6 +226,7 @@ const PC = 0x9800, OPERAND = 0x9000;
 
 /** A context over a small flat memory without address translation; `raised` is the last exception. */
 export class FlatContext implements HelperContext {
+  readonly level = "v3";
   readonly ram: Ram;
   readonly float80 = new Float80();
   readonly hooks = {

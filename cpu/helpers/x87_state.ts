@@ -89,6 +89,30 @@ export function fxrstorState(ram: Ram, at: number, pa: number): void {
   ram.u8.copyWithin(at + XMM, pa + IMAGE_XMM, pa + IMAGE_XMM + 256);
 }
 
+/** Bytes of the standard XSAVE area with x87, SSE and AVX state. */
+export const XSAVE_BYTES = AREA_BYTES;
+
+/** Like `fxsaveState`, in the standard XSAVE format: header and the upper halves of the YMM registers behind the image. All of [416, 512) is zero. */
+export function xsaveState(ram: Ram, at: number, pa: number): void {
+  ram.u8.fill(0, pa + IMAGE_BYTES, pa + AVX_AREA);
+  fxsaveState(ram, at, pa);
+  ram.u8[pa + HEADER] = XCR0;
+  ram.u8.copyWithin(pa + AVX_AREA, at + YMM_HIGH, at + YMM_HIGH + AVX_BYTES);
+}
+
+/** Loads all of a state block from such an area; components that XSTATE_BV does not name get their initial values. */
+export function xrstorState(ram: Ram, at: number, pa: number): void {
+  const present = ram.u8[pa + HEADER];
+  fxrstorState(ram, at, pa);
+  if (!(present & XSTATE_X87)) {
+    initX87(ram, at);
+    ram.u8.fill(0, at + ST, at + ST + 128);
+  }
+  if (!(present & XSTATE_SSE)) ram.u8.fill(0, at + XMM, at + XMM + 256);
+  if (present & XSTATE_AVX) ram.u8.copyWithin(at + YMM_HIGH, pa + AVX_AREA, pa + AREA_BYTES);
+  else ram.u8.fill(0, at + YMM_HIGH, at + YMM_HIGH + AVX_BYTES);
+}
+
 /** The address of an area that must be aligned; #GP otherwise. */
 function alignedAddress(c: HelperContext, i: Parameters<Helper>[1], alignment: number): number {
   const va = c.address(memOperand(i));

@@ -4,7 +4,7 @@ import { PF_FETCH, PF_PRESENT, PF_USER } from "../access.ts";
 import type { Ram } from "../api.ts";
 import type { CodeMap, Translation } from "../code_map.ts";
 import { controlOf } from "../control.ts";
-import { decode, MAX_INSN_BYTES } from "../decode.ts";
+import { type Decoder, MAX_INSN_BYTES } from "../decode.ts";
 import type { Insn, InvalidInsn } from "../insn.ts";
 import { FS_BASE, GPR, GS_BASE, JUMP_CACHE, KERNEL_MEMORY, RECORDS, STATE } from "../layout.ts";
 import type { Space } from "../mmu.ts";
@@ -72,6 +72,7 @@ export class Blocks {
     /** Executions after which a block is hot. */
     readonly heat: number,
     private readonly counters: Counters,
+    private readonly decoder: Decoder,
   ) {}
 
   find(space: Space, pc: number): Block | undefined {
@@ -238,7 +239,7 @@ export class Blocks {
     const e = pc < 2 ** 47 ? space.find(pc) : undefined;
     if (!e || !(e.rights & RIGHT_X)) return { fault: pc };
     const pa = e.pa + (pc - e.start), available = Math.min(e.end - pc, MAX_INSN_BYTES + 1);
-    const i = decode(this.ram.u8, pa, available, pc);
+    const i = this.decoder.decode(this.ram.u8, pa, available, pc);
     if (!("invalid" in i && i.invalid === "more")) {
       note(source, pa, pa + Math.max(1, i.length));
       return i;
@@ -251,7 +252,7 @@ export class Blocks {
     this.#scratch.set(this.ram.u8.subarray(next.pa, next.pa + rest), available);
     note(source, pa, pa + available);
     note(source, next.pa, next.pa + rest);
-    return decode(this.#scratch, 0, available + rest, pc);
+    return this.decoder.decode(this.#scratch, 0, available + rest, pc);
   }
 
   #writeStop(pc: number, stop: InvalidInsn | { fault: number }): void {

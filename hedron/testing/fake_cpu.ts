@@ -136,6 +136,14 @@ export class FakeCpu implements Cpu {
     this.ram.u8.copyWithin(at + MXCSR, pa, pa + 64);
   }
 
+  xsave(at: number, pa: number): void {
+    this.fxsave(at, pa);
+  }
+
+  xrstor(at: number, pa: number): void {
+    this.fxrstor(at, pa);
+  }
+
   codeChanged(): void {}
 
   #exception(vector: number, error: number, address: number): Trap {

@@ -10,11 +10,11 @@ export interface Registers {
   readonly rsp: number;
   readonly fsBase: number;
   readonly gsBase: number;
-  /** FXSAVE64 image. */
+  /** XSAVE area. */
   readonly fpu: Uint8Array<ArrayBuffer>;
 }
 
-const GPRS = 16, RSP = 4, FX_BYTES = 512;
+const GPRS = 16, RSP = 4, XSAVE_BYTES = 832;
 const FULL_REPLY = REPLY_ALL | MTD.FS_GS | MTD.FPU;
 
 /** The registers that a thread in a system call will return with, except for RAX. */
@@ -25,14 +25,14 @@ export function captureRegisters(t: Thread): Registers {
     gprs[2 * i] = state.lo(i);
     gprs[2 * i + 1] = state.hi(i);
   }
-  state.fxsave(os.scratch);
+  state.xsave(os.scratch);
   return {
     gprs,
     rip: state.num(RCX),
     rsp: state.num(R11),
     fsBase: state.fsBase,
     gsBase: state.gsBase,
-    fpu: os.u8.slice(os.scratch, os.scratch + FX_BYTES),
+    fpu: os.u8.slice(os.scratch, os.scratch + XSAVE_BYTES),
   };
 }
 
@@ -48,7 +48,7 @@ export function loadRegisters(t: Thread, from: Registers, stack: number, tls: nu
   state.fsBase = tls ?? from.fsBase;
   state.gsBase = from.gsBase;
   os.u8.set(from.fpu, os.scratch);
-  state.fxrstor(os.scratch);
+  state.xrstor(os.scratch);
 }
 
 /** As after execve: everything zero, floating point as ELF_PLAT_INIT and fpu__clear leave it. */
@@ -58,8 +58,8 @@ export function resetRegisters(t: Thread): void {
   state.rflags = 0x202;
   state.fsBase = 0;
   state.gsBase = 0;
-  os.u8.fill(0, os.scratch, os.scratch + FX_BYTES);
+  os.u8.fill(0, os.scratch, os.scratch + XSAVE_BYTES);
   os.data.setUint16(os.scratch, 0x37f, true);
   os.data.setUint32(os.scratch + 24, 0x1f80, true);
-  state.fxrstor(os.scratch);
+  state.xrstor(os.scratch);
 }

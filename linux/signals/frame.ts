@@ -15,13 +15,19 @@ import type { SigAction, SigInfo } from "./state.ts";
  * 0x130 uc_sigmask
  * 0x138 siginfo       128 bytes
  * ```
- * Above it, 64-byte aligned, the FXSAVE image.
+ * Above it, 64-byte aligned, the XSAVE area (struct _xstate of asm/sigcontext.h): FXSAVE image with a description of the area in the bytes
+ * that are left to software, header, upper halves of the YMM registers, and a closing mark.
  */
 const UC = 8, UC_STACK = UC + 16, MCONTEXT = UC + 40, SIGMASK = MCONTEXT + 256, INFO = SIGMASK + 8, FRAME_BYTES = INFO + 128;
-const FP_BYTES = 512, RED_ZONE = 128;
+const XSAVE_BYTES = 832, FP_BYTES = XSAVE_BYTES + 4, RED_ZONE = 128;
 
-/** UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS: arch/x86/include/uapi/asm/ucontext.h. */
-const UC_FLAGS = 6;
+/** struct _fpx_sw_bytes at 464 of the image: magic, size with the closing mark, state components, size of the area. */
+const SW_BYTES = 464, MAGIC1 = 0x4650_5853, MAGIC2 = 0x4650_5845, XSTATE_BV = 512;
+/** x87, SSE, AVX. */
+const COMPONENTS = 7;
+
+/** UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS: arch/x86/include/uapi/asm/ucontext.h. */
+const UC_FLAGS = 7;
 const USER_CS = 0x33, USER_SS = 0x2b;
 
 /** Offsets in struct sigcontext of the registers, by Intel number. */
@@ -102,13 +108,15 @@ export function enterHandler(t: Thread, action: SigAction, info: SigInfo, mask: 
   data.setUint32(scratch + SIGMASK + 4, mask.hi, true);
   putSigInfo(data, u8, scratch + INFO, info);
   if (!user.write(frame, scratch, FRAME_BYTES)) return false;
-  state.fxsave(scratch);
+  state.xsave(scratch);
+  [MAGIC1, FP_BYTES, COMPONENTS, 0, XSAVE_BYTES].forEach((word, n) => data.setUint32(scratch + SW_BYTES + 4 * n, word, true));
+  data.setUint32(scratch + XSAVE_BYTES, MAGIC2, true);
   if (!user.write(fp, scratch, FP_BYTES)) return false;
   // The handler starts with a fresh FPU, all exceptions masked (fpu__clear_user_states).
   u8.fill(0, scratch, scratch + FP_BYTES);
   data.setUint16(scratch, 0x37f, true);
   data.setUint32(scratch + 24, 0x1f80, true);
-  state.fxrstor(scratch);
+  state.xrstor(scratch);
   state.mtd |= MTD.FPU;
 
   if ((t.altStackFlags & SS_AUTODISARM) !== 0) {
@@ -129,7 +137,7 @@ export function enterHandler(t: Thread, action: SigAction, info: SigInfo, mask: 
 export function leaveHandler(t: Thread, sp: number): boolean {
   const { state } = t;
   const { user } = t.process;
-  const { data, scratch } = t.os;
+  const { u8, data, scratch } = t.os;
   const frame = sp - 8;
   if (!user.read(frame, scratch, FRAME_BYTES)) return false;
   const sc = scratch + MCONTEXT;
@@ -146,10 +154,19 @@ export function leaveHandler(t: Thread, sp: number): boolean {
   if ((data.getUint32(scratch + UC_STACK + 8, true) & SS_DISABLE) !== 0) t.altStackSize = 0;
   const fp = getU64(data, sc + SC_FPSTATE);
   if (fp !== 0) {
-    if (!user.read(fp, scratch, FP_BYTES)) return false;
+    // Without the marks the frame has an FXSAVE image only (check_xstate_in_sigframe of arch/x86/kernel/fpu/signal.c).
+    if (!user.read(fp, scratch, 512)) return false;
+    const extended = data.getUint32(scratch + SW_BYTES, true) === MAGIC1 &&
+      data.getUint32(scratch + SW_BYTES + 16, true) === XSAVE_BYTES &&
+      data.getUint32(scratch + SW_BYTES + 4, true) === FP_BYTES &&
+      user.read(fp, scratch, FP_BYTES) && data.getUint32(scratch + XSAVE_BYTES, true) === MAGIC2;
+    if (!extended) {
+      u8.fill(0, scratch + XSTATE_BV, scratch + XSAVE_BYTES);
+      data.setUint32(scratch + XSTATE_BV, 3, true);
+    }
     // Reserved MXCSR bits would be a #GP in the kernel.
     data.setUint32(scratch + 24, data.getUint32(scratch + 24, true) & 0xffff, true);
-    state.fxrstor(scratch);
+    state.xrstor(scratch);
     state.mtd |= MTD.FPU;
   }
   return true;

@@ -332,7 +332,7 @@ function* waitForSignal(t: Thread, wanted: SigSet, infoAt: number, deadline: num
 export const SIGNAL_CALLS: readonly SyscallRow[] = [
   sys(13, "rt_sigaction", ["signal", "sigact", "sigact", "size"], rtSigaction),
   sys(14, "rt_sigprocmask", ["how", "sigset", "outsigset", "size"], rtSigprocmask),
-  sys(15, "rt_sigreturn", [], rtSigreturn, "the frame holds x87 and SSE state; the upper halves of YMM registers are not saved"),
+  sys(15, "rt_sigreturn", [], rtSigreturn),
   sys(34, "pause", [], untilSignal),
   sys(62, "kill", ["pid", "signal"], kill),
   sys(127, "rt_sigpending", ["outsigset", "size"], rtSigpending),

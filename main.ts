@@ -11,8 +11,9 @@ async function run(options: RawOptions, program: string, args: string[]): Promis
   return runProgram(options, program, args);
 }
 
-async function demo(options: { verbose: boolean }): Promise<number> {
-  const { runDemo } = await import("./cli/demo.ts");
+async function demo(options: { verbose: boolean }, what: "programs" | "services" = "programs"): Promise<number> {
+  const { runDemo, runServicesDemo } = await import("./cli/demo.ts");
+  if (what === "services") return runServicesDemo(options);
   return runDemo(options);
 }
 

@@ -1,4 +1,4 @@
-import { IMAGE } from "../guests/image.ts";
+import { IMAGE, SERVICE_IMAGE } from "../guests/image.ts";
 import type { BootConfig, ProgramSpec } from "../roottask/boot_config.ts";
 import { EXIT } from "./errors.ts";
 import { DEFAULT_MEMORY_MIB } from "./options.ts";
@@ -56,4 +56,33 @@ export async function runDemo({ verbose }: { verbose: boolean }): Promise<number
   }
   const good = programs.every(({ spec, exitCode }) => exitCode === (spec.name === "crash" ? CRASH_EXIT : 0));
   return good ? EXIT.OK : EXIT.FAILURE;
+}
+
+/** The machine of `hedra demo services`: the services of the image's manifest, and programs that use them. */
+export async function servicesConfig(verbose: boolean): Promise<BootConfig> {
+  const [base, { parseManifest }] = await Promise.all([demoConfig(verbose), import("../roottask/manifest.ts")]);
+  return {
+    ...base,
+    mounts: [
+      { guest: "/", source: { kind: "tar", bytes: Deno.readFileSync(SERVICE_IMAGE) }, overlay: true },
+      { guest: "/demo", source: { kind: "tar", bytes: Deno.readFileSync(IMAGE) }, overlay: true },
+    ],
+    programs: [
+      program("hyperapp", "client"),
+      program("hyperapp", "bystander"),
+      { ...program("linux", "matrix", "4"), path: "/demo/bin/matrix" },
+    ],
+    manifest: { path: "/etc/services.toml", parse: parseManifest },
+  };
+}
+
+/** `hedra demo services`: a service is killed in the middle of a client's call and comes back. */
+export async function runServicesDemo({ verbose }: { verbose: boolean }): Promise<number> {
+  const config = await servicesConfig(verbose);
+  print("stdout", "Booting Hedron with the service kv, a client that makes it crash, and two programs that must not notice\n");
+  const { programs } = await bootMachine(config);
+  for (const { spec, exitCode, message } of programs) {
+    print("stdout", `${(spec.name ?? spec.path).padEnd(12)} ended with ${exitCode}${message ? `: ${message}` : ""}\n`);
+  }
+  return programs.every(({ exitCode }) => exitCode === 0) ? EXIT.OK : EXIT.FAILURE;
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Argument, Command, CommanderError } from "commander";
 import { EXIT } from "./errors.ts";
 import project from "../deno.json" with { type: "json" };
 import type { BootOptions } from "./boot.ts";
@@ -10,7 +10,7 @@ const VERSION = project.version;
 /** What the commands do; main.ts binds them to their modules, which are loaded only when they run. Each gives the exit code. */
 export interface Actions {
   run(options: RawOptions, program: string, args: string[]): Promise<number>;
-  demo(options: { verbose: boolean }): Promise<number>;
+  demo(options: { verbose: boolean }, what?: "programs" | "services"): Promise<number>;
   profile(options: RawOptions, program: string, args: string[]): Promise<number>;
   /** `view`: what to print about the objects of the demo, or of PROGRAM once it has ended. */
   inspect(view: "ps" | "caps", options: RawOptions, program: string | undefined, args: string[]): Promise<number>;
@@ -28,6 +28,7 @@ export interface Output {
 const EXAMPLES = `
 Examples:
   hedra demo                                       boot a hyperapp, a Linux program and a hybrid side by side
+  hedra demo services                              a service dies in the middle of a call and comes back
   hedra run ./a.out first second                   a static Linux program of the host; it sees nothing else of the host
   hedra run busybox sha256sum < README.md          streams and exit code pass through
   hedra run --root rootfs.tar /bin/sh -c 'ls -l'   a whole root file system, read-only for the guest's host
@@ -61,8 +62,11 @@ export function buildProgram(actions: Actions, output: Output, done: (exitCode: 
     .configureHelp({ styleTitle: (text) => `\x1b[1m${text}\x1b[22m` })
     .addHelpText("after", EXAMPLES);
   program.command("demo").description("boot the system and run a hyperapp, a Linux program and a hybrid side by side")
+    .addArgument(
+      new Argument("[what]", "services: a service that dies and comes back").choices(["programs", "services"] as const),
+    )
     .option("--verbose", "say what the machine does")
-    .action(async (options) => done(await actions.demo({ verbose: options.verbose ?? false })));
+    .action(async (what, options) => done(await actions.demo({ verbose: options.verbose ?? false }, what)));
   const run = program.command("run").description("run one program; its streams and exit code pass through")
     .argument("<program>", "path in the guest's root, or without --root a file of the host")
     .argument("[args...]", "arguments of the program; options after PROGRAM belong to it").passThroughOptions();

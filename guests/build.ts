@@ -2,7 +2,7 @@
  * Builds the guest programs and packs them into boot.tar: `deno task guests`. What the compilers at hand cannot build is kept as it is in
  * the present boot.tar.
  */
-import { IMAGE } from "./image.ts";
+import { IMAGE, SERVICE_IMAGE } from "./image.ts";
 import { type Member, packTar, unpackTar } from "./tar.ts";
 
 /** Compilers in the order of the thesis's build: musl's gcc for Linux C, gcc for C hyperapps, rustc for both kinds of Rust program. */
@@ -49,6 +49,15 @@ export const GUESTS: readonly Guest[] = [
   guest("bin/matrix", "matrix/matrix.c", "musl-gcc", "Linux program in C"),
   hyperapp("bin/tour", "tour/tour.c", "gcc", "a tour of the services for hyperapps"),
 ];
+
+/** Programs of the second image, `hedra demo services`: a service and its clients. */
+export const SERVICE_GUESTS: readonly Guest[] = [
+  hyperapp("bin/bystander", "services/bystander.c", "gcc", "a hyperapp that must notice nothing"),
+  hyperapp("bin/client", "services/client.c", "gcc", "a client of the key-value service, which it makes crash"),
+  hyperapp("bin/kv", "services/kv.c", "gcc", "a key-value service"),
+];
+/** What roottask reads at the start. */
+const MANIFEST = "etc/services.toml";
 
 const HERE = new URL(".", import.meta.url).pathname;
 
@@ -111,9 +120,9 @@ export async function buildGuest(guest: Guest): Promise<Uint8Array<ArrayBuffer>>
 }
 
 /** Programs of the present boot image by name; empty when there is none. */
-export function committedGuests(): Map<string, Member> {
+export function committedGuests(image = IMAGE): Map<string, Member> {
   try {
-    return new Map(unpackTar(Deno.readFileSync(IMAGE)).map((member) => [member.name, member]));
+    return new Map(unpackTar(Deno.readFileSync(image)).map((member) => [member.name, member]));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return new Map();
     throw error;
@@ -129,10 +138,18 @@ export const bootImage = (programs: Map<string, Uint8Array<ArrayBuffer>>): Uint8
     directory("tmp/", 0o1777),
   ]);
 
-if (import.meta.main) {
-  const before = committedGuests();
+export const serviceImage = (programs: Map<string, Uint8Array<ArrayBuffer>>): Uint8Array<ArrayBuffer> =>
+  packTar([
+    directory("bin/", 0o755),
+    ...[...programs].sort(([a], [b]) => a < b ? -1 : 1).map(([name, bytes]) => ({ name, mode: 0o755, bytes })),
+    directory("etc/", 0o755),
+    { name: MANIFEST, mode: 0o644, bytes: Deno.readFileSync(`${HERE}services/services.toml`) },
+  ]);
+
+/** What the compilers at hand cannot build is taken from `before`. */
+async function buildAll(guests: readonly Guest[], before: Map<string, Member>): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
   const programs = new Map<string, Uint8Array<ArrayBuffer>>();
-  for (const guest of GUESTS) {
+  for (const guest of guests) {
     const kept = before.get(guest.name);
     if (await hasTool(guest.tool)) programs.set(guest.name, await buildGuest(guest));
     else if (kept) programs.set(guest.name, kept.bytes);
@@ -142,7 +159,15 @@ if (import.meta.main) {
       `${guest.name.padEnd(20)} ${String(bytes?.length ?? 0).padStart(8)}  ${bytes ? how : `MISSING: needs ${guest.tool}`}`,
     );
   }
-  const image = bootImage(programs);
-  Deno.writeFileSync(IMAGE, image);
-  console.log(`${"boot.tar".padEnd(20)} ${String(image.length).padStart(8)}`);
+  return programs;
+}
+
+if (import.meta.main) {
+  for (
+    const [path, guests, pack] of [[IMAGE, GUESTS, bootImage], [SERVICE_IMAGE, SERVICE_GUESTS, serviceImage]] as const
+  ) {
+    const image = pack(await buildAll(guests, committedGuests(path)));
+    Deno.writeFileSync(path, image);
+    console.log(`${path.slice(HERE.length).padEnd(20)} ${String(image.length).padStart(8)}`);
+  }
 }

@@ -48,6 +48,7 @@ export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine 
     fileService: { wallClock: () => host.wallClock(), random: (out) => host.random(out), directories },
     mounts,
     programs: config.programs,
+    manifest: config.manifest,
     personalities: { linux: config.linux, freebsd: config.freebsd },
     output: config.output,
     strace: config.strace,

@@ -4,6 +4,7 @@
 import type { CpuLevel } from "../cpu/level.ts";
 import type { Host, HostDirectory } from "../host/api.ts";
 import type { PersonalityName } from "./layout.ts";
+import type { ServiceSpec } from "./manifest.ts";
 import type { HostProgram } from "../hedron/api.ts";
 import type { KernelView } from "../hedron/inspect.ts";
 
@@ -56,6 +57,8 @@ export interface BootConfig {
   /** The same for FreeBSD. */
   freebsd?: () => HostProgram;
   /** Raw: bytes pass through. Prefixed: each line gets "[name pid] ", in colour when `colour`. */
+  /** Services to start before the programs: path of the manifest in the guest's tree, and what reads it (roottask/manifest.ts). */
+  manifest?: { path: string; parse: (text: string) => ServiceSpec[] | string };
   output: { style: "raw" } | { style: "prefixed"; colour: boolean };
   strace: boolean;
   verbose: boolean;

@@ -5,9 +5,9 @@ import { CrdKind, type PortalHandler, Status } from "../hedron/api.ts";
 import { ENOEXEC, ENOMEM } from "../host/errno.ts";
 import { delegateMemory, delegateObject } from "./delegate.ts";
 import type { Executable, Segment } from "./elf.ts";
-import { EXCEPTIONS, PRIORITY, QUANTUM_US, RIGHT_CALL, RIGHT_CREATE, ROOT, SERVICE } from "./layout.ts";
+import { BROKER_ID, EXCEPTIONS, PRIORITY, QUANTUM_US, RIGHT_CALL, RIGHT_CREATE, ROOT, SERVICE, SERVICE_NAMES } from "./layout.ts";
 import type { Process } from "./process.ts";
-import type { Context } from "./processes.ts";
+import { type Context, SERVICE_ID_SHIFT } from "./processes.ts";
 import { PROCESS } from "./protocol.ts";
 
 /** Distance of the allocate service's area from the program break (ABI 10.4). */
@@ -29,7 +29,12 @@ const SERVICE_SELECTORS: readonly [number, number][] = [
 export interface Handlers {
   exception: PortalHandler;
   services: readonly PortalHandler[];
+  /** When there is a manifest. */
+  broker?: PortalHandler;
 }
+
+/** May a process have this capability? The names are SERVICE_NAMES and "broker". */
+export type Grant = (capability: string) => boolean;
 
 /** The new process, or -errno. `file` is an open handle of the executable. */
 export function startHyperapp(
@@ -38,6 +43,7 @@ export function startHyperapp(
   file: number,
   elf: Executable,
   handlers: Handlers,
+  granted: Grant = () => true,
 ): Process | number {
   const { main: ec, processes } = context;
   if (!elf.segments.every(isSane)) return -ENOEXEC;
@@ -62,7 +68,14 @@ export function startHyperapp(
   if (loaded < 0) return fail(loaded);
   processes.createServicePortals(ec, process, handlers.services, SERVICE.RAW_ECHO);
   for (const [service, selector] of SERVICE_SELECTORS) {
+    if (!granted(SERVICE_NAMES[service])) continue;
     delegateObject(ec, selectors.services + service, RIGHT_CALL, selectors.pd, selector);
+  }
+  if (handlers.broker !== undefined && granted("broker")) {
+    ec.createPt(selectors.broker, ROOT.PD, ROOT.SERVICE_EC, 0, handlers.broker);
+    ec.ptCtrl(selectors.broker, process.pid << SERVICE_ID_SHIFT | BROKER_ID);
+    ec.label(selectors.broker, `broker of process ${process.pid}`);
+    delegateObject(ec, selectors.broker, RIGHT_CALL, selectors.pd, PROCESS.BROKER);
   }
   ec.createSc(selectors.sc, ROOT.PD, selectors.ec, PRIORITY.PROGRAM, QUANTUM_US);
   ec.label(selectors.pd, name);

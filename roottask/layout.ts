@@ -66,18 +66,26 @@ export interface ProcessSelectors {
   exceptions: number;
   /** First of SERVICES portals, in the order of SERVICE. */
   services: number;
+  /** Its portal to the broker. */
+  broker: number;
 }
 
 /** `slot` is small and unique among living processes. */
 export function processSelectors(slot: number): ProcessSelectors {
   const block = BLOCKS + BLOCK_SIZE * slot;
-  if (slot >= THESIS_SLOTS) return { pd: block, ec: block + 1, sc: block + 2, services: block + 8, exceptions: block + 32 };
-  return { pd: 100 + slot, ec: 164 + slot, sc: 228 + slot, services: 2436 + 7 * slot, exceptions: 292 + 33 * slot };
+  const broker = block + 15;
+  if (slot >= THESIS_SLOTS) {
+    return { pd: block, ec: block + 1, sc: block + 2, services: block + 8, broker, exceptions: block + 32 };
+  }
+  return { pd: 100 + slot, ec: 164 + slot, sc: 228 + slot, services: 2436 + 7 * slot, broker, exceptions: 292 + 33 * slot };
 }
 
 /** Service portals of a process: index of the portal and of its handler. */
 export const SERVICE_NAMES = ["stdout", "stderr", "allocate", "fs", "echo", "raw echo", "exit"] as const;
 export const SERVICE = { STDOUT: 0, STDERR: 1, ALLOCATE: 2, FS: 3, ECHO: 4, RAW_ECHO: 5, EXIT: 6 } as const;
+
+/** Portal id of the broker, beside the SERVICE numbers. Portals that services have offered stand from here on. */
+export const BROKER_ID = 7, OFFERED = 0xa000;
 
 /** Interrupt numbers that roottask's machine uses: the first serial port's as on a PC; 9 is free there (ACPI). */
 export const GSI = { CONSOLE: 4, IDLE: 9 } as const;

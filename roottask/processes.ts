@@ -3,6 +3,7 @@ import { type Crd, CrdKind, type HostEc, MTD, type PortalHandler, Status } from 
 import type { IpcFsClient } from "../fs/client.ts";
 import type { Pool } from "../fs/pool.ts";
 import { ALL_RIGHTS, EXCEPTIONS, object, processSelectors, ROOT, SERVICE, SERVICE_NAMES, SERVICES } from "./layout.ts";
+import type { Services } from "./service_manager.ts";
 import type { Output } from "./output.ts";
 import { Process } from "./process.ts";
 
@@ -22,6 +23,8 @@ export interface Context {
   /** Set `ec` before use. */
   readonly fs: IpcFsClient;
   readonly processes: Processes;
+  /** When there is a manifest. */
+  services?: Services;
   /** A process is about to end or has something to say; its objects still exist. */
   observe?(): void;
 }
@@ -87,6 +90,8 @@ export class Processes {
       for (let v = 0; v < EXCEPTIONS; v++) revokeAll(ec, selectors.exceptions + v);
     }
     for (let s = 0; s < SERVICES; s++) revokeAll(ec, selectors.services + s);
+    revokeAll(ec, selectors.broker);
+    context.services?.ended(process, ending.exitCode);
     context.fs.ec = ec;
     for (const file of process.files.values()) context.fs.close(file.handle);
     for (const { pa, bytes } of process.mappings) context.pool.give(pa, bytes);

@@ -17,6 +17,8 @@ export const PROCESS = {
   RAW_ECHO: 40,
   /** Hedra's own: a hyperapp ends by calling it (docs/guest-runtime.md). */
   EXIT: 41,
+  /** Hedra's own: services by name, see BROKER. */
+  BROKER: 42,
   FOREIGN_BASE: 50,
   /** Virtual addresses (ABI 10.4). */
   UTCB: 0x7fff_ffff_e000,
@@ -89,3 +91,11 @@ export interface SpawnRequest {
   strace: boolean;
   verbose: boolean;
 }
+
+/**
+ * Operations of the broker (portal PROCESS.BROKER of a hyperapp). Word 0 of the reply: 0, or a negative Linux errno.
+ * CONNECT: word 1 = length of a name, then the name. The service's portal arrives in the caller's `del` window; -EAGAIN while the
+ * service is being started, -ENOENT when there is none of that name.
+ * OFFER: word 1 = selector of a portal in the caller's space. Only services that the manifest names may: -EPERM.
+ */
+export const BROKER = { CONNECT: 1, OFFER: 2 } as const;

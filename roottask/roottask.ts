@@ -20,6 +20,7 @@ import { ALL_RIGHTS, GSI, KERNEL_GSI, object, PERSONALITIES, type PersonalityNam
 import { reason, startExitCode } from "./messages.ts";
 import { Output } from "./output.ts";
 import { type Context, Processes } from "./processes.ts";
+import { Services } from "./service_manager.ts";
 import { serviceHandlers } from "./services.ts";
 
 /** A mount as the boot loader has prepared it. */
@@ -41,6 +42,7 @@ export interface RoottaskConfig {
   mounts: readonly PreparedMount[];
   programs: readonly ProgramSpec[];
   personalities: Record<PersonalityName, BootConfig["linux"]>;
+  manifest: BootConfig["manifest"];
   output: BootConfig["output"];
   strace: boolean;
   verbose: boolean;
@@ -123,6 +125,8 @@ export class Roottask implements HostProgram {
       services: serviceHandlers(context, buffer + HEADER_WINDOW),
     };
 
+    const problem = this.startServices(context, buffer, handlers);
+    if (problem !== undefined) return config.failed(problem);
     const results: ProgramResult[] = [];
     for (const spec of config.programs) {
       const file = this.inspect(context, ec, spec, buffer);
@@ -153,11 +157,41 @@ export class Roottask implements HostProgram {
       }
       endings.clear();
       if (waiting.size === 0) return;
+      context.services?.startWanted();
       yield ec.smDown(ROOT.SLEEP, 0, true);
       if (!this.quiet) continue;
       this.quiet = false;
       for (const process of [...context.processes.living]) context.processes.end(context, ec, process, { exitCode: 0 });
     }
+  }
+
+  /** Reads the manifest and starts its services. What is wrong with it, if so. */
+  private startServices(context: Context, buffer: number, handlers: Handlers): string | undefined {
+    const { manifest } = this.config, { main: ec, fs } = context;
+    if (manifest === undefined) return undefined;
+    fs.ec = ec;
+    const handle = fs.open(FS_ROOT, manifest.path, O_RDONLY, 0);
+    if (handle < 0) return `Cannot read "${manifest.path}": ${reason(handle)}`;
+    const text = new TextDecoder().decode(reader(context, ec, handle, buffer)(0, HEADER_WINDOW));
+    fs.close(handle);
+    const specs = manifest.parse(text);
+    if (typeof specs === "string") return `Cannot use "${manifest.path}": ${specs}`;
+    const services = new Services(context, specs, ({ name, binary, capabilities }) => {
+      const spec: ProgramSpec = { kind: "hyperapp", path: binary, argv: [binary], env: [], cwd: "/", name };
+      const file = this.inspect(context, ec, spec, buffer);
+      if (typeof file === "number") return file;
+      fs.ec = ec;
+      const process = file.elf === undefined
+        ? -ENOEXEC
+        : startHyperapp(context, name, file.handle, file.elf, handlers, (each) => capabilities.includes(each));
+      fs.ec = ec;
+      fs.close(file.handle);
+      return process;
+    });
+    context.services = services;
+    handlers.broker = services.broker;
+    services.startWanted();
+    return undefined;
   }
 
   /** Opens the program and reads its headers. `elf` is undefined when it is something else, for example a script. */

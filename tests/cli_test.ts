@@ -55,7 +55,8 @@ const USAGE_ERRORS: readonly (readonly [args: string[], line: RegExp])[] = [
   [["run", "--kind", "windows", "x"], /Cannot use "windows" as --kind/],
   [["boot"], /required option '--roottask/],
   [["boot", "--roottask", "x", "--timeout", "soon"], /Cannot use "soon" as --timeout/],
-  [["demo", "extra"], /too many arguments/],
+  [["demo", "extra"], /Allowed choices are programs, services/],
+  [["demo", "services", "extra"], /too many arguments/],
 ];
 for (const [args, line] of USAGE_ERRORS) {
   Deno.test(`hedra ${args.join(" ")} is a usage error`, () => expectRefusal(args, 2, line));

@@ -21,6 +21,7 @@ enum {
     SEL_ECHO = 39,
     SEL_RAW_ECHO = 40,
     SEL_EXIT = 41,
+    SEL_BROKER = 42,
     SEL_FREE = 1000, /* the program's own from here */
 };
 
@@ -29,7 +30,7 @@ enum { HC_CALL = 0, HC_REPLY = 1, HC_CREATE_EC = 3, HC_CREATE_SC = 4, HC_CREATE_
 enum { HC_FLAG_0 = 1 << 8 }; /* create_ec: global; sm_ctrl: down */
 
 /* Status codes (Hedron ABI 6.2). */
-enum { HC_SUCCESS = 0, HC_COM_TIM = 1, HC_BAD_CAP = 4 };
+enum { HC_SUCCESS = 0, HC_COM_TIM = 1, HC_COM_ABT = 2, HC_BAD_CAP = 4 };
 
 /* One UTCB page (Hedron ABI 4). */
 struct hedra_utcb {
@@ -195,6 +196,41 @@ static inline void hedra_close(int fd) {
     hedra_put(&m, 4, 1);
     hedra_put(&m, (uint32_t)fd, 4);
     hedra_send(&m, SEL_FS);
+}
+
+/* Waits until `nanoseconds` have passed (the TSC runs at 1 GHz). Uses selector SEL_FREE + 3 for its semaphore. */
+static inline void hedra_sleep(uint64_t nanoseconds) {
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    hedra_create_sm(SEL_FREE + 3, 0); /* BAD_CAP when it exists already */
+    hedra_sm_down(SEL_FREE + 3, ((uint64_t)high << 32 | low) + nanoseconds);
+}
+
+/* ---- services by name: the broker (docs/guest-runtime.md, section 7) ---- */
+
+enum { BROKER_CONNECT = 1, BROKER_OFFER = 2 };
+enum { HEDRA_EAGAIN = 11, HEDRA_TRIES = 2000 };
+
+/* Gets the portal of a service at selector `to`. Waits up to two seconds while the service is being started. 0, or -errno. */
+static inline int hedra_connect(const char *name, uint64_t to) {
+    for (int i = 0; i < HEDRA_TRIES; i++) {
+        size_t length = hedra_strlen(name);
+        hedra_utcb()->del = to << 12 | 0x1f << 2 | 3; /* receive window: one object capability, all rights */
+        hedra_utcb()->word[0] = BROKER_CONNECT;
+        hedra_utcb()->word[1] = length;
+        for (size_t at = 0; at < length; at++) hedra_utcb()->byte[16 + at] = (uint8_t)name[at];
+        if (hedra_call(SEL_BROKER, (unsigned)(2 + (length + 7) / 8)) != HC_SUCCESS) return -5;
+        int result = (int)hedra_utcb()->word[0];
+        if (result != -HEDRA_EAGAIN) return result;
+        hedra_sleep(1000000);
+    }
+    return -HEDRA_EAGAIN;
+}
+/* A service offers its portal at `portal` under the name that the manifest gives it. 0, or -errno. */
+static inline int hedra_offer(uint64_t portal) {
+    hedra_utcb()->word[0] = BROKER_OFFER;
+    hedra_utcb()->word[1] = portal;
+    return hedra_call(SEL_BROKER, 2) == HC_SUCCESS ? (int)hedra_utcb()->word[0] : -5;
 }
 
 #ifdef HEDRA_HYPERAPP

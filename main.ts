@@ -27,6 +27,11 @@ async function profile(options: RawOptions, program: string, args: string[]): Pr
   return runProfile(options, program, args);
 }
 
+async function trace(options: RawOptions, program: string, args: string[]): Promise<number> {
+  const { runTrace } = await import("./cli/trace.ts");
+  return runTrace(options, program, args);
+}
+
 async function boot(options: BootOptions): Promise<number> {
   const { runBoot } = await import("./cli/boot.ts");
   return runBoot(options);
@@ -34,7 +39,7 @@ async function boot(options: BootOptions): Promise<number> {
 
 async function withCommander(args: readonly string[]): Promise<number> {
   const { commandLine } = await import("./cli/program.ts");
-  return commandLine({ run, profile, demo, inspect, boot }, args);
+  return commandLine({ run, profile, demo, inspect, trace, boot }, args);
 }
 
 /** The exit code of `hedra ARGS`. */

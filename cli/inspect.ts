@@ -1,6 +1,7 @@
 import type { KernelView } from "../hedron/inspect.ts";
 import type { BootConfig } from "../roottask/boot_config.ts";
 import { EXIT, UserError } from "./errors.ts";
+import { capabilitiesDot, onlyPd } from "./inspect_graph.ts";
 import { capabilitiesText, treeText } from "./inspect_text.ts";
 import { type RawOptions, validate } from "./options.ts";
 import { bootMachine, configure, finish } from "./run.ts";
@@ -25,7 +26,9 @@ export async function runInspect(
     if (exitCode !== EXIT.OK) return exitCode;
     throw new UserError("Cannot show kernel objects: no program was started", EXIT.FAILURE);
   }
-  if (options.json) print("stdout", `${JSON.stringify({ version: JSON_VERSION, ...select(view, found) }, undefined, 2)}\n`);
+  if (options.pd !== undefined) found = onlyPd(found, options.pd);
+  if (options.dot) print("stdout", capabilitiesDot(found));
+  else if (options.json) print("stdout", `${JSON.stringify({ version: JSON_VERSION, ...select(view, found) }, undefined, 2)}\n`);
   else print("stdout", view === "ps" ? treeText(found) : capabilitiesText(found));
   return EXIT.OK;
 }

@@ -76,12 +76,14 @@ export const treeText = (view: KernelView): string => view.pds.map((pd) => `${he
 
 const range = (from: number, to: number): string => from === to ? String(from) : `${from}-${to}`;
 
-function rightsText({ kind, rights }: CapabilityView): string {
+export function rightsText({ kind, rights }: CapabilityView): string {
   return RIGHTS[kind].filter((name, bit) => name && rights & 1 << bit).join("+") || "-";
 }
 
+const place = ({ pd, selector }: { pd: number; selector: number }): string => `${pd}/${selector}`;
+
 /** Capabilities by PD, with the place each was delegated from. Neighbours with the same label share a line. */
-export function capabilitiesText(view: KernelView): string {
+export function capabilitiesText(view: KernelView & { only?: number }): string {
   const pdNames = new Map(view.pds.map((pd) => [pd.id, pd.label || `PD ${pd.id}`]));
   const labels = new Map<number, string>(view.pds.flatMap((pd) => [
     [pd.id, pd.label] as const,
@@ -94,7 +96,20 @@ export function capabilitiesText(view: KernelView): string {
   const isNext = (a: CapabilityView, b: CapabilityView) =>
     b.selector === a.selector + 1 && a.kind === b.kind && a.rights === b.rights && label(a) === label(b) &&
     a.from?.pd === b.from?.pd;
-  return view.pds.map((pd) => {
+  // Who has been given something from a place: places by PD and selector.
+  const derived = new Map<string, CapabilityView[]>();
+  for (const each of view.capabilities) {
+    if (each.from) derived.set(place(each.from), [...derived.get(place(each.from)) ?? [], each]);
+  }
+  const to = (group: CapabilityView[]): string => {
+    const names = new Set(
+      group.flatMap((each) => derived.get(place(each)) ?? []).map((each) => pdNames.get(each.pd) ?? `PD ${each.pd}`),
+    );
+    return names.size === 0
+      ? ""
+      : `, to ${[...names].slice(0, 4).join(", ")}${names.size > 4 ? ` and ${names.size - 4} more` : ""}`;
+  };
+  return view.pds.filter((pd) => view.only === undefined || view.only === pd.id).map((pd) => {
     const own = view.capabilities.filter((each) => each.pd === pd.id);
     const lines = runs(own, isNext).map((group) => {
       const [first, last] = [group[0], group[group.length - 1]];
@@ -104,7 +119,7 @@ export function capabilitiesText(view: KernelView): string {
         : "created here";
       return `  ${range(first.selector, last.selector).padStart(15)}  ${first.kind}  ${rightsText(first).padEnd(24)} ${
         what.padEnd(28)
-      } ${from}\n`;
+      } ${from}${to(group)}\n`;
     });
     return `${heading(pd)}\n${lines.join("")}`;
   }).join("");

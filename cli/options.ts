@@ -21,6 +21,8 @@ export interface RawOptions {
   stats: boolean;
   format?: string;
   output?: string;
+  pd?: string;
+  dot: boolean;
 }
 
 /** One option of the commands that run a program. The fast parser and commander are both fed from these rows. */
@@ -58,12 +60,28 @@ export const OPTIONS: readonly OptionRow[] = [
   { key: "json", help: "print JSON (with run: the statistics)", only: ["ps", "caps", "run"] },
   { key: "stats", help: "when the program has ended, print what the processor did on stderr", only: ["run"] },
   { key: "format", value: "folded|speedscope", help: "how to write the profile (default: folded)", only: ["profile"] },
-  { key: "output", short: "o", value: "FILE", help: "where to write the profile (default: profile.FORMAT)", only: ["profile"] },
+  {
+    key: "output",
+    short: "o",
+    value: "FILE",
+    help: "where to write the profile (default: profile.FORMAT), or the trace",
+    only: ["profile", "trace"],
+  },
+  { key: "pd", value: "NAME", help: "show one protection domain only", only: ["caps"] },
+  { key: "dot", help: "print a graph for Graphviz", only: ["caps"] },
 ];
 
 export const rowsFor = (command: string): OptionRow[] => OPTIONS.filter((row) => !row.only || row.only.includes(command));
 
-export const noOptions = (): RawOptions => ({ mount: [], env: [], strace: false, verbose: false, json: false, stats: false });
+export const noOptions = (): RawOptions => ({
+  mount: [],
+  env: [],
+  strace: false,
+  verbose: false,
+  json: false,
+  stats: false,
+  dot: false,
+});
 
 /** Stores one parsed option. `value` is undefined for a switch. */
 export function setOption(options: RawOptions, row: OptionRow, value: string | undefined): void {
@@ -97,6 +115,9 @@ export interface RunOptions {
   format: ProfileFormat;
   /** File for the profile; undefined = named after the format. */
   output: string | undefined;
+  /** Label or id of the PD to show. */
+  pd: string | undefined;
+  dot: boolean;
 }
 
 export type ProfileFormat = "folded" | "speedscope";
@@ -181,5 +202,7 @@ export function validate(raw: RawOptions): RunOptions {
     stats: raw.stats,
     format: raw.format === undefined ? "folded" : parseFormat(raw.format),
     output: raw.output,
+    pd: raw.pd,
+    dot: raw.dot,
   };
 }

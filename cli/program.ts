@@ -14,6 +14,7 @@ export interface Actions {
   profile(options: RawOptions, program: string, args: string[]): Promise<number>;
   /** `view`: what to print about the objects of the demo, or of PROGRAM once it has ended. */
   inspect(view: "ps" | "caps", options: RawOptions, program: string | undefined, args: string[]): Promise<number>;
+  trace(options: RawOptions, program: string, args: string[]): Promise<number>;
   boot(options: BootOptions): Promise<number>;
 }
 
@@ -90,6 +91,12 @@ export function buildProgram(actions: Actions, output: Output, done: (exitCode: 
     .argument("<program>", "as for run").argument("[args...]", "arguments of the program").passThroughOptions();
   addOptions(profile as unknown as Command, "profile");
   profile.action(async (name, args, options) => done(await actions.profile(collect("profile", options), name, args)));
+  const trace = program.command("trace").description(
+    "run one program and tell every hypercall, IPC, exception and foreign system call; with -o as JSON for Perfetto",
+  )
+    .argument("<program>", "as for run").argument("[args...]", "arguments of the program").passThroughOptions();
+  addOptions(trace as unknown as Command, "trace");
+  trace.action(async (name, args, options) => done(await actions.trace(collect("trace", options), name, args)));
   addBoot(program, actions, done);
   return program;
 }

@@ -2,12 +2,13 @@ import { Trap } from "../cpu/api.ts";
 import { Status } from "./api.ts";
 import { deliverException, deliverRecall, deliverStartup } from "./exceptions.ts";
 import { foreignCall } from "./foreign.ts";
-import { saveFrame } from "./frame.ts";
+import { RDI, saveFrame } from "./frame.ts";
 import { startProgram, stepCoroutine } from "./host_run.ts";
 import { hypercall } from "./hypercalls.ts";
 import { call, finishCall, message, portalAt } from "./ipc.ts";
 import { After, chainEnd, type Kernel } from "./kernel.ts";
 import { Cont, type Ec, type Sc } from "./objects.ts";
+import type { Trace } from "./trace.ts";
 import { UTCB_NSCT } from "./utcb.ts";
 
 /** Fruitless retries after which a caller is killed (ABI 7.1, step 4). */
@@ -75,9 +76,25 @@ function syscallEntry(k: Kernel, ec: Ec): () => boolean {
   };
 }
 
+/** The system-call entry of a machine with a trace. */
+function tracedEntry(k: Kernel, ec: Ec, trace: Trace): () => boolean {
+  const entry = syscallEntry(k, ec), u32 = k.cpu.ram.u32;
+  return () => {
+    const foreign = ec.pd.foreign && (u32[ec.utcb >> 2] & UTCB_NSCT) === 0;
+    const at = k.cpu.locate(ec.state), number = k.registers.load(at), { selector } = k.registers, start = k.now();
+    const goesOn = entry();
+    // Calls and replies are told where they begin and end; a blocked down has no status yet.
+    if (!foreign && number > HC_REPLY && ec.state !== 0) {
+      trace.hypercall(ec, number, selector, start, u32[(k.cpu.locate(ec.state) + RDI) >> 2] & 0xff);
+    }
+    return goesOn;
+  };
+}
+const HC_REPLY = 1;
+
 /** Runs user code of a guest EC until it waits for somebody, blocks, dies or loses the CPU. */
 function runGuest(k: Kernel, sc: Sc, ec: Ec): After {
-  const cpu = k.cpu, pd = ec.pd, onSyscall = ec.onSyscall ??= syscallEntry(k, ec);
+  const cpu = k.cpu, pd = ec.pd, onSyscall = ec.onSyscall ??= k.trace ? tracedEntry(k, ec, k.trace) : syscallEntry(k, ec);
   for (;;) {
     if (ec.recall) {
       deliverRecall(k, ec);

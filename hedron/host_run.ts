@@ -17,7 +17,7 @@ export function enterHostHandler(k: Kernel, handler: Ec, pt: Pt, stateOf: Ec | u
   handler.cont = Cont.HostRun;
   let routine;
   try {
-    routine = pt.handler(pt.idLow, host);
+    routine = pt.handler(pt.idLow, k.trace === undefined ? host : k.trace.hostView(handler, host));
   } catch (error) {
     return k.life.hostError(handler, error);
   }
@@ -36,7 +36,7 @@ export function startProgram(k: Kernel, ec: Ec): void {
   if (host === undefined || ec.program === undefined) return k.life.kill(ec, "No program");
   let routine;
   try {
-    routine = ec.program.main(host);
+    routine = ec.program.main(k.trace === undefined ? host : k.trace.hostView(ec, host));
   } catch (error) {
     return k.life.hostError(ec, error);
   }

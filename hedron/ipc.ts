@@ -47,6 +47,7 @@ export function call(k: Kernel, caller: Ec, selector: number, nonBlocking: boole
     return Status.Success;
   }
   connect(caller, handler, Cont.CallWait);
+  if (k.trace !== undefined) k.trace.connected(caller, pt, selector, undefined);
   const u32 = k.cpu.ram.u32;
   copyMessage(u32, caller.utcb, handler.utcb);
   if (typedCount(u32[(caller.utcb + UTCB_ITEMS) >> 2]) !== 0) transferItems(k, caller, handler, undefined);
@@ -70,6 +71,7 @@ export function message(k: Kernel, ec: Ec, selector: number): void {
     return;
   }
   connect(ec, handler, Cont.MessageWait);
+  if (k.trace !== undefined) k.trace.connected(ec, pt, selector, selector - ec.eventBase);
   if (handler.host) {
     k.cpu.ram.u32[(handler.utcb + UTCB_ITEMS) >> 2] = STATE_ITEMS;
     enterHostHandler(k, handler, pt, ec);
@@ -102,6 +104,7 @@ export function reply(k: Kernel, ec: Ec, smSelector: number): void {
   ec.cont = ec.global ? Cont.Dead : Cont.Idle;
   if (caller === undefined) return;
   ec.caller = caller.partner = undefined;
+  if (k.trace !== undefined) k.trace.answered(caller, Status.Success);
   if (smSelector !== 0 && restart(k, ec, caller, smSelector)) return;
   const u32 = k.cpu.ram.u32, typed = typedCount(u32[(ec.utcb + UTCB_ITEMS) >> 2]) !== 0;
   if (caller.cont === Cont.CallWait) {
@@ -134,6 +137,7 @@ export function abortCaller(k: Kernel, ec: Ec): void {
   const caller = ec.caller;
   if (!caller) return;
   ec.caller = caller.partner = undefined;
+  if (k.trace !== undefined) k.trace.answered(caller, Status.ComAbt);
   if (caller.cont === Cont.CallWait) {
     finishCall(k, caller, Status.ComAbt);
     if (caller.destroyed) k.life.finishDestroy(caller);

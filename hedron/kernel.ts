@@ -9,6 +9,7 @@ import { Cont, type Ec, type KernelObject, type Pd, type Sc, type Sm } from "./o
 import { Registers } from "./registers.ts";
 import { ReadyQueue, TimerHeap } from "./scheduler.ts";
 import { release, up } from "./semaphore.ts";
+import type { Trace } from "./trace.ts";
 
 /** Most system calls between two looks at the clock. */
 const MAX_UNCLOCKED = 32;
@@ -60,6 +61,8 @@ export class Kernel {
   readonly life: Lifecycle;
   /** Window on the registers of the hypercall that is being decoded. */
   readonly registers: Registers;
+  /** Set before the first EC runs, it is told what happens. */
+  trace: Trace | undefined = undefined;
   /** The running SC. */
   sc: Sc | undefined = undefined;
   /** The PD whose user code runs; decides about ports. */

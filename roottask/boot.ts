@@ -81,6 +81,7 @@ export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine 
   });
   for (const { range, bytes } of loader.modules) machine.cpu.ram.u8.set(bytes, range.start);
   machine.boot(roottask);
+  config.prepared?.(machine);
 
   return {
     machine,

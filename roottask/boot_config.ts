@@ -7,6 +7,7 @@ import type { PersonalityName } from "./layout.ts";
 import type { ServiceSpec } from "./manifest.ts";
 import type { HostProgram } from "../hedron/api.ts";
 import type { KernelView } from "../hedron/inspect.ts";
+import type { Machine } from "../machine.ts";
 
 export type ProgramKind = PersonalityName | "hyperapp" | "auto";
 
@@ -64,6 +65,8 @@ export interface BootConfig {
   verbose: boolean;
   /** Called when a hyperapp is about to end and when a Linux program writes to the console: for `ps` and `caps`. */
   observe?: (view: KernelView) => void;
+  /** Called once with the machine before it runs: for tools that watch it. */
+  prepared?: (machine: Machine) => void;
 }
 
 /** How one program ended. */

@@ -4,16 +4,16 @@ import { type Cpu, type CpuHooks, type Prebuilt, type Ram, type SyscallHook, Tra
 import { CodeMap } from "./code_map.ts";
 import { decoderOf } from "./decode.ts";
 import { readFlags, resetBlock, writeFlags } from "./cpu_state.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { Exit } from "./exit.ts";
+import { Slice } from "./slice.ts";
 import { Helpers } from "./helper_context.ts";
 import { fmaExact } from "./helpers/exact.ts";
 import { fxrstorState, fxsaveState, xrstorState, xsaveState } from "./helpers/x87_state.ts";
-import { Block, Blocks } from "./interp/blocks.ts";
-import { CTL_LINK } from "./interp/generate.ts";
+import { Blocks } from "./interp/blocks.ts";
 import { Handlers } from "./interp/handlers.ts";
-import { RECORD } from "./interp/record.ts";
 import type { Insn } from "./insn.ts";
-import { type Region, Regions } from "./translate/regions.ts";
+import { Regions } from "./translate/regions.ts";
 import {
   CTL_AWAITED,
   CTL_BUDGET,
@@ -38,11 +38,6 @@ import { isStackReference } from "./stack_fault.ts";
 import { Counters, type CpuStats } from "./stats.ts";
 
 const WASM_PAGE = 65536;
-/** Limit of the poll budget: 0.2 ms of the shortest loop, and not too much of one whose every turn takes a microsecond. */
-const MAX_POLLS = 1 << 19;
-/** Between the two limits at which the budget is changed. */
-const NORMAL_POLL_NS = 1_000_000;
-
 /** Guest calls that may wait for their callee in a dispatcher of their own, one above the other. */
 const MAX_NESTING = 3;
 const TWO32 = 0x1_0000_0000;
@@ -72,25 +67,16 @@ export class HedraCpu implements Cpu {
   readonly #blocks: Blocks;
   readonly #regions: Regions;
   readonly #runtime: Runtime;
-  readonly #single: SingleStep;
-  readonly #stepping: boolean;
-  readonly #hooks: CpuHooks;
-  /** A region has left at RIP: interpret there, even if a region begins there. */
-  #interpretNext = false;
+  readonly #dispatcher: Dispatcher;
   #loaded = 0;
   #onSyscall: SyscallHook | undefined;
   /** Dispatchers on the stack below this one that wait for a guest function to return. */
   #nesting = 0;
   #nextSpace = 1;
-  /** Polls that take about `POLL_NS`; adapted while running. */
-  #pollsPerCheck = 4096;
   readonly #counters: Counters;
-  /** The current run: its length, and its end and last poll as times (ns); it begins to measure at its first poll. */
-  #slice = { ns: 0, end: 0, last: -1 };
+  readonly #slice: Slice;
   /** Called at each poll (for profiles), with the registers in STATE and the space that they belong to. */
   sampler: ((space: AddressSpace) => void) | undefined;
-  /** Polls granted, less those that were left over. */
-  #granted = 0;
 
   constructor(options: CpuOptions) {
     const level = options.level ?? "v3";
@@ -106,7 +92,7 @@ export class HedraCpu implements Cpu {
       i32: new Int32Array(buffer),
       view: new DataView(buffer),
     };
-    this.#hooks = options.hooks;
+    this.#slice = new Slice(this.ram, options.hooks.tsc);
     this.#counters = new Counters(options.hooks.tsc);
     this.#code = new CodeMap((page) => {
       this.#access.watch(page);
@@ -124,8 +110,7 @@ export class HedraCpu implements Cpu {
       m: { memory, table, ...slow },
     });
     this.#runtime = runtime.exports as unknown as Runtime;
-    this.#stepping = options.singleStep ?? false;
-    const helpers = new Helpers(this.ram, { ...options.hooks, tsc: this.#tsc }, this.#access, level);
+    const helpers = new Helpers(this.ram, { ...options.hooks, tsc: this.#slice.tsc }, this.#access, level);
     let slots = 1;
     const allocate = () => {
       if (slots === table.length) table.grow(table.length);
@@ -140,7 +125,7 @@ export class HedraCpu implements Cpu {
       resume: this.#resume,
       region_syscall: this.#regionSyscall,
       // A sample needs the registers in the state block, where they are when the region has been left.
-      poll: () => this.sampler ? 1 : this.#poll(),
+      poll: () => this.sampler ? 1 : this.#slice.poll(),
       region_helper: (id: number, n: number) => this.#regionHelper(helpers, this.#regions.insnOf(id), n),
     };
     this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters, options.prebuilt?.handlers);
@@ -159,19 +144,30 @@ export class HedraCpu implements Cpu {
       this.#counters,
     );
     table.set(0, this.#runtime.no_region);
-    this.#single = new SingleStep(
+    const single = new SingleStep(
       this.ram,
       this.#access,
       this.#blocks,
       this.#runtime,
       () => (this.getFlags(STATE) & ZF) !== 0,
     );
+    this.#dispatcher = new Dispatcher(
+      this.ram,
+      this.#access,
+      this.#code,
+      this.#blocks,
+      this.#regions,
+      this.#runtime,
+      single,
+      options.singleStep ?? false,
+      this.#counters,
+    );
     this.#access.select(new Space(0, () => {}, () => {}));
   }
 
   /** Counters for `--stats`. */
   stats(): CpuStats {
-    const polls = this.#granted - this.ram.i32[CTL_BUDGET >> 2];
+    const polls = this.#slice.granted - this.ram.i32[CTL_BUDGET >> 2];
     return this.#counters.view(this.#handlers.count, polls, this.#blocks.stats(), this.#regions.view());
   }
   createSpace(): AddressSpace {
@@ -242,26 +238,20 @@ export class HedraCpu implements Cpu {
       awaitedHi = i32[(CTL_AWAITED >> 2) + 1];
     this.#onSyscall = onSyscall;
     this.#nesting = 0;
-    this.#interpretNext = false;
+    this.#dispatcher.interpretNext = false;
     i32[CTL_AWAITED >> 2] = i32[(CTL_AWAITED >> 2) + 1] = 0;
     this.#select(state, space as Space);
     // One object for all runs: an IPC is two of them.
-    this.#startSlice(sliceNs, 0, -1);
+    this.#slice.start(sliceNs, 0, -1);
     try {
       return this.#run();
     } finally {
-      this.#startSlice(ns, end, last);
+      this.#slice.start(ns, end, last);
       this.#onSyscall = outer;
       this.#nesting = nesting;
       i32[CTL_AWAITED >> 2] = awaitedLo;
       i32[(CTL_AWAITED >> 2) + 1] = awaitedHi;
     }
-  }
-  #startSlice(ns: number, end: number, last: number): void {
-    const slice = this.#slice;
-    slice.ns = ns;
-    slice.end = end;
-    slice.last = last;
   }
   #select(state: number, space: Space): void {
     this.#load(state);
@@ -272,15 +262,15 @@ export class HedraCpu implements Cpu {
     const { i32 } = this.ram;
     // A program that often comes back to the kernel is sampled as well.
     const left = this.sampler ? i32[CTL_BUDGET >> 2] : 0;
-    this.#grant(this.#slice.ns <= 0 ? 0 : left > 0 ? left : this.#pollsPerCheck);
+    this.#slice.grant(this.#slice.ns <= 0 ? 0 : left > 0 ? left : this.#slice.pollsPerCheck);
     for (;;) {
-      switch (this.#step()) {
+      switch (this.#dispatcher.step()) {
         case Exit.Continue:
         case Exit.Left:
         case Exit.Side:
           continue;
         case Exit.Hot:
-          this.#regions.hot(this.#access.space, this.#pc());
+          this.#regions.hot(this.#access.space, this.#dispatcher.pc());
           continue;
         case Exit.SyscallDone:
           return Trap.Syscall;
@@ -289,7 +279,7 @@ export class HedraCpu implements Cpu {
           return Trap.Syscall;
         case Exit.Poll:
           this.sampler?.(this.#access.space);
-          if (this.#poll() !== 0) return Trap.Timer;
+          if (this.#slice.poll() !== 0) return Trap.Timer;
           continue;
         default:
           this.vector = i32[CTL_VECTOR >> 2];
@@ -338,12 +328,12 @@ export class HedraCpu implements Cpu {
     this.#nesting++;
     i32[at] = lo;
     i32[at + 1] = hi;
-    this.#interpretNext = exit === Exit.Side;
+    this.#dispatcher.interpretNext = exit === Exit.Side;
     exit = Exit.Continue;
     for (;;) {
       if (i32[rip] === lo && i32[rip + 1] === hi && i32[rsp] === spLo && i32[rsp + 1] === spHi) break;
-      exit = this.#step();
-      if (exit === Exit.Hot) this.#regions.hot(this.#access.space, this.#pc());
+      exit = this.#dispatcher.step();
+      if (exit === Exit.Hot) this.#regions.hot(this.#access.space, this.#dispatcher.pc());
       else if (exit === Exit.Syscall) {
         if (this.#syscall()) continue;
         exit = Exit.SyscallDone;
@@ -352,137 +342,13 @@ export class HedraCpu implements Cpu {
     }
     i32[at] = outerLo;
     i32[at + 1] = outerHi;
-    this.#interpretNext = false;
+    this.#dispatcher.interpretNext = false;
     this.#nesting--;
     if (exit === Exit.Hot || exit === Exit.Side) exit = Exit.Continue;
     if (exit === Exit.Continue && this.#regions.stats.killed !== killed) exit = Exit.Left;
     i32[CTL_EXIT >> 2] = exit;
     return exit === Exit.Continue ? 1 : 0;
   };
-
-  #grant(polls: number): void {
-    const { i32 } = this.ram, at = CTL_BUDGET >> 2;
-    this.#granted += polls - i32[at];
-    i32[at] = polls;
-  }
-  /**
-   * The poll budget is used up: 1 when the slice is over, else 0 and more budget. Reading the clock costs as much as a short system call: hence
-   * the budget, whose size is adapted to polls every 0.2 to 2 ms.
-   */
-  readonly #poll = (): number => {
-    const now = this.#hooks.tsc(), slice = this.#slice;
-    if (slice.end === 0) slice.end = now + slice.ns;
-    // The first poll of a run has nothing to compare with.
-    const since = slice.last < 0 ? NORMAL_POLL_NS : now - slice.last;
-    if (since < 200_000 && this.#pollsPerCheck < MAX_POLLS) this.#pollsPerCheck *= 2;
-    else if (since > 2_000_000 && this.#pollsPerCheck > 64) this.#pollsPerCheck >>= 1;
-    if (now >= slice.end) return 1;
-    slice.last = now;
-    this.#grant(this.#pollsPerCheck);
-    return 0;
-  };
-
-  /** RDTSC: a program that watches the clock polls so rarely that the budget would let it overrun its slice. */
-  readonly #tsc = (): number => {
-    const now = this.#hooks.tsc(), slice = this.#slice;
-    if (slice.end === 0) slice.end = now + slice.ns;
-    else if (now >= slice.end) this.#grant(0);
-    return now;
-  };
-
-  #pc(): number {
-    const { u32 } = this.ram;
-    return u32[(STATE + RIP) >> 2] + u32[(STATE + RIP + 4) >> 2] * TWO32;
-  }
-
-  /** Runs something at RIP until it leaves generated code. */
-  #step(): Exit {
-    const { u32 } = this.ram, { space } = this.#access;
-    const pc = this.#pc();
-    if (u32[(STATE + RIP + 4) >> 2] >= 0x8000) return this.#badTarget(pc);
-    if (this.#stepping || (u32[(STATE + FLAGS_OTHER) >> 2] & TF) !== 0) return this.#oneStep(pc);
-    if (!this.#interpretNext) {
-      const region = this.#regions.find(space, pc);
-      if (region) return this.#enter(region);
-    }
-    const block = this.#block(space, pc);
-    // The first record counts heat and polls; a block whose region has been left must get past it.
-    const start = this.#interpretNext ? block.record + RECORD : block.record;
-    const left = this.#interpretNext;
-    this.#interpretNext = false;
-    const exit = this.#runtime.interpret(start);
-    if (left) this.#afterSideExit(space, block, exit);
-    this.#access.codeKilled = false;
-    return exit === Exit.Side ? this.#fetchFault(block) : exit;
-  }
-
-  #oneStep(pc: number): Exit {
-    this.#interpretNext = false;
-    this.#counters.steps++;
-    if ((this.ram.u32[(STATE + FLAGS_OTHER) >> 2] & TF) !== 0) return this.#single.trapped(pc);
-    const exit = this.#single.one(pc);
-    return exit === Exit.Continue ? Exit.Poll : exit;
-  }
-
-  /** The instruction that left its region has been executed. */
-  #afterSideExit(space: Space, block: Block, exit: Exit): void {
-    const c = this.#counters, { pc } = block;
-    const cause = exit === Exit.Fault
-      ? "fault"
-      : this.#access.codeKilled
-      ? "code"
-      : this.#regions.reliesOnExtent(space, pc)
-      ? "extent"
-      : "other";
-    c.sideExits[cause]++;
-    c.interpreted += block.insns.length;
-    if (exit !== Exit.Fault) this.#regions.missed(space, pc);
-  }
-
-  #enter(region: Region): Exit {
-    const { i32 } = this.ram;
-    i32[CTL_EXIT >> 2] = Exit.Continue;
-    i32[CTL_LINK >> 2] = 0;
-    // Another address may have taken its place in the jump cache.
-    if (!this.#blocks.isPublished(region.space, region.pc, region.slot)) {
-      this.#blocks.publish(region.space, region.pc, this.#blocks.find(region.space, region.pc)?.record ?? 0, region.slot);
-    }
-    this.#runtime.enter(region.slot);
-    const exit: Exit = i32[CTL_EXIT >> 2];
-    this.#counters.entries++;
-    this.#counters.regionExits[exit]++;
-    if (exit === Exit.Side) this.#interpretNext = true;
-    // A long-running loop: translate from its head, so that it goes on in optimised code.
-    if (exit === Exit.Poll) {
-      const pc = this.#pc();
-      if (!this.#regions.find(this.#access.space, pc)) {
-        this.#block(this.#access.space, pc);
-        this.#regions.compile(this.#access.space, pc);
-      }
-    }
-    return exit;
-  }
-
-  /** The decoded block at `pc`; notes it where a jump has just missed it. */
-  #block(space: Space, pc: number): Block {
-    const { i32 } = this.ram;
-    let block = this.#blocks.find(space, pc);
-    if (!block) {
-      if (this.#blocks.full) {
-        this.#blocks.clear();
-        i32[CTL_LINK >> 2] = 0;
-      }
-      block = this.#blocks.decode(pc);
-      if (this.#regions.find(space, pc)) this.#blocks.divert(block, true);
-      this.#blocks.publish(space, pc, block.record, 0);
-      if (!this.#interpretNext && this.#blocks.comesFromElsewhere(space, pc)) this.#regions.checkFlags(space, pc);
-    }
-    const link = i32[CTL_LINK >> 2];
-    if (link !== 0) i32[link >> 2] = block.record;
-    else if (!this.#interpretNext) this.#blocks.publish(space, pc, block.record, this.#regions.find(space, pc)?.slot ?? 0);
-    i32[CTL_LINK >> 2] = 0;
-    return block;
-  }
 
   #regionHelper(helpers: Helpers, i: Insn, n: number): Exit {
     const exit = helpers.execute(n, i);
@@ -491,27 +357,5 @@ export class HedraCpu implements Cpu {
     this.ram.i32[at] = next | 0;
     this.ram.i32[at + 1] = Math.floor(next / TWO32);
     return Exit.Left;
-  }
-
-  /** A jump to a non-canonical or kernel address: #GP, or #PF in the kernel half. */
-  #badTarget(pc: number): Exit {
-    const kernelHalf = pc >= 0xffff_8000_0000_0000;
-    this.ram.i32[CTL_VECTOR >> 2] = kernelHalf ? VEC.PF : VEC.GP;
-    this.ram.i32[CTL_ERROR >> 2] = kernelHalf ? 0x15 : 0;
-    this.#access.faultAddress = pc;
-    return Exit.Fault;
-  }
-  #fetchFault(fallback: Block): Exit {
-    const at = (STATE + RIP) >> 2;
-    const pc = this.ram.u32[at] + this.ram.u32[at + 1] * TWO32;
-    const block = this.#blocks.find(this.#access.space, pc) ?? fallback;
-    const va = this.#blocks.fetchFault(block);
-    this.ram.i32[CTL_VECTOR >> 2] = VEC.PF;
-    this.ram.i32[CTL_ERROR >> 2] = this.#blocks.fetchError(va);
-    this.#access.faultAddress = va;
-    // What cannot be fetched now may be mapped later.
-    this.#code.remove(block);
-    block.kill();
-    return Exit.Fault;
   }
 }

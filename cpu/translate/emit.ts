@@ -9,7 +9,8 @@ import { jumpEntry, REGION_TYPE } from "../runtime.ts";
 import { SEMANTICS } from "../semantics/mod.ts";
 import type { FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
 import { add, and, eq, type Expr, i32, i64, load, lt_s, ne, or, select, sub, w } from "../wasm/expr.ts";
-import { type Group, type NodePlan, planNode, RSP, stackChange } from "./access_plan.ts";
+import { type Group, type NodePlan, RSP } from "./access_plan.ts";
+import { planStack, planWithoutStack, profiledStackAccess, type StackPlan } from "./stack_plan.ts";
 import type { Graph, Node } from "./cfg.ts";
 import { Exits } from "./exits.ts";
 import { FlagState } from "./flag_state.ts";
@@ -54,7 +55,9 @@ class Emitter implements RegionContext {
   readonly #poll: number;
   readonly #loops = new Map<Node, number>();
   readonly #merges = new Map<Node, number>();
-  readonly #plans = new Map<Node, NodePlan>();
+  #plans: Map<Node, NodePlan>;
+  readonly #stack: StackPlan;
+  /** The common check of stack accesses, if there is one. */
   #entryGroup: Group | undefined;
 
   // ---- the step being emitted
@@ -74,12 +77,14 @@ class Emitter implements RegionContext {
     this.memory = new Memory(this.f, this.locals, env, (cond) => this.leave(cond));
     this.#exits = new Exits(this.f, this.locals, this.flags, this.#regionType, DEPTH_LOCAL);
     this.#poll = this.f.newLocal("i32");
+    this.#stack = planStack(g);
+    this.#plans = this.#stack.plans;
+    this.#entryGroup = this.#stack.group;
     this.#flow = analyse(g, env.flagsNeededAt, (n, i) => n.steps[i].effects.leaves, env.strictFlags);
   }
 
   run(): void {
     const { f } = this;
-    this.#planStack();
     this.#entry();
     this.#emitNode(this.g.entry);
     f.unreachable();
@@ -119,68 +124,11 @@ class Emitter implements RegionContext {
     this.#index = 0;
     const group = this.#entryGroup;
     if (group && group.max > group.min) {
-      const first = this.#firstStackStep();
+      const first = profiledStackAccess(this.g, this.#stack, (record, slot) => this.env.accessed(record, slot));
       if (!first || !(need.r & gprBit(RSP)) || !this.memory.check(group, 0, first.step, first.slot)) this.#entryGroup = undefined;
     }
     this.locals.endStep([]);
-    if (this.#entryGroup === undefined) this.#replan();
-  }
-
-  // ---- stack tracking
-
-  #planStack(): void {
-    const group: Group = {
-      base: RSP,
-      index: -1,
-      scale: 0,
-      min: 0,
-      max: 0,
-      local: undefined,
-      pa: 0,
-      writable: false,
-      write: true,
-    };
-    const delta = new Map<Node, number | undefined>([[this.g.entry, 0]]);
-    for (let changed = true; changed;) {
-      changed = false;
-      for (const n of this.g.nodes) {
-        if (!delta.has(n)) continue;
-        let d = delta.get(n);
-        for (const { insn, effects } of n.steps) {
-          const c = effects.helper ? undefined : stackChange(insn, effects.writes);
-          d = d === undefined || c === undefined ? undefined : d + c;
-        }
-        for (const s of n.succ) {
-          const next = !delta.has(s) || delta.get(s) === d ? d : undefined;
-          if (delta.has(s) && delta.get(s) === next) continue;
-          delta.set(s, next);
-          changed = true;
-        }
-      }
-    }
-    for (const n of this.g.nodes) {
-      const d = delta.get(n);
-      this.#plans.set(n, planNode(n, d === undefined ? undefined : { group, delta: d }));
-    }
-    this.#entryGroup = group;
-  }
-  #replan(): void {
-    for (const n of this.g.nodes) this.#plans.set(n, planNode(n, undefined));
-  }
-  /** A step of the region whose profile shows where the stack is. */
-  #firstStackStep() {
-    for (const n of this.g.nodes) {
-      const plan = this.#plans.get(n)!;
-      for (let i = 0; i < n.steps.length; i++) {
-        const implicit = plan.stack[i]?.group === this.#entryGroup, explicit = plan.operand[i]?.group === this.#entryGroup;
-        if (!implicit && !explicit) continue;
-        // PUSH and CALL with a memory operand access that first.
-        const hasBoth = n.steps[i].insn.ops.some((o) => o.kind === "mem" && o.size > 0) && plan.stack[i] !== undefined;
-        const slot = implicit && hasBoth && n.steps[i].insn.name !== "pop" ? 1 : 0;
-        if (this.env.accessed(n.steps[i].record, slot)) return { step: n.steps[i], slot };
-      }
-    }
-    return undefined;
+    if (this.#entryGroup === undefined) this.#plans = planWithoutStack(this.g);
   }
 
   // ---- structure

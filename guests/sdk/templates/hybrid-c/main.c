@@ -1,0 +1,13 @@
+/* A hybrid: a Linux program that uses Hedron where there is one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "hedra.h"
+
+int main(void) {
+    if (!getenv("LINUX_UNDER_HEDRON")) {
+        puts("Hello from plain Linux");
+        return 0;
+    }
+    hedra_print("Hello from my hybrid\n");
+    return 0;
+}

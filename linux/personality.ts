@@ -46,6 +46,8 @@ export interface LinuxOptions {
 /** RAM that the personality uses itself: staging page, scratch page, texts. */
 const OWN_BYTES = 256 << 10;
 const PAGE = 4096;
+/** Names in the report of calls that are not implemented. */
+const NAMED_CALLS = 12;
 /** Bytes of `Personality.buffer`. */
 export const BUFFER_BYTES = 128 << 10;
 
@@ -289,7 +291,8 @@ export class Personality {
       return times === 1 ? name : `${name} (${times} times)`;
     });
     missing.clear();
-    this.warn(`system calls that are not implemented: ${names.join(", ")}`);
+    const more = names.length > NAMED_CALLS ? ` and ${names.length - NAMED_CALLS} more` : "";
+    this.warn(`system calls that are not implemented: ${names.slice(0, NAMED_CALLS).join(", ")}${more}`);
   }
 
   // Shorthands for the signal code, which knows no life cycle.

@@ -89,7 +89,9 @@ export class Dispatcher {
 
   #unimplemented(t: Thread, number: number): number {
     const row = this.#rows[number];
-    if (row?.support.level === "none" && !row.support.counted) return -row.support.errno;
+    // A number that no kernel knows is no lack of ours.
+    if (row === undefined) return -E.ENOSYS;
+    if (row.support.level === "none" && !row.support.counted) return -row.support.errno;
     this.missing.set(number, (this.missing.get(number) ?? 0) + 1);
     this.#os.noteMissing(t, number);
     return -E.ENOSYS;

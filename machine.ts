@@ -32,6 +32,8 @@ export interface MachineOptions {
   /** Diagnostics of the kernel; see KernelHooks. */
   event?: KernelHooks["event"];
   hostError?: KernelHooks["hostError"];
+  /** Interface version of the kernel; API 5004 unless given. */
+  version?: KernelHooks["version"];
   /** Replaces the processor, or makes it (tests, tools). */
   cpu?: Cpu | MakeCpu;
   /** Instruction set, default "v3". */
@@ -84,7 +86,7 @@ export class Machine implements MachineControl {
       level: options.level,
       prebuilt: host.prebuilt?.(),
     });
-    this.kernel = new Kernel(this.cpu, { tsc, event: options.event, hostError: options.hostError });
+    this.kernel = new Kernel(this.cpu, { tsc, event: options.event, hostError: options.hostError, version: options.version });
   }
 
   /** Installs a TypeScript roottask; `run` starts it. */

@@ -2,6 +2,7 @@ import { DebugConsole, PortBus, Uart16550 } from "../devices/mod.ts";
 import { type KernelEvent } from "../hedron/kernel.ts";
 import { ROOT_LABEL } from "../hedron/boot.ts";
 import { eventText } from "../hedron/event.ts";
+import { type Version, VERSIONS } from "../hedron/version.ts";
 import { Machine, type ModuleFile, SERIAL_PORT } from "../machine.ts";
 import { EXIT, reasonOf, UserError } from "./errors.ts";
 import { parseMemory } from "./options.ts";
@@ -14,6 +15,7 @@ export interface BootOptions {
   cmdline?: string;
   memory?: string;
   timeout?: string;
+  abi?: string;
   verbose?: true;
 }
 
@@ -29,7 +31,7 @@ const MAX_MODULES = 28;
  * a roottask ends: Hedron has no call to switch off), 1 when the roottask's first EC was killed, 124 at the time limit.
  */
 export async function runBoot(options: BootOptions): Promise<number> {
-  const { memoryMiB, seconds, modules } = validate(options);
+  const { memoryMiB, seconds, modules, version } = validate(options);
   const { denoHost } = await import("../host/deno_host.ts");
   const host = denoHost();
   let killed = false;
@@ -40,7 +42,11 @@ export async function runBoot(options: BootOptions): Promise<number> {
     print("stderr", `hedra: ${eventText(event)}\n`);
   };
   const bus = new PortBus([new Uart16550(SERIAL_PORT, host.stdout, host.stdin), new DebugConsole(host.stderr)]);
-  const machine = start(memoryMiB, modules, (memory) => new Machine({ memoryMiB: memory, host, ports: bus, event: report }));
+  const machine = start(
+    memoryMiB,
+    modules,
+    (memory) => new Machine({ memoryMiB: memory, host, ports: bus, event: report, version }),
+  );
   let late = false;
   const timer = seconds === undefined ? undefined : setTimeout(() => (late = true, machine.stop()), seconds * 1000);
   const end = await machine.run({ endWhenIdle: true });
@@ -70,7 +76,9 @@ function start(memoryMiB: number, modules: readonly ModuleFile[], create: (memor
   }
 }
 
-function validate(options: BootOptions): { memoryMiB: number; seconds: number | undefined; modules: ModuleFile[] } {
+function validate(
+  options: BootOptions,
+): { memoryMiB: number; seconds: number | undefined; modules: ModuleFile[]; version: Version } {
   const memoryMiB = options.memory === undefined ? DEFAULT_BOOT_MIB : parseMemory(options.memory);
   const seconds = options.timeout === undefined ? undefined : Number(options.timeout);
   if (seconds !== undefined && !(seconds > 0)) {
@@ -78,7 +86,9 @@ function validate(options: BootOptions): { memoryMiB: number; seconds: number | 
   }
   if (options.module.length >= MAX_MODULES) throw new UserError(`Cannot boot: more than ${MAX_MODULES} modules`, EXIT.USAGE);
   const roottask = { bytes: readRoottask(options.roottask), commandLine: options.cmdline ?? baseName(options.roottask) };
-  return { memoryMiB, seconds, modules: [roottask, ...options.module.map(parseModule)] };
+  const version = VERSIONS.find(({ name }) => name === (options.abi ?? "5004"));
+  if (!version) throw new UserError(`Cannot use "${options.abi}" as --abi: expected 5004 or 13.2`, EXIT.USAGE);
+  return { memoryMiB, seconds, version, modules: [roottask, ...options.module.map(parseModule)] };
 }
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

@@ -7,6 +7,7 @@ const RIGHTS: Record<CapabilityView["kind"], readonly string[]> = {
   SC: ["ctrl"],
   PT: ["ctrl", "call"],
   SM: ["up", "down"],
+  KP: ["ctrl"],
 };
 
 const title = (kind: string, { id, label }: ObjectView): string => `${kind} ${id}${label ? ` ${label}` : ""}`;

@@ -116,6 +116,7 @@ function addBoot(program: Command, actions: Actions, done: (exitCode: number) =>
     )
     .option("--cmdline <TEXT>", "command line of the roottask's module (default: FILE's name)")
     .option("--memory <MIB>", "RAM in MiB (default: 1408, which is 512 MiB beyond the first GiB)")
+    .option("--abi <VERSION>", "interface of the kernel: 5004 (the thesis's fork) or 13.2 (default: 5004)")
     .option("--timeout <SECONDS>", "end the machine after so many seconds with exit code 124")
     .option("--verbose", "also report hypercalls that fail")
     .action(async (options) => done(await actions.boot(options)));

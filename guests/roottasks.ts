@@ -17,6 +17,7 @@ export const ROOTTASKS: readonly Roottask[] = [
   { name: "roottask", source: "roottask/main.c", api: 5004 },
   { name: "bench-hedron", source: "bench/hedron.c", api: 5004 },
   { name: "conformance", source: "conformance/main.c", api: 5004 },
+  { name: "conformance-13.2", source: "conformance/main.c", api: 13002 },
 ];
 
 const FLAGS = [

@@ -13,6 +13,8 @@ export const enum Status {
   BadFtr = 6,
   BadCpu = 7,
   BadDev = 8,
+  /** API 13.2 only. */
+  Oom = 9,
 }
 
 /** What a coroutine handler yields to the kernel to be blocked; made by `HostEc.smDown` and friends only. */

@@ -6,7 +6,7 @@ import { ALL_RIGHTS } from "./crd.ts";
 import { install } from "./create.ts";
 import { loadElf } from "./elf.ts";
 import { initialState, setNumber, sysret } from "./frame.ts";
-import { type BootModule, NUM_CPU, NUM_GSI, writeHip } from "./hip.ts";
+import { type BootModule, writeHip } from "./hip.ts";
 import type { Kernel } from "./kernel.ts";
 import { CapNode } from "./mdb.ts";
 import { TAG_NOT_DELEGATABLE } from "./memory_space.ts";
@@ -30,10 +30,10 @@ export function createKern(k: Kernel): Pd {
   const idle = new Sc(k.life.newId(), new Ec(k.life.newId(), kern, true), 0, Infinity);
   idle.label = "idle";
   install(kern, 0, idle, SC_RIGHTS);
-  for (let gsi = 0; gsi < NUM_GSI; gsi++) {
+  for (let gsi = 0; gsi < k.version.numGsi; gsi++) {
     const sm = new Sm(k.life.newId(), 0, gsi);
     sm.label = `GSI ${gsi}`;
-    install(kern, NUM_CPU + gsi, sm, SM_RIGHTS);
+    install(kern, k.version.numCpu + gsi, sm, SM_RIGHTS);
     k.gsis.push(sm);
   }
   return kern;
@@ -47,7 +47,7 @@ function createRoot(k: Kernel, program: HostProgram | undefined): { pd: Pd; ec: 
   const ec = k.life.newEc(pd, true, program !== undefined);
   if (!ec) throw new Error("Cannot boot: no kernel memory for the root EC");
   if (!program) ec.label = ROOT_LABEL;
-  const sc = new Sc(k.life.newId(), ec, ROOT_PRIORITY, ROOT_QUANTUM_NS);
+  const sc = new Sc(k.life.newId(), ec, ROOT_PRIORITY, k.version.quantum ? ROOT_QUANTUM_NS : Infinity);
   ec.scs.push(sc);
   install(pd, ROOT_PD, pd, PD_CREATE);
   install(pd, ROOT_EC, ec, EC_RIGHTS);
@@ -76,7 +76,7 @@ export interface GuestBoot {
 export function bootGuest(k: Kernel, boot: GuestBoot): void {
   const hip = k.memory.page();
   if (hip === 0) throw new Error("Cannot boot: no kernel memory for the HIP");
-  writeHip(k.cpu.ram.view, hip, {
+  writeHip(k.cpu.ram.view, hip, k.version, {
     ...boot,
     memory: [{ address: USER_RAM, size: k.cpu.ram.size - USER_RAM }],
     kernel: { address: 0, size: USER_RAM },

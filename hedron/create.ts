@@ -34,12 +34,12 @@ export function install(pd: Pd, selector: number, object: KernelObject, rights: 
   pd.objects.insert(node);
 }
 
-function slotUsed(pd: Pd, selector: number): boolean {
+export function slotUsed(pd: Pd, selector: number): boolean {
   return pd.objects.find(selector) !== undefined;
 }
 
 /** The PD behind a capability with the right to create objects. */
-function parentPd(pd: Pd, selector: number): Pd | undefined {
+export function parentPd(pd: Pd, selector: number): Pd | undefined {
   const node = pd.objects.find(selector);
   return node?.object instanceof Pd && (node.rights & PD_CREATE) !== 0 ? node.object : undefined;
 }
@@ -125,7 +125,7 @@ export function createSc(
   if (!ec || !ec.global) return Status.BadCap;
   if (priority <= 0 || priority >= PRIORITIES || quantumUs <= 0) return Status.BadPar;
   if (slotUsed(caller, selector)) return Status.BadCap;
-  const sc = new Sc(k.life.newId(), ec, priority, quantumUs * 1000);
+  const sc = new Sc(k.life.newId(), ec, priority, k.version.quantum ? quantumUs * 1000 : Infinity);
   ec.scs.push(sc);
   install(caller, selector, sc, SC_RIGHTS);
   k.enqueue(sc);

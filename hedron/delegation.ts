@@ -17,7 +17,7 @@ import type { Kernel } from "./kernel.ts";
 import { type CapabilitySpace, CapNode, overlaps, revokeNode } from "./mdb.ts";
 import { copyMappings, revokeMappings } from "./memory_space.ts";
 import type { Ec, Pd } from "./objects.ts";
-import { typedCount, typedItem, UTCB_DEL, UTCB_ITEMS, UTCB_XLT } from "./utcb.ts";
+import { typedCount, typedItem, UTCB_DEL, UTCB_XLT } from "./utcb.ts";
 
 /** The capability space for objects or ports; undefined for other kinds. */
 export function spaceOf(pd: Pd, kind: CrdKind): CapabilitySpace | undefined {
@@ -128,7 +128,7 @@ function readCrd(u32: Uint32Array, at: number): Crd {
  * back (ABI 5.6).
  */
 export function transferItems(k: Kernel, sender: Ec, receiver: Ec, pager: number | undefined): void {
-  const u32 = k.cpu.ram.u32, n = typedCount(u32[(sender.utcb + UTCB_ITEMS) >> 2]);
+  const u32 = k.cpu.ram.u32, n = typedCount(u32[(sender.utcb + k.version.utcbItems) >> 2]);
   const fault: Crd = { kind: CrdKind.Memory, base: Math.floor((pager ?? 0) / 4096), order: 31, rights: 31 };
   const xlt = pager === undefined ? readCrd(u32, receiver.utcb + UTCB_XLT) : fault;
   const del = pager === undefined ? readCrd(u32, receiver.utcb + UTCB_DEL) : fault;

@@ -1,5 +1,5 @@
 import { Status } from "./api.ts";
-import { HYPERCALLS } from "./hypercalls.ts";
+import { HYPERCALLS, NEW_HYPERCALLS } from "./hypercalls.ts";
 
 /** Things worth telling a person. Never part of the semantics. Names are labels, or kind and id where there is none. */
 export type KernelEvent =
@@ -19,6 +19,7 @@ const STATUS_NAMES: Record<Status, string> = {
   [Status.BadFtr]: "BAD_FTR",
   [Status.BadCpu]: "BAD_CPU",
   [Status.BadDev]: "BAD_DEV",
+  [Status.Oom]: "OOM",
 };
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
@@ -32,7 +33,7 @@ export function eventText(event: KernelEvent): string {
         hex(event.address)
       }, error code ${hex(event.error)}`;
     case "hypercall-error": {
-      const name = HYPERCALLS[event.number]?.name ?? `invalid hypercall ${event.number}`;
+      const name = (HYPERCALLS[event.number] ?? NEW_HYPERCALLS[event.number])?.name ?? `invalid hypercall ${event.number}`;
       return `Hypercall error ${STATUS_NAMES[event.status]} of EC ${who}: ${name}`;
     }
     case "deadlock":

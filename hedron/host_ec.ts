@@ -27,7 +27,7 @@ export class HostContext implements HostEc {
   readonly #wait = new HostWait();
 
   constructor(private readonly k: Kernel, private readonly ec: Ec) {
-    this.utcb = new HostUtcb(k.cpu.ram.u32, ec.utcb);
+    this.utcb = new HostUtcb(k.cpu.ram.u32, ec.utcb, k.version.utcbItems);
     this.memory = k.life.memoryOf(ec.pd);
     this.state = new HostArchState(k.cpu, this.memory.resolve);
   }

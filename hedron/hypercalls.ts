@@ -5,7 +5,8 @@ import { lookup, revoke, transferItem } from "./delegation.ts";
 import { enterSyscall, R8, RAX, RDI, RDX, RSI, setReg, sysret } from "./frame.ts";
 import { call, reply } from "./ipc.ts";
 import { type Kernel, nameOf } from "./kernel.ts";
-import { Cont, Ec, EC_CTRL, type KernelObject, Pd, Pt, PT_CTRL, Sc, SC_CTRL, Sm, SM_UP } from "./objects.ts";
+import { createKp, mapKp, unmapKp } from "./kernel_page.ts";
+import { Cont, Ec, EC_CTRL, type KernelObject, Kp, KP_CTRL, Pd, Pt, PT_CTRL, Sc, SC_CTRL, Sm, SM_UP } from "./objects.ts";
 import type { Registers } from "./registers.ts";
 import { BLOCKED, down, up } from "./semaphore.ts";
 
@@ -44,7 +45,7 @@ function sysReply(k: Kernel, ec: Ec, r: Registers): Result {
  * Status: BAD_CAP.
  */
 function sysCreatePd(k: Kernel, ec: Ec, r: Registers): Result {
-  const foreign = (r.lo(RAX) & 1) !== 0, base = (r.hi(RAX) * 0x8000_0000) + (r.lo(RAX) >>> 1);
+  const foreign = k.version.forkCalls && (r.lo(RAX) & 1) !== 0, base = (r.hi(RAX) * 0x8000_0000) + (r.lo(RAX) >>> 1);
   return createPd(k, ec.pd, r.selector, r.num(RSI), r.crd(RDX), foreign, base, (r.flags & 1) !== 0);
 }
 
@@ -55,6 +56,7 @@ function sysCreatePd(k: Kernel, ec: Ec, r: Registers): Result {
 function sysCreateEc(k: Kernel, ec: Ec, r: Registers): Result {
   const cpu = r.lo(RDX) & 0xfff;
   if (cpu !== 0) return Status.BadCpu;
+  if (k.version.newCalls && (r.flags & 6) !== 0) return Status.BadPar;
   if ((r.flags & 2) !== 0) return Status.BadFtr;
   return createEc(k, ec.pd, r.selector, r.num(RSI), {
     global: (r.flags & 1) !== 0,
@@ -77,7 +79,7 @@ function sysCreatePt(k: Kernel, ec: Ec, r: Registers): Result {
 
 /** 6 create_sm. In: sel new, RSI PD, RDX count or signal value, RAX 0 or the semaphore to signal. Status: BAD_CAP. */
 function sysCreateSm(k: Kernel, ec: Ec, r: Registers): Result {
-  return createSm(k, ec.pd, r.selector, r.num(RSI), r.num(RDX), r.num(RAX));
+  return createSm(k, ec.pd, r.selector, r.num(RSI), r.num(RDX), k.version.forkCalls ? r.num(RAX) : 0);
 }
 
 /** 7 revoke. In: flags 0 self, 1 remote; RSI CRD, RDX PD (remote), sel semaphore to up when done. Status: BAD_CAP. */
@@ -88,7 +90,7 @@ function sysRevoke(k: Kernel, ec: Ec, r: Registers): Result {
     if (!(remote instanceof Pd)) return Status.BadCap;
     pd = remote;
   }
-  const sm = objectAt(ec, r.selector, SM_UP);
+  const sm = k.version.forkCalls ? objectAt(ec, r.selector, SM_UP) : undefined;
   revoke(k, pd, r.crd(RSI), (r.flags & 1) !== 0);
   if (sm instanceof Sm && !sm.destroyed) up(k, sm);
   return Status.Success;
@@ -125,7 +127,8 @@ function sysPdCtrl(k: Kernel, ec: Ec, r: Registers): Result {
 }
 
 /** 9 ec_ctrl. In: sel EC, flags 0..1 operation 0 = recall. Status: BAD_PAR other operation, BAD_CAP. */
-function sysEcCtrl(_k: Kernel, ec: Ec, r: Registers): Result {
+function sysEcCtrl(k: Kernel, ec: Ec, r: Registers): Result {
+  if (k.version.newCalls) return yieldCpu(k, r);
   if ((r.flags & 3) !== 0) return Status.BadPar;
   const target = objectAt(ec, r.selector, EC_CTRL);
   if (!(target instanceof Ec)) return Status.BadCap;
@@ -163,6 +166,7 @@ function sysSmCtrl(k: Kernel, ec: Ec, r: Registers): Result {
     up(k, sm);
     return Status.Success;
   }
+  if (!k.version.forkCalls) return down(k, ec, sm, (r.flags & 2) !== 0, 0);
   return down(k, ec, sm, (r.flags & 2) !== 0, r.lo(RSI) * 0x1_0000_0000 + r.num(RDX));
 }
 
@@ -218,10 +222,43 @@ export const HYPERCALLS: readonly Hypercall[] = [
   { name: "machine_ctrl", run: sysMachineCtrl },
 ];
 
+/** ec_ctrl of API 13.2: operation 1 gives the CPU to the next SC of the same priority. Status: BAD_PAR other operation. */
+function yieldCpu(k: Kernel, r: Registers): Result {
+  if ((r.flags & 3) !== 1) return Status.BadPar;
+  if (k.sc) k.sc.left = 0;
+  k.resched = true;
+  return Status.Success;
+}
+
+/** 16 create_kp. In: sel new, RSI PD. Status: BAD_CAP, OOM. */
+function sysCreateKp(k: Kernel, ec: Ec, r: Registers): Result {
+  return createKp(k, ec.pd, r.selector, r.num(RSI));
+}
+
+/** 17 kp_ctrl. In: sel KP, flags 0..1 operation: 0 map (RSI PD, RDX address), 1 unmap. Status: BAD_CAP, BAD_PAR. */
+function sysKpCtrl(_k: Kernel, ec: Ec, r: Registers): Result {
+  const kp = objectAt(ec, r.selector, KP_CTRL);
+  if (!(kp instanceof Kp)) return Status.BadCap;
+  if ((r.flags & 3) === 1) return unmapKp(kp);
+  if ((r.flags & 3) !== 0) return Status.BadPar;
+  const pd = objectAt(ec, r.num(RSI), 0);
+  return pd instanceof Pd ? mapKp(kp, pd, r.num(RDX)) : Status.BadCap;
+}
+
+/** Rows that API 13.2 has instead; 13, 14 and 18 are gone. There is no virtualisation, so no vCPU can exist. */
+export const NEW_HYPERCALLS: readonly (Hypercall | undefined)[] = [
+  ...HYPERCALLS.map((row, number) => number === 13 || number === 14 ? undefined : row),
+  { name: "create_kp", run: sysCreateKp },
+  { name: "kp_ctrl", run: sysKpCtrl },
+  undefined,
+  { name: "create_vcpu", run: () => Status.BadFtr },
+  { name: "vcpu_ctrl", run: () => Status.BadCap },
+];
+
 /** A native system call of guest code (ABI 6.1): decodes RDI, runs the call, and returns by sysret with the status in RDI. */
 export function hypercall(k: Kernel, ec: Ec): void {
   const at = k.cpu.locate(ec.state), r = k.registers, number = r.load(at);
-  const row = HYPERCALLS[number];
+  const row = k.version.newCalls ? NEW_HYPERCALLS[number] : HYPERCALLS[number];
   enterSyscall(k.cpu, at);
   ec.viaSysret = true;
   const status = row === undefined ? Status.BadHyp : row.run(k, ec, r);

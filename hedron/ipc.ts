@@ -6,7 +6,7 @@ import type { Kernel } from "./kernel.ts";
 import { stateToUtcb, utcbToState } from "./mtd.ts";
 import { Cont, type Ec, type Pt, Sm, SM_DOWN } from "./objects.ts";
 import { down } from "./semaphore.ts";
-import { copyMessage, STATE_ITEMS, typedCount, UTCB_ITEMS } from "./utcb.ts";
+import { copyMessage, typedCount } from "./utcb.ts";
 import { RIP } from "../cpu/layout.ts";
 
 /** The portal behind a selector, whatever the rights: `call` does not check them (ABI 5.1). */
@@ -49,8 +49,8 @@ export function call(k: Kernel, caller: Ec, selector: number, nonBlocking: boole
   connect(caller, handler, Cont.CallWait);
   if (k.trace !== undefined) k.trace.connected(caller, pt, selector, undefined);
   const u32 = k.cpu.ram.u32;
-  copyMessage(u32, caller.utcb, handler.utcb);
-  if (typedCount(u32[(caller.utcb + UTCB_ITEMS) >> 2]) !== 0) transferItems(k, caller, handler, undefined);
+  copyMessage(u32, caller.utcb, handler.utcb, k.version.utcbItems);
+  if (typedCount(u32[(caller.utcb + k.version.utcbItems) >> 2]) !== 0) transferItems(k, caller, handler, undefined);
   if (handler.host) enterHostHandler(k, handler, pt, undefined);
   else enterGuestHandler(k, handler, pt);
   return Status.Success;
@@ -73,11 +73,11 @@ export function message(k: Kernel, ec: Ec, selector: number): void {
   connect(ec, handler, Cont.MessageWait);
   if (k.trace !== undefined) k.trace.connected(ec, pt, selector, selector - ec.eventBase);
   if (handler.host) {
-    k.cpu.ram.u32[(handler.utcb + UTCB_ITEMS) >> 2] = STATE_ITEMS;
+    k.cpu.ram.u32[(handler.utcb + k.version.utcbItems) >> 2] = k.version.stateItems;
     enterHostHandler(k, handler, pt, ec);
     return;
   }
-  stateToUtcb(k.cpu, ec, handler.utcb, pt.mtd);
+  stateToUtcb(k.cpu, k.version, ec, handler.utcb, pt.mtd);
   enterGuestHandler(k, handler, pt);
 }
 
@@ -106,15 +106,15 @@ export function reply(k: Kernel, ec: Ec, smSelector: number): void {
   ec.caller = caller.partner = undefined;
   if (k.trace !== undefined) k.trace.answered(caller, Status.Success);
   if (smSelector !== 0 && restart(k, ec, caller, smSelector)) return;
-  const u32 = k.cpu.ram.u32, typed = typedCount(u32[(ec.utcb + UTCB_ITEMS) >> 2]) !== 0;
+  const u32 = k.cpu.ram.u32, typed = typedCount(u32[(ec.utcb + k.version.utcbItems) >> 2]) !== 0;
   if (caller.cont === Cont.CallWait) {
     if (typed) transferItems(k, ec, caller, undefined);
-    copyMessage(u32, ec.utcb, caller.utcb);
+    copyMessage(u32, ec.utcb, caller.utcb, k.version.utcbItems);
     finishCall(k, caller, Status.Success);
   } else {
     if (typed) transferItems(k, ec, caller, caller.faultAddress);
     if (ec.host) ec.host.state.commit();
-    else utcbToState(k.cpu, ec.utcb, caller);
+    else utcbToState(k.cpu, k.version, ec.utcb, caller);
     iret(k.cpu, k.cpu.locate(caller.state), caller.frame);
     caller.viaSysret = false;
     caller.cont = Cont.User;

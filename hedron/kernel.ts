@@ -9,6 +9,7 @@ import { Cont, type Ec, type KernelObject, type Pd, type Sc, type Sm } from "./o
 import { Registers } from "./registers.ts";
 import { ReadyQueue, TimerHeap } from "./scheduler.ts";
 import { release, up } from "./semaphore.ts";
+import { API_5004, type Version } from "./version.ts";
 import type { Trace } from "./trace.ts";
 
 /** Most system calls between two looks at the clock. */
@@ -25,6 +26,8 @@ export interface KernelHooks {
   event?(event: KernelEvent): void;
   /** Code of a host PD has thrown. Without this hook the error goes through `run`; with it only the EC dies. */
   hostError?(error: unknown, pd: string): void;
+  /** Interface version; API 5004 unless given. */
+  version?: Version;
   /** Sleeps synchronously up to that many ns: a plain host function waits for a timer. Without it the kernel spins. */
   pause?(ns: number): void;
 }
@@ -52,6 +55,7 @@ export const enum After {
 
 /** The microhypervisor: all kernel objects of one machine, and its scheduler. One virtual CPU. */
 export class Kernel {
+  readonly version: Version;
   readonly memory: KernelMemory;
   readonly ready: ReadyQueue = new ReadyQueue();
   readonly timers: TimerHeap = new TimerHeap();
@@ -94,6 +98,7 @@ export class Kernel {
   readonly #result: RunResult = { state: "idle", deadline: Infinity };
 
   constructor(readonly cpu: Cpu, readonly hooks: KernelHooks) {
+    this.version = hooks.version ?? API_5004;
     this.memory = new KernelMemory(cpu);
     this.registers = new Registers(cpu.ram.u32);
     this.life = new Lifecycle(this);

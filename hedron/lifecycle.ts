@@ -6,8 +6,9 @@ import { getNumber } from "./frame.ts";
 import { HostContext } from "./host_ec.ts";
 import { PdMemory } from "./host_memory.ts";
 import { abortCaller } from "./ipc.ts";
+import { freeKp } from "./kernel_page.ts";
 import { type Kernel, nameOf } from "./kernel.ts";
-import { Cont, Ec, type KernelObject, Pd, Sc, Sm } from "./objects.ts";
+import { Cont, Ec, type KernelObject, Kp, Pd, Sc, Sm } from "./objects.ts";
 import { destroySm, release } from "./semaphore.ts";
 
 /** How kernel objects come to life, die and give their memory back (ABI 5.7, 7.7). */
@@ -69,6 +70,7 @@ export class Lifecycle {
     if (object.destroyed) return;
     object.destroyed = true;
     if (object instanceof Sm) destroySm(this.k, object);
+    else if (object instanceof Kp) freeKp(this.k, object);
     else if (object instanceof Sc) this.#destroySc(object);
     else if (object instanceof Ec) {
       // While the EC waits for a reply its SC lends time to the handler; it ends when the reply arrives.

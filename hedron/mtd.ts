@@ -3,7 +3,8 @@ import { FS_BASE, GPR, GS_BASE } from "../cpu/layout.ts";
 import { MTD } from "./api.ts";
 import { FRAME_RFLAGS, FRAME_RIP, FRAME_RSP, sanitizeFlags, setNumber } from "./frame.ts";
 import type { Ec } from "./objects.ts";
-import { STATE_ITEMS, UTCB_DATA, UTCB_ITEMS } from "./utcb.ts";
+import { UTCB_DATA } from "./utcb.ts";
+import type { Version } from "./version.ts";
 
 /** Offsets in the UTCB of the fields that are not a plain copy from the state block (ABI 4.3). */
 export const UTCB_MTD = UTCB_DATA, UTCB_RFLAGS = 0x38, UTCB_QUAL = 0xd8, UTCB_CR2 = 0xe0;
@@ -36,10 +37,11 @@ export const MTD_ROWS: readonly MtdRow[] = [
 ];
 
 /** Writes the selected state of `ec` into the UTCB of a guest handler; other words keep what was there (stale data, ABI 4.3). */
-export function stateToUtcb(cpu: Cpu, ec: Ec, utcb: number, mtd: number): void {
+export function stateToUtcb(cpu: Cpu, version: Version, ec: Ec, utcb: number, mtd: number): void {
+  const selected = version.fsGs ? mtd : mtd & ~MTD.FS_GS;
   const u32 = cpu.ram.u32, block = cpu.locate(ec.state);
   for (const row of MTD_ROWS) {
-    if ((mtd & row.bit) === 0) continue;
+    if ((selected & row.bit) === 0) continue;
     const at = row.inFrame ? ec.frame : block;
     for (const [to, from] of row.words) {
       u32[(utcb + to) >> 2] = u32[(at + from) >> 2];
@@ -53,14 +55,15 @@ export function stateToUtcb(cpu: Cpu, ec: Ec, utcb: number, mtd: number): void {
   }
   u32[(utcb + UTCB_MTD) >> 2] = mtd;
   u32[(utcb + UTCB_MTD + 4) >> 2] = 0;
-  u32[(utcb + UTCB_ITEMS) >> 2] = STATE_ITEMS;
+  u32[(utcb + version.utcbItems) >> 2] = version.stateItems;
 }
 
 /** Applies the state in a guest handler's UTCB that its `mtd` word selects to `ec`. */
-export function utcbToState(cpu: Cpu, utcb: number, ec: Ec): void {
+export function utcbToState(cpu: Cpu, version: Version, utcb: number, ec: Ec): void {
   const u32 = cpu.ram.u32, block = cpu.locate(ec.state), mtd = u32[(utcb + UTCB_MTD) >> 2];
+  const selected = version.fsGs ? mtd : mtd & ~MTD.FS_GS;
   for (const row of MTD_ROWS) {
-    if ((mtd & row.bit) === 0) continue;
+    if ((selected & row.bit) === 0) continue;
     const at = row.inFrame ? ec.frame : block;
     for (const [from, to] of row.words) {
       u32[(at + to) >> 2] = u32[(utcb + from) >> 2];

@@ -4,13 +4,14 @@ import { ObjectSpace, PortSpace } from "./capability_space.ts";
 import type { HostContext } from "./host_ec.ts";
 import type { CapNode } from "./mdb.ts";
 
-export type ObjectKind = "PD" | "EC" | "SC" | "PT" | "SM";
+export type ObjectKind = "PD" | "EC" | "SC" | "PT" | "SM" | "KP";
 
 /** Rights of object capabilities (ABI 5.1). */
 export const PD_CREATE = 1;
 export const EC_CTRL = 1, EC_CREATE_SC = 4, EC_CREATE_PT = 8, EC_RIGHTS = 0xd;
 export const SC_CTRL = 1, SC_RIGHTS = 1;
 export const PT_CTRL = 1, PT_CALL = 2, PT_RIGHTS = 3;
+export const KP_CTRL = 1, KP_RIGHTS = 1;
 export const SM_UP = 1, SM_DOWN = 2, SM_RIGHTS = 3;
 
 export abstract class KernelObject {
@@ -169,6 +170,17 @@ export class Sm extends KernelObject {
   /** Semaphores that have signalled this one, oldest first. */
   readonly signallers: Sm[] = [];
   constructor(id: number, public count: number, /** Global system interrupt of a kern SM, or -1. */ readonly gsi: number) {
+    super(id);
+  }
+}
+
+/** Kernel page (API 13.2): memory of the kernel that a program may see. */
+export class Kp extends KernelObject {
+  readonly kind = "KP";
+  /** Where it is mapped. */
+  pd: Pd | undefined = undefined;
+  va = 0;
+  constructor(id: number, /** Physical address. */ readonly page: number) {
     super(id);
   }
 }

@@ -3,12 +3,10 @@ import type { Crd, Utcb } from "./api.ts";
 import { crdHigh, crdLow, decodeCrd, ITEM_DELEGATE, ITEM_TRANSLATE } from "./crd.ts";
 
 /** UTCB byte layout (ABI 4). */
-export const UTCB_FLAGS = 0x00, UTCB_ITEMS = 0x04, UTCB_XLT = 0x08, UTCB_DEL = 0x10, UTCB_DATA = 0x20;
+export const UTCB_FLAGS = 0x00, UTCB_XLT = 0x08, UTCB_DEL = 0x10, UTCB_DATA = 0x20;
 /** Bit 0 of UTCB_FLAGS: native system call toggle (NSCT). */
 export const UTCB_NSCT = 1;
 export const MAX_UNTYPED = 508, MAX_TYPED = 254;
-/** `items` of a state message: 79 untyped words (ABI 4.3). */
-export const STATE_ITEMS = 79;
 
 export function untypedCount(items: number): number {
   const n = items & 0xffff;
@@ -25,10 +23,12 @@ export function typedItem(utcb: number, i: number): number {
   return utcb + PAGE - 16 * (i + 1);
 }
 
-/** Copies the item counts and the untyped words from one UTCB to another (ABI 7.1, step 3). */
-export function copyMessage(u32: Uint32Array, from: number, to: number): void {
-  const items = u32[(from + UTCB_ITEMS) >> 2];
-  u32[(to + UTCB_ITEMS) >> 2] = items;
+/** Copies the item counts (at `itemsAt`, see Version) and the untyped words from one UTCB to another (ABI 7.1, step 3). */
+export function copyMessage(u32: Uint32Array, from: number, to: number, itemsAt: number): void {
+  const items = u32[(from + itemsAt) >> 2];
+  u32[(to + itemsAt) >> 2] = items;
+  // The counts of API 13.2 are a whole word.
+  if (itemsAt === 0) u32[(to + 4) >> 2] = u32[(from + 4) >> 2];
   const words = untypedCount(items) * 2, s = (from + UTCB_DATA) >> 2, d = (to + UTCB_DATA) >> 2;
   if (words > 64) u32.copyWithin(d, s, s + words);
   else for (let i = 0; i < words; i++) u32[d + i] = u32[s + i];
@@ -38,23 +38,23 @@ export function copyMessage(u32: Uint32Array, from: number, to: number): void {
 export class HostUtcb implements Utcb {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #data: number;
-  constructor(private readonly u32: Uint32Array<ArrayBuffer>, private readonly page: number) {
+  constructor(private readonly u32: Uint32Array<ArrayBuffer>, private readonly page: number, private readonly itemsAt: number) {
     this.bytes = new Uint8Array(u32.buffer, page + UTCB_DATA, PAGE - UTCB_DATA);
     this.#data = (page + UTCB_DATA) >> 2;
   }
 
   get untyped(): number {
-    return this.u32[(this.page + UTCB_ITEMS) >> 2] & 0xffff;
+    return this.u32[(this.page + this.itemsAt) >> 2] & 0xffff;
   }
   set untyped(n: number) {
-    const at = (this.page + UTCB_ITEMS) >> 2;
+    const at = (this.page + this.itemsAt) >> 2;
     this.u32[at] = (this.u32[at] & 0xffff0000) | (n & 0xffff);
   }
   get typed(): number {
-    return this.u32[(this.page + UTCB_ITEMS) >> 2] >>> 16;
+    return this.u32[(this.page + this.itemsAt) >> 2] >>> 16;
   }
   set typed(n: number) {
-    const at = (this.page + UTCB_ITEMS) >> 2;
+    const at = (this.page + this.itemsAt) >> 2;
     this.u32[at] = (this.u32[at] & 0xffff) | (n << 16);
   }
   get xlt(): Crd {

@@ -97,5 +97,18 @@ static void suite_create(void) {
     expect("but not to one that is chained", create_sm(fresh(), ROOT_PD, 5, chained), BAD_CAP);
 #else
     expect("RAX is ignored", create_sm(fresh(), ROOT_PD, 0, ROOT_EC), SUCCESS);
+
+    section = "kernel pages 16, 17";
+    word kp = fresh(), at = fresh_va(1);
+    expect("create_kp: no PD", hypercall(op(HC_CREATE_KP, 0, kp), ROOT_EC, 0, 0, 0), BAD_CAP);
+    expect("create_kp: the slot must be free", hypercall(op(HC_CREATE_KP, 0, used), ROOT_PD, 0, 0, 0), BAD_CAP);
+    expect("create_kp", hypercall(op(HC_CREATE_KP, 0, kp), ROOT_PD, 0, 0, 0), SUCCESS);
+    expect("kp_ctrl: no kernel page", hypercall(op(HC_KP_CTRL, 0, used), ROOT_PD, at, 0, 0), BAD_CAP);
+    expect("kp_ctrl: no PD", hypercall(op(HC_KP_CTRL, 0, kp), used, at, 0, 0), BAD_CAP);
+    expect("map", hypercall(op(HC_KP_CTRL, 0, kp), ROOT_PD, at, 0, 0) ?: probe(at, 1), NO_EVENT);
+    expect("unmap", hypercall(op(HC_KP_CTRL, 1, kp), 0, 0, 0, 0), SUCCESS);
+    expect("and it is gone", probe(at, 0), 14);
+    expect("create_vcpu without VMX", hypercall(op(HC_CREATE_VCPU, 0, fresh()), 0, 0, 0, 0), BAD_FTR);
+    expect("vcpu_ctrl of no vCPU", hypercall(op(HC_VCPU_CTRL, 0, kp), 0, 0, 0, 0), BAD_CAP);
 #endif
 }

@@ -15,6 +15,7 @@ async function withCommander(args: string[]): Promise<Parsed> {
     demo: () => Promise.resolve(0),
     inspect: () => Promise.resolve(0),
     boot: () => Promise.resolve(0),
+    trace: () => Promise.resolve(0),
   };
   const output = { out: () => {}, err: () => {}, color: false, columns: 80 };
   try {

@@ -100,6 +100,7 @@ const C_PROGRAMS: readonly (readonly [source: string, args: string[]])[] = [
   ["signals.c", []],
   ["single_step.c", []],
   ...["abort", "segv", "fpe", "ill", "term", "kill", "pipe"].map((way): [string, string[]] => ["signals.c", [way]]),
+  ["bad_buffers.c", []],
   ["files.c", ["-fn", "12", "--flag", "-x", "/tmp"]],
 ];
 

@@ -175,7 +175,9 @@ export abstract class OpenFile {
     const done = this.tryWrite(t, va, bytes, this.offset);
     if (done >= 0) {
       if (this.seekable) this.advance(t, done);
-      if (done < bytes && !this.nonBlocking && !this.seekable) return this.#blockingWrite(t, va, bytes, done);
+      if (done < bytes && !this.nonBlocking && !this.seekable && t.process.user.readable(va + done, 1)) {
+        return this.#blockingWrite(t, va, bytes, done);
+      }
     } else if (done === -E.EAGAIN && !this.nonBlocking) {
       return this.#blockingWrite(t, va, bytes, 0);
     }
@@ -243,7 +245,8 @@ export abstract class OpenFile {
         const put = this.tryWrite(t, va + done, bytes - done, this.offset);
         if (put >= 0) done += put;
         else if (put !== -E.EAGAIN) return done > 0 ? done : put;
-        if (done >= bytes) return done;
+        // What is left may lie in memory that is not mapped: there is nothing to wait for then.
+        if (done >= bytes || !t.process.user.readable(va + done, 1)) return done;
         if (why === Woken.Interrupted) return done > 0 ? done : -E.ERESTARTSYS;
       }
     } finally {

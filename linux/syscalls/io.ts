@@ -1,6 +1,7 @@
 import { E } from "../abi/errno.ts";
 import { IOV_MAX, MAX_RW_COUNT } from "../abi/fcntl.ts";
 import type { OpenFile } from "../files/open_file.ts";
+import { TASK_SIZE } from "../abi/mman.ts";
 import { getU64 } from "../memory/user.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Blocking, Result } from "../process/wait.ts";
@@ -14,17 +15,28 @@ function count(t: Thread, n: number): number {
   return Math.min(t.arg(n), MAX_RW_COUNT);
 }
 
+/** The count of a transfer whose buffer and count are arguments 1 and 2; buffers beyond user space are refused. */
+function bufferBytes(t: Thread): number {
+  const bytes = t.arg(2);
+  return inUserSpace(t.arg(1), bytes) ? Math.min(bytes, MAX_RW_COUNT) : -E.EFAULT;
+}
+
+/** May a program name this range at all (access_ok)? Whether something is mapped there shows when it is used. */
+function inUserSpace(address: number, bytes: number): boolean {
+  return address + bytes <= TASK_SIZE;
+}
+
 function read(t: Thread): Result {
   const file = fileArg(t, 0);
   if (file === undefined || !file.readable) return -E.EBADF;
-  const bytes = count(t, 2);
+  const bytes = bufferBytes(t);
   return bytes < 0 ? bytes : file.read(t, t.arg(1), bytes);
 }
 
 function write(t: Thread): Result {
   const file = fileArg(t, 0);
   if (file === undefined || !file.writable) return -E.EBADF;
-  const bytes = count(t, 2);
+  const bytes = bufferBytes(t);
   return bytes < 0 ? bytes : file.write(t, t.arg(1), bytes);
 }
 
@@ -35,7 +47,7 @@ function pread64(t: Thread): Result {
   if (file === undefined) return -E.EBADF;
   if (!file.seekable) return -E.ESPIPE;
   if (!file.readable) return -E.EBADF;
-  const bytes = count(t, 2);
+  const bytes = bufferBytes(t);
   return bytes < 0 ? bytes : file.tryRead(t, t.arg(1), bytes, offset);
 }
 
@@ -46,7 +58,7 @@ function pwrite64(t: Thread): Result {
   if (file === undefined) return -E.EBADF;
   if (!file.seekable) return -E.ESPIPE;
   if (!file.writable) return -E.EBADF;
-  const bytes = count(t, 2);
+  const bytes = bufferBytes(t);
   return bytes < 0 ? bytes : file.tryWrite(t, t.arg(1), bytes, offset);
 }
 
@@ -61,7 +73,9 @@ export function readVector(t: Thread, address: number, entries: number): number[
     if (at < 0) return -E.EFAULT;
     const base = getU64(user.data, at);
     if (user.data.getInt32(at + 12, true) < 0) return -E.EINVAL;
-    const length = Math.min(getU64(user.data, at + 8), MAX_RW_COUNT - total);
+    const wanted = getU64(user.data, at + 8);
+    if (!inUserSpace(base, wanted)) return -E.EFAULT;
+    const length = Math.min(wanted, MAX_RW_COUNT - total);
     total += length;
     list.push(base, length);
   }

@@ -19,6 +19,7 @@ export interface RawOptions {
   verbose: boolean;
   json: boolean;
   stats: boolean;
+  "cpu-engine"?: string;
   format?: string;
   output?: string;
   pd?: string;
@@ -59,6 +60,12 @@ export const OPTIONS: readonly OptionRow[] = [
   { key: "verbose", help: "say what the machine does; internal errors come with a stack trace" },
   { key: "json", help: "print JSON (with run: the statistics)", only: ["ps", "caps", "run"] },
   { key: "stats", help: "when the program has ended, print what the processor did on stderr", only: ["run"] },
+  {
+    key: "cpu-engine",
+    value: "hedra|unicorn|lockstep",
+    help: "processor: ours, libunicorn2, or both instruction by instruction until they differ",
+    only: ["run"],
+  },
   { key: "format", value: "folded|speedscope", help: "how to write the profile (default: folded)", only: ["profile"] },
   {
     key: "output",
@@ -112,6 +119,7 @@ export interface RunOptions {
   verbose: boolean;
   json: boolean;
   stats: boolean;
+  engine: CpuEngine;
   format: ProfileFormat;
   /** File for the profile; undefined = named after the format. */
   output: string | undefined;
@@ -120,6 +128,7 @@ export interface RunOptions {
   dot: boolean;
 }
 
+export type CpuEngine = "hedra" | "unicorn" | "lockstep";
 export type ProfileFormat = "folded" | "speedscope";
 
 export const DEFAULT_MEMORY_MIB = 1024;
@@ -176,6 +185,11 @@ function parseLevel(text: string): CpuLevel {
   return level;
 }
 
+function parseEngine(text: string): CpuEngine {
+  if (text === "hedra" || text === "unicorn" || text === "lockstep") return text;
+  throw usage(`Cannot use "${text}" as --cpu-engine: expected hedra, unicorn or lockstep`);
+}
+
 function parseFormat(text: string): ProfileFormat {
   if (text !== "folded" && text !== "speedscope") throw usage(`Cannot use "${text}" as --format: expected folded or speedscope`);
   return text;
@@ -200,6 +214,7 @@ export function validate(raw: RawOptions): RunOptions {
     verbose: raw.verbose,
     json: raw.json,
     stats: raw.stats,
+    engine: raw["cpu-engine"] === undefined ? "hedra" : parseEngine(raw["cpu-engine"]),
     format: raw.format === undefined ? "folded" : parseFormat(raw.format),
     output: raw.output,
     pd: raw.pd,

@@ -137,7 +137,7 @@ function collect(name: string, parsed: object): RawOptions {
   const values = parsed as Record<string, string | string[] | boolean | undefined>; // commander stores each option under its key
   const options = noOptions();
   for (const row of rowsFor(name)) {
-    const value = values[row.key];
+    const value = values[row.key.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
     if (Array.isArray(value)) { for (const each of value) setOption(options, row, each); }
     else if (typeof value === "string") setOption(options, row, value);
     else if (value === true) setOption(options, row, undefined);

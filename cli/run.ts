@@ -18,6 +18,10 @@ export async function runProgram(raw: RawOptions, program: string, args: string[
     const { runWithStats } = await import("./stats.ts");
     return runWithStats(config, options);
   }
+  if (options.engine !== "hedra") {
+    const { runWithEngine } = await import("./engine.ts");
+    return runWithEngine(config, options.engine);
+  }
   return finish((await bootMachine(config)).programs[0]);
 }
 

@@ -35,6 +35,7 @@ export async function expectSameAsNative(program: string, args: readonly string[
 
 /** Debian packages of the tools that tests use. */
 const PACKAGES = {
+  "libunicorn2": "libunicorn2",
   "gcc": "gcc libc6-dev",
   "musl-gcc": "musl-tools gcc libc6-dev",
   "busybox": "busybox-static",
@@ -42,16 +43,18 @@ const PACKAGES = {
 } as const;
 export type Tool = keyof typeof PACKAGES;
 
+/** A shell command that succeeds when the tool is there; a library has no command of its own. */
+const isThere = (tool: Tool): string =>
+  tool.startsWith("lib") ? `ldconfig -p | grep -q ${tool.replace(/\d+$/, "")}` : `command -v ${tool}`;
+
 /**
  * Is the tool there? On Debian as root it is installed when it is not; one installation runs at a time. When it cannot be had the caller
  * skips, and says so; on CI that is an error, because CI runs everything.
  */
 export async function have(tool: Tool): Promise<boolean> {
-  const present = () => execute("sh", ["-c", `command -v ${tool}`]).then((result) => result.code === 0);
+  const present = () => execute("sh", ["-c", `${isThere(tool)}`]).then((result) => result.code === 0);
   if (await present()) return true;
-  const install = `command -v ${tool} || { apt-get -qq update; apt-get -qq install -y --no-install-recommends ${
-    PACKAGES[tool]
-  }; }`;
+  const install = `${isThere(tool)} || { apt-get -qq update; apt-get -qq install -y --no-install-recommends ${PACKAGES[tool]}; }`;
   await execute("flock", ["/tmp/hedra-tests-apt.lock", "sh", "-c", install], {
     env: { ...Deno.env.toObject(), DEBIAN_FRONTEND: "noninteractive" },
   })

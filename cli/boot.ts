@@ -5,7 +5,7 @@ import { eventText } from "../hedron/event.ts";
 import { type Version, VERSIONS } from "../hedron/version.ts";
 import { Machine, type ModuleFile, SERIAL_PORT } from "../machine.ts";
 import { EXIT, reasonOf, UserError } from "./errors.ts";
-import { parseMemory } from "./options.ts";
+import { parseMemory, parseTimeout } from "./options.ts";
 import { print } from "./terminal.ts";
 
 /** Options of `hedra boot` as they stand on the command line. */
@@ -21,8 +21,6 @@ export interface BootOptions {
 
 /** 128 MiB of kernel memory and this make 1536 MiB: 512 MiB of free RAM from 1 GiB on, which the thesis's roottask relies on (ABI 10.7). */
 const DEFAULT_BOOT_MIB = 1408;
-/** What timeout(1) ends with. */
-const EXIT_TIMEOUT = 124;
 /** Memory descriptors that fit the HIP beside RAM and kernel (ABI 3). */
 const MAX_MODULES = 28;
 
@@ -54,7 +52,7 @@ export async function runBoot(options: BootOptions): Promise<number> {
   bus.flush();
   if (late) {
     print("stderr", `hedra: Stopped the machine after ${options.timeout} s\n`);
-    return EXIT_TIMEOUT;
+    return EXIT.TIMEOUT;
   }
   print(
     "stderr",
@@ -80,10 +78,7 @@ function validate(
   options: BootOptions,
 ): { memoryMiB: number; seconds: number | undefined; modules: ModuleFile[]; version: Version } {
   const memoryMiB = options.memory === undefined ? DEFAULT_BOOT_MIB : parseMemory(options.memory);
-  const seconds = options.timeout === undefined ? undefined : Number(options.timeout);
-  if (seconds !== undefined && !(seconds > 0)) {
-    throw new UserError(`Cannot use "${options.timeout}" as --timeout: expected seconds`, EXIT.USAGE);
-  }
+  const seconds = options.timeout === undefined ? undefined : parseTimeout(options.timeout);
   if (options.module.length >= MAX_MODULES) throw new UserError(`Cannot boot: more than ${MAX_MODULES} modules`, EXIT.USAGE);
   const roottask = { bytes: readRoottask(options.roottask), commandLine: options.cmdline ?? baseName(options.roottask) };
   const version = VERSIONS.find(({ name }) => name === (options.abi ?? "5004"));

@@ -7,6 +7,8 @@ export const EXIT = {
   FAILURE: 1,
   /** The command line cannot be understood. */
   USAGE: 2,
+  /** The time of --timeout is over: what timeout(1) ends with. */
+  TIMEOUT: 124,
   /** A bug of Hedra. */
   INTERNAL: 125,
   /** PROGRAM exists and cannot be executed. */

@@ -1,4 +1,4 @@
-import { noOptions, type OptionRow, type RawOptions, rowsFor, setOption } from "./options.ts";
+import { noOptions, optionName, type OptionRow, type RawOptions, rowsFor, setOption } from "./options.ts";
 
 /** A command line of `hedra run` in its parts. */
 export interface ParsedRun {
@@ -14,7 +14,7 @@ export interface ParsedRun {
  */
 export function fastParse(args: readonly string[]): ParsedRun | undefined {
   const options = noOptions();
-  const rows = new Map<string, OptionRow>(rowsFor("run").map((row) => [`--${row.key}`, row]));
+  const rows = new Map<string, OptionRow>(rowsFor("run").map((row) => [`--${optionName(row)}`, row]));
   let i = 0;
   for (; i < args.length; i++) {
     const arg = args[i];
@@ -29,6 +29,8 @@ export function fastParse(args: readonly string[]): ParsedRun | undefined {
     if (row.value === undefined) {
       if (equals >= 0) return undefined;
       setOption(options, row, undefined);
+    } else if (row.optional) {
+      setOption(options, row, equals < 0 ? undefined : arg.slice(equals + 1));
     } else {
       const value = equals < 0 ? args[++i] : arg.slice(equals + 1);
       if (value === undefined) return undefined;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fastParse } from "./fast_parse.ts";
 import type { RawOptions } from "./options.ts";
-import { buildProgram } from "./program.ts";
+import { buildProgram, forCommander } from "./program.ts";
 
 type Parsed = { options: RawOptions; program: string; args: string[] } | undefined;
 
@@ -19,7 +19,7 @@ async function withCommander(args: string[]): Promise<Parsed> {
   };
   const output = { out: () => {}, err: () => {}, color: false, columns: 80 };
   try {
-    await buildProgram(actions, output, () => {}).parseAsync(["run", ...args], { from: "user" });
+    await buildProgram(actions, output, () => {}).parseAsync(forCommander(["run", ...args]), { from: "user" });
   } catch {
     return undefined;
   }
@@ -49,6 +49,12 @@ const LINES: readonly string[][] = [
   ["--json", "prog"],
   ["--stats", "--json", "prog"],
   ["--"],
+  ["--allow-env", "prog"],
+  ["--allow-env=A,B", "prog", "--allow-env"],
+  ["--allow-env=", "prog"],
+  ["--cwd", "--allow-env", "prog"],
+  ["--max-procs", "5", "--timeout=1.5", "prog"],
+  ["--maxProcs", "5", "prog"],
 ];
 
 for (const line of LINES) {

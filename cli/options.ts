@@ -11,8 +11,12 @@ export interface RawOptions {
   root?: string;
   mount: string[];
   env: string[];
+  /** Names with commas between them; true = all. */
+  allowEnv?: string | true;
   cwd?: string;
   memory?: string;
+  maxProcs?: string;
+  timeout?: string;
   cpu?: string;
   kind?: string;
   strace: boolean;
@@ -33,6 +37,8 @@ export interface OptionRow {
   readonly short?: string;
   /** Name of the value in the help text; none for a switch. */
   readonly value?: string;
+  /** The value may be left out; when given, it stands behind "=". */
+  readonly optional?: true;
   /** May be given several times. */
   readonly repeat?: true;
   readonly help: string;
@@ -48,8 +54,16 @@ export const OPTIONS: readonly OptionRow[] = [
   },
   { key: "mount", value: "HOST:GUEST[:rw]", repeat: true, help: "make a host directory visible in the guest" },
   { key: "env", value: "K=V", repeat: true, help: "set an environment variable of the guest" },
+  {
+    key: "allowEnv",
+    value: "K,...",
+    optional: true,
+    help: "hand on variables of the host's environment to the guest; all of them without =K,...",
+  },
   { key: "cwd", value: "DIR", help: "working directory in the guest (default: /)" },
   { key: "memory", value: "MIB", help: "RAM that guests can use, in MiB (default: 1024)" },
+  { key: "maxProcs", value: "N", help: "processes and threads that Linux programs may have at a time; more is EAGAIN" },
+  { key: "timeout", value: "SECONDS", help: "end the whole machine after so many seconds with exit code 124" },
   {
     key: "cpu",
     value: "v1|v2|v3",
@@ -78,6 +92,9 @@ export const OPTIONS: readonly OptionRow[] = [
   { key: "dot", help: "print a graph for Graphviz", only: ["caps"] },
 ];
 
+/** The option as it is typed, without dashes. */
+export const optionName = (row: OptionRow): string => row.key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
 export const rowsFor = (command: string): OptionRow[] => OPTIONS.filter((row) => !row.only || row.only.includes(command));
 
 export const noOptions = (): RawOptions => ({
@@ -90,11 +107,11 @@ export const noOptions = (): RawOptions => ({
   dot: false,
 });
 
-/** Stores one parsed option. `value` is undefined for a switch. */
+/** Stores one parsed option. `value` is undefined for a switch; an optional one that is empty counts as left out. */
 export function setOption(options: RawOptions, row: OptionRow, value: string | undefined): void {
   const slot = options as unknown as Record<string, string | boolean | string[]>; // keys and value types are paired by OPTIONS
   if (row.repeat) (slot[row.key] as string[]).push(value ?? "");
-  else slot[row.key] = value ?? true;
+  else slot[row.key] = row.optional ? value || true : value ?? true;
 }
 
 /** A host path that the guest may see. */
@@ -111,8 +128,13 @@ export interface RunOptions {
   mounts: Grant[];
   /** K=V. */
   env: string[];
+  /** Names of variables that the guest gets from the host. */
+  allowEnv: "all" | string[];
   cwd: string;
   memoryMiB: number;
+  /** Processes and threads; undefined = no limit of its own. */
+  maxProcs: number | undefined;
+  timeoutSeconds: number | undefined;
   cpuLevel: CpuLevel;
   kind: Kind | undefined;
   strace: boolean;
@@ -135,6 +157,9 @@ export const DEFAULT_MEMORY_MIB = 1024;
 export const MIN_MEMORY_MIB = 16;
 /** One 32-bit WebAssembly memory of 4 GiB less the 160 MiB that belong to the CPU and the kernel (cpu/layout.ts). */
 export const MAX_MEMORY_MIB = 4096 - 160;
+
+/** Longer timers fire at once. */
+const MAX_TIMEOUT_S = 2_000_000;
 
 const usage = (message: string): UserError => new UserError(message, EXIT.USAGE);
 
@@ -174,6 +199,31 @@ export function parseMemory(text: string): number {
   return mib;
 }
 
+function parseAllowEnv(text: string | true | undefined): "all" | string[] {
+  if (text === undefined) return [];
+  if (text === true) return "all";
+  const names = text.split(",");
+  if (names.some((name) => name === "" || name.includes("="))) {
+    throw usage(`Cannot use "${text}" as --allow-env: expected names with commas between them`);
+  }
+  return names;
+}
+
+function parseMaxProcs(text: string): number {
+  const count = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
+  if (count < 1) throw usage(`Cannot use "${text}" as --max-procs: expected a number from 1 on`);
+  return count;
+}
+
+/** Seconds for a timer. */
+export function parseTimeout(text: string): number {
+  const seconds = /^[0-9]*\.?[0-9]+$/.test(text) ? Number(text) : 0;
+  if (!(seconds > 0 && seconds <= MAX_TIMEOUT_S)) {
+    throw usage(`Cannot use "${text}" as --timeout: expected seconds, at most ${MAX_TIMEOUT_S}`);
+  }
+  return seconds;
+}
+
 function parseKind(text: string): Kind {
   if (!KINDS.includes(text)) throw usage(`Cannot use "${text}" as --kind: expected linux, freebsd or hyperapp`);
   return text as Kind; // one of KINDS
@@ -206,8 +256,11 @@ export function validate(raw: RawOptions): RunOptions {
     root: raw.root === undefined ? undefined : parseRoot(raw.root),
     mounts: raw.mount.map(parseMount),
     env: raw.env.map(parseEnv),
+    allowEnv: parseAllowEnv(raw.allowEnv),
     cwd: raw.cwd === undefined ? "/" : parseCwd(raw.cwd),
     memoryMiB: raw.memory === undefined ? DEFAULT_MEMORY_MIB : parseMemory(raw.memory),
+    maxProcs: raw.maxProcs === undefined ? undefined : parseMaxProcs(raw.maxProcs),
+    timeoutSeconds: raw.timeout === undefined ? undefined : parseTimeout(raw.timeout),
     cpuLevel: raw.cpu === undefined ? "v3" : parseLevel(raw.cpu),
     kind: raw.kind === undefined ? undefined : parseKind(raw.kind),
     strace: raw.strace,

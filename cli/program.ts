@@ -2,7 +2,7 @@ import { Argument, Command, CommanderError } from "commander";
 import { EXIT } from "./errors.ts";
 import project from "../deno.json" with { type: "json" };
 import type { BootOptions } from "./boot.ts";
-import { noOptions, type RawOptions, rowsFor, setOption } from "./options.ts";
+import { noOptions, optionName, type OptionRow, type RawOptions, rowsFor, setOption } from "./options.ts";
 import { columns, mayColor, print } from "./terminal.ts";
 
 const VERSION = project.version;
@@ -125,8 +125,9 @@ function addBoot(program: Command, actions: Actions, done: (exitCode: number) =>
 /** The typed command is widened at the call: option types come from OPTIONS, which commander's types cannot follow. */
 function addOptions(command: Command, commandName: string): void {
   for (const row of rowsFor(commandName)) {
-    const name = row.short === undefined ? `--${row.key}` : `-${row.short}, --${row.key}`;
+    const name = row.short === undefined ? `--${optionName(row)}` : `-${row.short}, --${optionName(row)}`;
     if (row.value === undefined) command.option(name, row.help);
+    else if (row.optional) command.option(`${name} [${row.value}]`, row.help);
     else if (row.repeat) {
       command.option(`${name} <${row.value}>`, row.help, (value: string, all: string[]) => [...all, value], [] as string[]);
     } else command.option(`${name} <${row.value}>`, row.help);
@@ -145,6 +146,24 @@ function collect(name: string, parsed: object): RawOptions {
   return options;
 }
 
+/**
+ * Commander takes the word after an option with an optional value for that value; here it stands behind "=" or not at all. So such
+ * an option gets an empty value as long as PROGRAM has not been seen.
+ */
+export function forCommander(args: readonly string[]): string[] {
+  const result = [...args], rows = new Map<string, OptionRow>();
+  for (const row of rowsFor(args[0] ?? "")) {
+    rows.set(`--${optionName(row)}`, row);
+    if (row.short !== undefined) rows.set(`-${row.short}`, row);
+  }
+  for (let i = 1; i < result.length && result[i].startsWith("-") && result[i] !== "--"; i++) {
+    const row = rows.get(result[i]);
+    if (row?.optional) result[i] += "=";
+    else if (row?.value !== undefined) i++;
+  }
+  return result;
+}
+
 /** Parses `args` with commander and runs the command. Commander's own exits (help, version, usage errors) become exit codes. */
 export async function commandLine(actions: Actions, args: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.OK;
@@ -156,7 +175,7 @@ export async function commandLine(actions: Actions, args: readonly string[]): Pr
   };
   const program = buildProgram(actions, output, (code) => exitCode = code);
   try {
-    await program.parseAsync([...args], { from: "user" });
+    await program.parseAsync(forCommander(args), { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;

@@ -28,7 +28,7 @@ export async function runProgram(raw: RawOptions, program: string, args: string[
 /** The machine for one program. Throws a UserError when something on the host is missing or wrong. */
 export async function configure(options: RunOptions, host: DenoHost, program: string, args: string[]): Promise<BootConfig> {
   const { kind, path, mounts } = await place(options, program);
-  const env = environment(options.env, host.stdout.isTerminal);
+  const env = environment(options, host.stdout.isTerminal);
   return {
     memoryMiB: options.memoryMiB,
     cpuLevel: options.cpuLevel,
@@ -37,6 +37,8 @@ export async function configure(options: RunOptions, host: DenoHost, program: st
     programs: [{ kind, path, argv: [program, ...args], env, cwd: options.cwd }],
     output: { style: "raw" },
     strace: options.strace,
+    maxProcs: options.maxProcs,
+    timeLimitSeconds: options.timeoutSeconds,
     verbose: options.verbose,
   };
 }
@@ -56,9 +58,14 @@ async function place(
 }
 
 /** A later value of the same variable replaces an earlier one. */
-function environment(given: readonly string[], terminal: boolean): string[] {
+function environment({ env, allowEnv }: RunOptions, terminal: boolean): string[] {
   const term = terminal ? Deno.env.get("TERM") : undefined;
-  const all = [...DEFAULT_ENV, ...(term ? [`TERM=${term}`] : []), ...given];
+  const names = allowEnv === "all" ? Object.keys(Deno.env.toObject()) : allowEnv;
+  const granted = names.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [`${name}=${value}`];
+  });
+  const all = [...DEFAULT_ENV, ...(term ? [`TERM=${term}`] : []), ...granted, ...env];
   return [...new Map(all.map((entry) => [entry.slice(0, entry.indexOf("=")), entry])).values()];
 }
 
@@ -73,13 +80,13 @@ export async function bootMachine(config: BootConfig, cpu?: MakeCpu): Promise<Bo
     needsLinux ? import("../linux/mod.ts") : undefined,
     config.programs.some(({ kind }) => kind === "freebsd") ? import("../freebsd/mod.ts") : undefined,
   ]);
-  const { strace, verbose } = config;
+  const { strace, verbose, maxProcs } = config;
   // Without a timer Deno would end a process whose guest waits for a signal only.
   const alive = setInterval(() => {}, LONGEST_TIMER_MS);
   try {
     return await boot({
       ...config,
-      linux: linux && (() => linux.createLinux({ strace, verbose })),
+      linux: linux && (() => linux.createLinux({ strace, verbose, maxProcs })),
       freebsd: freebsd && (() => freebsd.createFreeBsd({ strace, verbose })),
     }, cpu);
   } catch (error) {

@@ -41,6 +41,8 @@ export interface LinuxOptions {
   strace: boolean;
   /** More messages: unimplemented calls as they happen. */
   verbose: boolean;
+  /** Processes and threads at a time; undefined = as RLIMIT_NPROC says. */
+  maxProcs?: number;
 }
 
 /** RAM that the personality uses itself: staging page, scratch page, texts. */
@@ -161,6 +163,15 @@ export class Personality {
     const object = new SharedObject(this.pool, mapping, 0, () => void this.sharedFiles.delete(key));
     this.sharedFiles.set(key, object);
     return object;
+  }
+
+  /** Does the granted number of tasks allow one more? Zombies count, as for a pids cgroup. */
+  mayAddTask(): boolean {
+    const { maxProcs } = this.options;
+    if (maxProcs === undefined) return true;
+    let tasks = 0;
+    for (const p of this.processes.values()) tasks += Math.max(1, p.threads.length);
+    return tasks < maxProcs;
   }
 
   threadById(tid: number): Thread | undefined {

@@ -7,7 +7,7 @@ import { inspect } from "../hedron/inspect.ts";
 import type { KernelEvent } from "../hedron/kernel.ts";
 import type { Host, HostDirectory } from "../host/api.ts";
 import { Machine, type MakeCpu } from "../machine.ts";
-import type { BootConfig, BootResult, FileSource, ProgramResult } from "./boot_config.ts";
+import type { BootConfig, BootResult, FileSource, ProgramResult, ProgramSpec } from "./boot_config.ts";
 import type { Range } from "./host_pds.ts";
 import { GSI } from "./layout.ts";
 import { POOL_ALIGN, type PreparedMount, Roottask } from "./roottask.ts";
@@ -87,10 +87,19 @@ export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine 
     machine,
     async run() {
       host.stdin.onReady = () => machine.interrupt(GSI.CONSOLE);
+      const { timeLimitSeconds: limit } = config;
+      let late = false;
+      const timer = limit === undefined ? undefined : setTimeout(() => (late = true, machine.stop()), limit * 1000);
       try {
         await machine.run();
       } finally {
         host.stdin.onReady = undefined;
+        clearTimeout(timer);
+      }
+      if (late && results === undefined && failure === undefined) {
+        // Nobody else can: the guest that switched the terminal is no more.
+        host.stdin.setRaw?.(false);
+        return { programs: config.programs.map((spec) => stopped(spec, limit ?? 0)) };
       }
       if (failure !== undefined) throw new BootError(failure);
       if (results === undefined) throw new Error("The machine stopped before its programs had ended");
@@ -102,6 +111,15 @@ export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine 
 export function boot(config: BootConfig, cpu?: Cpu | MakeCpu): Promise<BootResult> {
   return prepare(config, cpu).run();
 }
+
+const EXIT_TIMEOUT = 124;
+
+const stopped = (spec: ProgramSpec, seconds: number): ProgramResult => ({
+  spec,
+  pid: -1,
+  exitCode: EXIT_TIMEOUT,
+  message: `Stopped "${spec.path}" after ${seconds} s`,
+});
 
 /** Lays boot modules out at the beginning of RAM, as a boot loader would. */
 class Loader {

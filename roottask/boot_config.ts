@@ -62,6 +62,10 @@ export interface BootConfig {
   manifest?: { path: string; parse: (text: string) => ServiceSpec[] | string };
   output: { style: "raw" } | { style: "prefixed"; colour: boolean };
   strace: boolean;
+  /** Processes and threads that Linux programs may have at a time. */
+  maxProcs?: number;
+  /** The machine stops after so many seconds, whatever its guests do. */
+  timeLimitSeconds?: number;
   verbose: boolean;
   /** Called when a hyperapp is about to end and when a Linux program writes to the console: for `ps` and `caps`. */
   observe?: (view: KernelView) => void;
@@ -74,7 +78,7 @@ export interface ProgramResult {
   spec: ProgramSpec;
   /** -1 when it could not be started. */
   pid: number;
-  /** Shell convention: exit code, 128 + signal, 126 cannot be executed, 127 not found. */
+  /** Shell convention: exit code, 128 + signal, 126 cannot be executed, 127 not found; 124 when the time limit ended it. */
   exitCode: number;
   /** One line, when it could not be started or was killed by an exception. */
   message?: string;

@@ -149,6 +149,7 @@ export class Lifecycle {
   clone(t: Thread, options: CloneOptions): Thread | number {
     const os = this.#os;
     const parent = t.process;
+    if (!os.mayAddTask()) return -E.EAGAIN;
     const registers = captureRegisters(t);
     const child = options.thread ? parent : this.#forkProcess(t, options);
     if (typeof child === "number") return child;

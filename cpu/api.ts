@@ -23,7 +23,8 @@ export interface CpuHooks {
 }
 
 /**
- * Called at a `syscall` instruction, with the registers in the located block (RIP and RCX: the next instruction, R11: RFLAGS).
+ * Called at a `syscall` instruction, with the registers in the located block (RIP and RCX: the next instruction; RFLAGS is not put into R11,
+ * because Hedron overwrites that at once).
  * True: the same code goes on at RIP at once, without `run` returning. False: it has been dealt with, but `run` shall return `Trap.Syscall`.
  * The hook may change the registers and mappings, and may call `run` for another state block.
  */

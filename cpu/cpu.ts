@@ -303,10 +303,12 @@ export class HedraCpu implements Cpu {
     const { i32 } = this.ram, rip = (STATE + RIP) >> 2, rcx = (STATE + GPR + 8) >> 2, r11 = (STATE + GPR + 88) >> 2;
     i32[rcx] = i32[rip];
     i32[rcx + 1] = i32[rip + 1];
-    i32[r11] = this.#runtime.get_flags(STATE);
-    i32[r11 + 1] = 0;
     this.#counters.syscalls++;
-    if (!this.#onSyscall) return false;
+    if (!this.#onSyscall) {
+      i32[r11] = this.#runtime.get_flags(STATE);
+      i32[r11 + 1] = 0;
+      return false;
+    }
     const state = this.#loaded, { space } = this.#access;
     if (!this.#onSyscall()) return false;
     this.#select(state, space);

@@ -3,8 +3,18 @@ import { HYPERCALLS, NEW_HYPERCALLS } from "./hypercalls.ts";
 
 /** Things worth telling a person. Never part of the semantics. Names are labels, or kind and id where there is none. */
 export type KernelEvent =
-  /** An EC has ended (ABI 7.7). `portal` is the selector of the last portal it used or missed. */
-  | { kind: "killed"; ec: string; pd: string; reason: string; rip: number; address: number; error: number; portal: number }
+  /** An EC has ended (ABI 7.7). `portal` is the selector of the last portal it used or missed, `object` says what that is. */
+  | {
+    kind: "killed";
+    ec: string;
+    pd: string;
+    reason: string;
+    rip: number;
+    address: number;
+    error: number;
+    portal: number;
+    object: string;
+  }
   | { kind: "hypercall-error"; ec: string; pd: string; number: number; status: Status }
   /** A plain host function waited for something that only the host can bring, which cannot come while it waits. */
   | { kind: "deadlock"; ec: string; pd: string };
@@ -29,7 +39,7 @@ export function eventText(event: KernelEvent): string {
   const who = `${event.ec} in ${event.pd}`;
   switch (event.kind) {
     case "killed":
-      return `Killed EC ${who} at ${hex(event.rip)}: ${event.reason}, portal ${event.portal}, CR2 ${
+      return `Killed EC ${who} at ${hex(event.rip)}: ${event.reason}, portal ${event.portal} (${event.object}), CR2 ${
         hex(event.address)
       }, error code ${hex(event.error)}`;
     case "hypercall-error": {

@@ -7,6 +7,28 @@ import type { Ec } from "./objects.ts";
 /** Event offsets of startup and recall (ABI 7.5, 7.6). */
 const EVENT_STARTUP = 30, EVENT_RECALL = 31;
 
+/** Names of the event offsets of exceptions, startup and recall (ABI 7.4 to 7.6). */
+export const EVENTS: Readonly<Record<number, string | undefined>> = {
+  0: "#DE",
+  1: "#DB",
+  3: "#BP",
+  4: "#OF",
+  5: "#BR",
+  6: "#UD",
+  7: "#NM",
+  10: "#TS",
+  11: "#NP",
+  12: "#SS",
+  13: "#GP",
+  14: "#PF",
+  16: "#MF",
+  17: "#AC",
+  18: "#MC",
+  19: "#XM",
+  30: "startup",
+  31: "recall",
+};
+
 /** Vectors that become messages (ABI 7.4); all others are fatal. */
 const DELIVERED: ReadonlySet<number> = new Set([
   VEC.DE,

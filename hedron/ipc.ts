@@ -62,9 +62,9 @@ export function call(k: Kernel, caller: Ec, selector: number, nonBlocking: boole
  */
 export function message(k: Kernel, ec: Ec, selector: number): void {
   const pt = portalAt(ec, selector);
+  ec.retrySelector = selector;
   if (pt === undefined) return k.life.kill(ec, "PT not found");
   const handler = pt.ec;
-  ec.retrySelector = selector;
   if (handler.cont !== Cont.Idle) {
     if (handler.cont === Cont.Dead) return k.life.kill(ec, "IPC Timeout");
     ec.cont = Cont.RetryMessage;

@@ -4,11 +4,12 @@ import { ALL_RIGHTS } from "./crd.ts";
 import { revoke } from "./delegation.ts";
 import { getNumber } from "./frame.ts";
 import { HostContext } from "./host_ec.ts";
+import { EVENTS } from "./exceptions.ts";
 import { PdMemory } from "./host_memory.ts";
 import { abortCaller } from "./ipc.ts";
 import { freeKp } from "./kernel_page.ts";
 import { type Kernel, nameOf } from "./kernel.ts";
-import { Cont, Ec, type KernelObject, Kp, Pd, Sc, Sm } from "./objects.ts";
+import { Cont, Ec, type KernelObject, Kp, Pd, Pt, Sc, Sm } from "./objects.ts";
 import { destroySm, release } from "./semaphore.ts";
 
 /** How kernel objects come to life, die and give their memory back (ABI 5.7, 7.7). */
@@ -167,8 +168,17 @@ export class Lifecycle {
       address: ec.faultAddress,
       error: ec.errorCode,
       portal: ec.retrySelector,
+      object: this.#describe(ec),
     };
     this.k.hooks.event?.({ kind: "killed", ...event });
+  }
+
+  /** The portal that the EC last used or missed: its event, name and owner. */
+  #describe(ec: Ec): string {
+    const event = EVENTS[ec.retrySelector - ec.eventBase], object = ec.pd.objects.find(ec.retrySelector)?.object;
+    const what = object === undefined ? "no capability there" : `${object.kind} "${nameOf(object)}"`;
+    const owner = object instanceof Pt ? ` of ${nameOf(object.ec.pd)}` : "";
+    return `${event === undefined ? "" : `${event}: `}${what}${owner}`;
   }
 
   /** Code of a host PD has thrown. */

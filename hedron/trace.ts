@@ -1,3 +1,4 @@
+import { EVENTS } from "./exceptions.ts";
 import type { HostContext } from "./host_ec.ts";
 import { HYPERCALLS } from "./hypercalls.ts";
 import type { Ec, KernelObject, Pt } from "./objects.ts";
@@ -19,28 +20,6 @@ export interface TraceEvent {
   selector: number;
   status?: number;
 }
-
-/** Names of the event offsets of exceptions, startup and recall (ABI 7.4 to 7.6). */
-const EVENTS: Record<number, string> = {
-  0: "#DE",
-  1: "#DB",
-  3: "#BP",
-  4: "#OF",
-  5: "#BR",
-  6: "#UD",
-  7: "#NM",
-  10: "#TS",
-  11: "#NP",
-  12: "#SS",
-  13: "#GP",
-  14: "#PF",
-  16: "#MF",
-  17: "#AC",
-  18: "#MC",
-  19: "#XM",
-  30: "startup",
-  31: "recall",
-};
 
 const nameOf = (object: KernelObject): string => object.label !== "" ? object.label : `${object.kind} ${object.id}`;
 

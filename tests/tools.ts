@@ -44,8 +44,12 @@ const PACKAGES = {
 export type Tool = keyof typeof PACKAGES;
 
 /** A shell command that succeeds when the tool is there; a library has no command of its own. */
-const isThere = (tool: Tool): string =>
-  tool.startsWith("lib") ? `ldconfig -p | grep -q ${tool.replace(/\d+$/, "")}` : `command -v ${tool}`;
+function isThere(tool: Tool): string {
+  if (tool.startsWith("lib")) return `ldconfig -p | grep -q ${tool.replace(/\d+$/, "")}`;
+  // Debian's other busybox needs shared libraries: a program of the host that is run without --root must not.
+  if (tool === "busybox") return `{ command -v busybox && ! ldd "$(command -v busybox)" 2>/dev/null | grep -q "=>"; }`;
+  return `command -v ${tool}`;
+}
 
 /**
  * Is the tool there? On Debian as root it is installed when it is not; one installation runs at a time. When it cannot be had the caller

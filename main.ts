@@ -37,9 +37,14 @@ async function boot(options: BootOptions): Promise<number> {
   return runBoot(options);
 }
 
+async function syscalls(options: { json: boolean }): Promise<number> {
+  const { runSyscalls } = await import("./cli/syscalls.ts");
+  return runSyscalls(options);
+}
+
 async function withCommander(args: readonly string[]): Promise<number> {
   const { commandLine } = await import("./cli/program.ts");
-  return commandLine({ run, profile, demo, inspect, trace, boot }, args);
+  return commandLine({ run, profile, demo, inspect, trace, boot, syscalls }, args);
 }
 
 /** The exit code of `hedra ARGS`. */

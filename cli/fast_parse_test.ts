@@ -15,6 +15,7 @@ async function withCommander(args: string[]): Promise<Parsed> {
     demo: () => Promise.resolve(0),
     inspect: () => Promise.resolve(0),
     boot: () => Promise.resolve(0),
+    syscalls: () => Promise.resolve(0),
     trace: () => Promise.resolve(0),
   };
   const output = { out: () => {}, err: () => {}, color: false, columns: 80 };
@@ -54,6 +55,8 @@ const LINES: readonly string[][] = [
   ["--allow-env=", "prog"],
   ["--cwd", "--allow-env", "prog"],
   ["--max-procs", "5", "--timeout=1.5", "prog"],
+  ["--strace=%file,read", "--strace-summary", "prog"],
+  ["--cpu-engine", "hedra", "prog"],
   ["--maxProcs", "5", "prog"],
 ];
 

@@ -19,11 +19,13 @@ export interface RawOptions {
   timeout?: string;
   cpu?: string;
   kind?: string;
-  strace: boolean;
+  /** A set of calls; true = all. */
+  strace: boolean | string;
+  straceSummary: boolean;
   verbose: boolean;
   json: boolean;
   stats: boolean;
-  "cpu-engine"?: string;
+  cpuEngine?: string;
   format?: string;
   output?: string;
   pd?: string;
@@ -70,12 +72,18 @@ export const OPTIONS: readonly OptionRow[] = [
     help: "instruction set: level of the x86-64 psABI (default: v3, with everything else there is)",
   },
   { key: "kind", value: "linux|freebsd|hyperapp", help: "how to start PROGRAM instead of telling by its ELF file" },
-  { key: "strace", help: "print every Linux system call on stderr" },
+  {
+    key: "strace",
+    value: "SET",
+    optional: true,
+    help: "print Linux system calls on stderr: every one, or those of SET: names and classes such as %file, or !SET",
+  },
+  { key: "straceSummary", help: "print counts, errors and time of each Linux system call instead, at the end" },
   { key: "verbose", help: "say what the machine does; internal errors come with a stack trace" },
   { key: "json", help: "print JSON (with run: the statistics)", only: ["ps", "caps", "run"] },
   { key: "stats", help: "when the program has ended, print what the processor did on stderr", only: ["run"] },
   {
-    key: "cpu-engine",
+    key: "cpuEngine",
     value: "hedra|unicorn|lockstep",
     help: "processor: ours, libunicorn2, or both instruction by instruction until they differ",
     only: ["run"],
@@ -101,6 +109,7 @@ export const noOptions = (): RawOptions => ({
   mount: [],
   env: [],
   strace: false,
+  straceSummary: false,
   verbose: false,
   json: false,
   stats: false,
@@ -138,6 +147,9 @@ export interface RunOptions {
   cpuLevel: CpuLevel;
   kind: Kind | undefined;
   strace: boolean;
+  /** The calls that it is about, as typed; undefined = all. */
+  straceSet: string | undefined;
+  straceSummary: boolean;
   verbose: boolean;
   json: boolean;
   stats: boolean;
@@ -263,11 +275,13 @@ export function validate(raw: RawOptions): RunOptions {
     timeoutSeconds: raw.timeout === undefined ? undefined : parseTimeout(raw.timeout),
     cpuLevel: raw.cpu === undefined ? "v3" : parseLevel(raw.cpu),
     kind: raw.kind === undefined ? undefined : parseKind(raw.kind),
-    strace: raw.strace,
+    strace: raw.strace !== false || raw.straceSummary,
+    straceSet: typeof raw.strace === "string" ? raw.strace : undefined,
+    straceSummary: raw.straceSummary,
     verbose: raw.verbose,
     json: raw.json,
     stats: raw.stats,
-    engine: raw["cpu-engine"] === undefined ? "hedra" : parseEngine(raw["cpu-engine"]),
+    engine: raw.cpuEngine === undefined ? "hedra" : parseEngine(raw.cpuEngine),
     format: raw.format === undefined ? "folded" : parseFormat(raw.format),
     output: raw.output,
     pd: raw.pd,

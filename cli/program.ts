@@ -16,6 +16,7 @@ export interface Actions {
   inspect(view: "ps" | "caps", options: RawOptions, program: string | undefined, args: string[]): Promise<number>;
   trace(options: RawOptions, program: string, args: string[]): Promise<number>;
   boot(options: BootOptions): Promise<number>;
+  syscalls(options: { json: boolean }): Promise<number>;
 }
 
 /** Where commander writes. */
@@ -97,6 +98,9 @@ export function buildProgram(actions: Actions, output: Output, done: (exitCode: 
     .argument("<program>", "as for run").argument("[args...]", "arguments of the program").passThroughOptions();
   addOptions(trace as unknown as Command, "trace");
   trace.action(async (name, args, options) => done(await actions.trace(collect("trace", options), name, args)));
+  program.command("syscalls").description("print the Linux system calls and how far each works")
+    .option("--json", "print JSON")
+    .action(async (options) => done(await actions.syscalls({ json: options.json ?? false })));
   addBoot(program, actions, done);
   return program;
 }

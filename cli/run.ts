@@ -37,10 +37,22 @@ export async function configure(options: RunOptions, host: DenoHost, program: st
     programs: [{ kind, path, argv: [program, ...args], env, cwd: options.cwd }],
     output: { style: "raw" },
     strace: options.strace,
+    traceSet: options.straceSet === undefined ? undefined : await traceSetOf(options.straceSet),
+    traceSummary: options.straceSummary,
     maxProcs: options.maxProcs,
     timeLimitSeconds: options.timeoutSeconds,
     verbose: options.verbose,
   };
+}
+
+async function traceSetOf(text: string): Promise<ReadonlySet<number>> {
+  const { traceSet, TraceSetError } = await import("../linux/trace/sets.ts");
+  try {
+    return traceSet(text);
+  } catch (error) {
+    if (!(error instanceof TraceSetError)) throw error;
+    throw new UserError(`Cannot use "${text}" as --strace: ${error.message}`, EXIT.USAGE);
+  }
 }
 
 /** Where the program stands in the guest's tree, and what it is as far as the host can tell. */
@@ -80,13 +92,13 @@ export async function bootMachine(config: BootConfig, cpu?: MakeCpu): Promise<Bo
     needsLinux ? import("../linux/mod.ts") : undefined,
     config.programs.some(({ kind }) => kind === "freebsd") ? import("../freebsd/mod.ts") : undefined,
   ]);
-  const { strace, verbose, maxProcs } = config;
+  const { strace, traceSet, traceSummary, verbose, maxProcs } = config;
   // Without a timer Deno would end a process whose guest waits for a signal only.
   const alive = setInterval(() => {}, LONGEST_TIMER_MS);
   try {
     return await boot({
       ...config,
-      linux: linux && (() => linux.createLinux({ strace, verbose, maxProcs })),
+      linux: linux && (() => linux.createLinux({ strace, traceSet, traceSummary, verbose, maxProcs })),
       freebsd: freebsd && (() => freebsd.createFreeBsd({ strace, verbose })),
     }, cpu);
   } catch (error) {

@@ -2,7 +2,8 @@ import { errnoName } from "./abi/errno.ts";
 import type { Support, SyscallRow } from "./syscalls/row.ts";
 import { SYSCALLS } from "./syscalls/table.ts";
 
-function supportText(support: Support): [string, string] {
+/** Level, and the note or errno that goes with it. */
+export function supportText(support: Support): [string, string] {
   switch (support.level) {
     case "full":
       return ["full", ""];

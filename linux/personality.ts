@@ -35,10 +35,16 @@ import { Signals } from "./signals/engine.ts";
 import type { SigInfo } from "./signals/state.ts";
 import { UTSNAME } from "./syscalls/system.ts";
 import { SYSCALLS } from "./syscalls/table.ts";
+import type { CallObserver } from "./trace/observer.ts";
+import { Summary } from "./trace/summary.ts";
 import { Tracer } from "./trace/tracer.ts";
 
 export interface LinuxOptions {
   strace: boolean;
+  /** Numbers of the calls that strace is about; every one when undefined. */
+  traceSet?: ReadonlySet<number>;
+  /** A table at the end instead of a line for each call. */
+  traceSummary?: boolean;
   /** More messages: unimplemented calls as they happen. */
   verbose: boolean;
   /** Processes and threads at a time; undefined = as RLIMIT_NPROC says. */
@@ -80,7 +86,7 @@ export class Personality {
   readonly signals: Signals;
   readonly dispatcher: Dispatcher;
   readonly life: Lifecycle;
-  tracer: Tracer | undefined;
+  tracer: CallObserver | undefined;
   readonly options: LinuxOptions;
   readonly processes = new Map<number, Process>();
   /** By "device:inode". */
@@ -118,7 +124,7 @@ export class Personality {
     this.fs = this.#fsClient;
     this.console = new Console(this.current, ec.memory, this.buffer + BUFFER_BYTES, OWN_BYTES - BUFFER_BYTES - 2 * PAGE);
     this.signals = new Signals(this);
-    this.tracer = options.strace ? new Tracer(this) : undefined;
+    if (options.strace) this.#trace();
     this.dispatcher = new Dispatcher(this, SYSCALLS);
     this.life = new Lifecycle(this);
     this.clock.sync(ec);
@@ -126,9 +132,14 @@ export class Personality {
 
   /** A start request: the new pid, or -errno. */
   start(request: SpawnRequest): number {
-    if (request.strace) this.tracer ??= new Tracer(this);
+    if (request.strace) this.#trace();
     if (request.verbose) this.options.verbose = true;
     return this.life.spawn(request.path, request.argv, request.env, request.cwd);
+  }
+
+  #trace(): void {
+    const { traceSet, traceSummary } = this.options;
+    this.tracer ??= traceSummary ? new Summary(this, traceSet) : new Tracer(this, traceSet);
   }
 
   /** `ec` is the EC whose code runs from here on. */
@@ -291,6 +302,12 @@ export class Personality {
   noteMissing(t: Thread, number: number): void {
     if (!this.options.verbose || this.dispatcher.missing.get(number) !== 1) return;
     this.warn(`${t.name}: system call ${this.dispatcher.row(number)?.name ?? number} is not implemented`);
+  }
+
+  /** A program that roottask has started is no more. */
+  programEnded(): void {
+    this.tracer?.finished?.();
+    this.reportMissing();
   }
 
   /** What a run has asked for in vain, in one line on stderr. */

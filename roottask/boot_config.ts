@@ -62,6 +62,10 @@ export interface BootConfig {
   manifest?: { path: string; parse: (text: string) => ServiceSpec[] | string };
   output: { style: "raw" } | { style: "prefixed"; colour: boolean };
   strace: boolean;
+  /** Numbers of the Linux system calls that strace is about; every one when undefined. */
+  traceSet?: ReadonlySet<number>;
+  /** Strace gives a table at the end instead of a line for each call. */
+  traceSummary?: boolean;
   /** Processes and threads that Linux programs may have at a time. */
   maxProcs?: number;
   /** The machine stops after so many seconds, whatever its guests do. */

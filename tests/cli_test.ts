@@ -53,6 +53,8 @@ const USAGE_ERRORS: readonly (readonly [args: string[], line: RegExp])[] = [
   [["run", "--root", ":rw", "x"], /Cannot use ":rw" as --root/],
   [["run", "--cwd", "here", "x"], /Cannot use "here" as --cwd/],
   [["run", "--kind", "windows", "x"], /Cannot use "windows" as --kind/],
+  [["run", "--strace=frobnicate", "/bin/sh"], /Cannot use "frobnicate" as --strace: Linux has no system call "frobnicate"/],
+  [["run", "--strace=%frob", "/bin/sh"], /Cannot use "%frob" as --strace: "%frob" is none of %file, /],
   [["run", "--max-procs", "0", "x"], /Cannot use "0" as --max-procs/],
   [["run", "--timeout", "soon", "x"], /Cannot use "soon" as --timeout/],
   [["run", "--timeout", "0", "x"], /Cannot use "0" as --timeout/],

@@ -53,3 +53,37 @@ testWith([], "the guest gets no variable of the host by itself, one by --allow-e
   assert.equal(await seen("--allow-env"), "a=1,b\n");
   assert.equal(await seen("--allow-env", "--env", "HEDRA_TEST_B=own"), "a=1,own\n");
 });
+
+testWith([], "--strace=SET prints the calls of the set only", async () => {
+  const { code, stderr } = await shell(["--strace=%process,getppid"], "(exit 3); exit 4");
+  const names = new Set([...text(stderr).matchAll(/^(?:\[pid +\d+\] )?(\w+)\(/gm)].map(([, name]) => name));
+  assert.equal(code, 4);
+  assert.ok(names.has("execve") && names.has("wait4") && names.has("exit_group"), [...names].join());
+  assert.ok(!names.has("mmap") && !names.has("openat"), [...names].join());
+});
+
+testWith([], "--strace-summary counts calls and errors once the program has ended", async () => {
+  const { code, stdout, stderr } = await shell(["--strace-summary"], "cat /no/such /nor/such 2>/dev/null; echo done");
+  const rows = new Map(
+    [...text(stderr).matchAll(/^ *[\d.]+ +([\d.]+) +\d+ +(\d+) +(\d*) +(\w+)$/gm)]
+      .map((
+        [, seconds, calls, errors, name],
+      ) => [name, { seconds: Number(seconds), calls: Number(calls), errors: Number(errors) }]),
+  );
+  assert.deepEqual([code, text(stdout)], [0, "done\n"]);
+  assert.match(text(stderr), /^% time +seconds +usecs\/call +calls +errors syscall\n-+ /);
+  assert.equal(rows.get("execve")?.calls, 1);
+  assert.ok((rows.get("openat")?.errors ?? 0) >= 2);
+  assert.ok((rows.get("wait4")?.seconds ?? 0) > 0);
+  const calls = [...rows].filter(([name]) => name !== "total").map(([, row]) => row.calls);
+  assert.equal(rows.get("total")?.calls, calls.reduce((sum, each) => sum + each, 0));
+});
+
+Deno.test("hedra syscalls lists every call of the table with its support, as text and as JSON", async () => {
+  const table = await runHedra(["syscalls"]), json = await runHedra(["syscalls", "--json"]);
+  assert.match(text(table.stdout), /^ {2}0 {2}read +full$/m);
+  assert.match(text(table.stdout), /^165 {2}mount +none +EPERM$/m);
+  const { version, counts, calls } = JSON.parse(text(json.stdout));
+  assert.deepEqual([version, calls.length], [1, counts.full + counts.partial + counts.none]);
+  assert.deepEqual(calls[0], { number: 0, name: "read", support: "full", note: "" });
+});

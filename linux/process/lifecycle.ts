@@ -105,7 +105,7 @@ export class Lifecycle {
       state.rsp = started.sp;
     };
     this.#run(t);
-    os.tracer?.spawned(t, path, argv, full.length);
+    os.tracer?.spawned?.(t, path, argv, full.length);
     return pid;
   }
 
@@ -166,7 +166,6 @@ export class Lifecycle {
     if (options.childTid !== 0) child.user.putU32(options.childTid, tid);
     n.start = (started) => loadRegisters(started, registers, options.stack, options.tls);
     this.#run(n);
-    os.tracer?.started(n);
     return n;
   }
 
@@ -364,7 +363,7 @@ export class Lifecycle {
     p.life = Life.Zombie;
     p.endQueue.wakeAll();
     for (const child of [...p.children]) adopt(os, child, p);
-    if (p.pid === p.root) os.reportMissing();
+    if (p.pid === p.root) os.programEnded();
     unregister(os, p, p.exitStatus);
     bury(os, p);
   }

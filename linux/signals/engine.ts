@@ -238,7 +238,7 @@ export class Signals {
       const info = this.take(t, signal);
       if (t.lastFault === info) t.lastFault = undefined;
       const action = p.actions.table[signal];
-      this.#os.tracer?.signal(t, info);
+      this.#os.tracer?.signal?.(t, info);
       if (action.handler !== SIG_DFL) {
         if (restartable) this.#restart(t, number, result, (action.flags & N.SA_RESTART) !== 0);
         restartable = false;

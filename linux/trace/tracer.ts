@@ -2,22 +2,28 @@ import type { Personality } from "../personality.ts";
 import type { Thread } from "../process/thread.ts";
 import { signalName } from "../signals/numbers.ts";
 import type { SigInfo } from "../signals/state.ts";
+import type { CallObserver } from "./observer.ts";
 import { formatArguments, formatResult, isOutput } from "./format.ts";
 
+const EXECVE = 59;
 /** Where results stand, as in strace. */
 const COLUMN = 33;
 
 /** `--strace`: one line per call on stderr, written when the call ends; a call that waits is printed in two parts as strace does. */
-export class Tracer {
+export class Tracer implements CallObserver {
   readonly #os: Personality;
+  readonly #chosen: ReadonlySet<number> | undefined;
   /** Arguments as they were at entry: output arguments are decoded at the end. */
   readonly #open = new Map<number, string[]>();
 
-  constructor(os: Personality) {
+  /** `chosen`: the calls to print; every one when undefined. */
+  constructor(os: Personality, chosen?: ReadonlySet<number>) {
     this.#os = os;
+    this.#chosen = chosen;
   }
 
   enter(t: Thread, number: number): void {
+    if (this.#chosen !== undefined && !this.#chosen.has(number)) return;
     const row = this.#os.dispatcher.row(number);
     const name = row?.name ?? `syscall_${number}`;
     this.#open.set(t.tid, [name, ...formatArguments(t, row, false)]);
@@ -50,6 +56,7 @@ export class Tracer {
 
   /** A program that roottask has started: the execve that nobody made. */
   spawned(t: Thread, path: string, argv: readonly string[], variables: number): void {
+    if (this.#chosen !== undefined && !this.#chosen.has(EXECVE)) return;
     const args = argv.map((arg) => JSON.stringify(arg)).join(", ");
     this.#line(
       t,
@@ -57,9 +64,8 @@ export class Tracer {
     );
   }
 
-  started(_t: Thread): void {}
-
   ended(t: Thread): void {
+    this.#open.delete(t.tid);
     if (t.process.threads.length > 0) return;
     const status = t.process.exitStatus;
     const signal = status & 0x7f;

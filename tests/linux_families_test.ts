@@ -28,3 +28,11 @@ for (const tool of ["gcc", "musl-gcc"] as const) {
     });
   }
 }
+
+for (const seed of ["1", "2", "3"]) {
+  testWith(["gcc"], `random system calls (seed ${seed}) harm nobody but their process`, async () => {
+    const guest = await runHedra(["run", await compile("random_calls.c", "gcc"), seed, "5000"]);
+    assert.equal(text(guest.stdout), "survived\n");
+    assert.equal(guest.code, 0);
+  });
+}

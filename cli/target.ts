@@ -83,5 +83,9 @@ function hostError(name: string, error: unknown): UserError {
   if (error instanceof Deno.errors.NotADirectory) return cannotRun(name, "not a directory on the way", EXIT.NOT_EXECUTABLE);
   if (error instanceof Deno.errors.PermissionDenied) return cannotRun(name, "permission denied", EXIT.NOT_EXECUTABLE);
   if (error instanceof Deno.errors.FilesystemLoop) return cannotRun(name, "too many symbolic links", EXIT.NOT_EXECUTABLE);
-  return cannotRun(name, reasonOf(error).replace(/:? ?(stat|open|readfile) '.*'$/, ""), EXIT.NOT_EXECUTABLE);
+  return cannotRun(
+    name,
+    reasonOf(error).replace(/ \(os error \d+\).*$|:? ?(stat|open|readfile) '.*'$/, "").toLowerCase(),
+    EXIT.NOT_EXECUTABLE,
+  );
 }

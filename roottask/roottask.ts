@@ -2,13 +2,13 @@
 import { RIGHT_R, RIGHT_W, RIGHT_X } from "../cpu/space.ts";
 import { FS_ROOT } from "../fs/api.ts";
 import { IpcFsClient } from "../fs/client.ts";
-import { O_PATH, O_RDONLY } from "../fs/flags.ts";
+import { O_DIRECTORY, O_PATH, O_RDONLY } from "../fs/flags.ts";
 import { Pool } from "../fs/pool.ts";
 import { fileService, type FileServiceHost, FS_ADMIN } from "../fs/program.ts";
 import { FS_ADMIN_OP } from "../fs/protocol.ts";
 import type { Coroutine, HostEc, HostProgram, Status, Wait } from "../hedron/api.ts";
 import type { Host } from "../host/api.ts";
-import { EISDIR, ENOENT, ENOEXEC, ENOSYS } from "../host/errno.ts";
+import { EISDIR, ENOENT, ENOEXEC, ENOSYS, ENOTDIR } from "../host/errno.ts";
 import type { BootConfig, ProgramResult, ProgramSpec } from "./boot_config.ts";
 import { delegateMemory, fetchObject } from "./delegate.ts";
 import { inspectExecutable } from "./diagnose.ts";
@@ -213,20 +213,23 @@ export class Roottask implements HostProgram {
   private diagnose(context: Context, ec: HostEc, spec: ProgramSpec, buffer: number): string | undefined {
     const { fs } = context;
     fs.ec = ec;
+    const cwd = fs.open(FS_ROOT, spec.cwd, O_PATH | O_DIRECTORY, 0);
+    if (cwd < 0) return `working directory "${spec.cwd}": ${cwd === -ENOTDIR ? "not a directory" : reason(cwd)}`;
+    fs.close(cwd);
     const handle = fs.open(FS_ROOT, spec.path, O_RDONLY, 0);
     if (handle < 0) return undefined;
     const read = fs.read(handle, 0, buffer, 1);
-    let reason: string | undefined;
-    if (read === -EISDIR) reason = "is a directory";
+    let diagnosis: string | undefined;
+    if (read === -EISDIR) diagnosis = "is a directory";
     else if (read >= 0) {
       const found = inspectExecutable(reader(context, ec, handle, buffer), fs.size(handle));
-      if (found.kind === "bad") reason = found.reason;
+      if (found.kind === "bad") diagnosis = found.reason;
       else if (found.interpreter !== undefined && !exists(context, found.interpreter)) {
-        reason = `its interpreter ${found.interpreter} is missing`;
+        diagnosis = `its interpreter ${found.interpreter} is missing`;
       }
     }
     fs.close(handle);
-    return reason;
+    return diagnosis;
   }
 
   private startHyperapp(

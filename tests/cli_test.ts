@@ -97,6 +97,7 @@ Deno.test("hedra --version prints the version of deno.json", async () => {
 const BAD_FILES: readonly (readonly [what: string, make: () => string, code: number, line: RegExp])[] = [
   ["a missing file", () => "./no-such-program", 127, /Cannot run "\.\/no-such-program": no such file/],
   ["an unknown bare name", () => "no-such-program-anywhere", 127, /no such file/],
+  ["an overlong name", () => "x".repeat(300), 126, /": file name too long$/m],
   ["an empty name", () => "", 127, /Cannot run "": no such file/],
   ["a directory", () => workDirectory(), 126, /is a directory/],
   ["a device", () => "/dev/null", 126, /not a regular file/],
@@ -171,6 +172,13 @@ Deno.test("run refuses a writable tar archive", () =>
   ));
 Deno.test("run refuses a mount that does not exist", () =>
   expectRefusal(["run", "--mount", "/no/such:/mnt", guest("matrix")], 1, /Cannot mount "\/no\/such": no such/));
+Deno.test("a missing working directory is named", () =>
+  expectRefusal(
+    ["run", "--cwd", "/nowhere", guest("matrix"), "2"],
+    127,
+    /Cannot run "\/matrix": working directory "\/nowhere": no such file/,
+  ));
+
 Deno.test("a program missing in the root gives 127", () =>
   expectRefusal(["run", "--root", workDirectory(), "/bin/missing"], 127, /Cannot run "\/bin\/missing": no such file/));
 Deno.test("a directory in the root gives 126", () =>

@@ -15,11 +15,22 @@ const FAMILIES = [
   "elf_headers.c",
 ] as const;
 
+/** Containers sometimes lack devpts. */
+function hasPseudoTerminals(): boolean {
+  try {
+    Deno.openSync("/dev/ptmx", { read: true, write: true }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 for (const tool of ["gcc", "musl-gcc"] as const) {
   for (const source of FAMILIES) {
     // musl has no strerrorname_np().
     if (source === "elf_headers.c" && tool === "musl-gcc") continue;
     testWith([tool], `${source} of ${tool} does with --root / what it does on Linux`, async () => {
+      if (source === "terminal.c" && !hasPseudoTerminals()) return console.log("skipped: no pseudo-terminals here");
       const program = await compile(source, tool, ["-pthread"]);
       const native = await execute(program, [], { env: GUEST_ENV });
       const guest = await runHedra(["run", "--root", "/", program]);

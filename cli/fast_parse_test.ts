@@ -57,6 +57,7 @@ const LINES: readonly string[][] = [
   ["--max-procs", "5", "--timeout=1.5", "prog"],
   ["--strace=%file,read", "--strace-summary", "prog"],
   ["--cpu-engine", "hedra", "prog"],
+  ["--diff", "--commit", "out", "prog"],
   ["--maxProcs", "5", "prog"],
 ];
 

@@ -26,6 +26,8 @@ export interface RawOptions {
   json: boolean;
   stats: boolean;
   cpuEngine?: string;
+  diff: boolean;
+  commit?: string;
   format?: string;
   output?: string;
   pd?: string;
@@ -80,8 +82,14 @@ export const OPTIONS: readonly OptionRow[] = [
   },
   { key: "straceSummary", help: "print counts, errors and time of each Linux system call instead, at the end" },
   { key: "verbose", help: "say what the machine does; internal errors come with a stack trace" },
-  { key: "json", help: "print JSON (with run: the statistics)", only: ["ps", "caps", "run"] },
+  { key: "json", help: "print JSON (with run: the statistics and changes)", only: ["ps", "caps", "run"] },
   { key: "stats", help: "when the program has ended, print what the processor did on stderr", only: ["run"] },
+  {
+    key: "diff",
+    help: "when the program has ended, list on stderr what it added (A), changed (C) and removed (D)",
+    only: ["run"],
+  },
+  { key: "commit", value: "DIR", help: "then save what was changed in memory to a directory of the host", only: ["run"] },
   {
     key: "cpuEngine",
     value: "hedra|unicorn|lockstep",
@@ -113,6 +121,7 @@ export const noOptions = (): RawOptions => ({
   verbose: false,
   json: false,
   stats: false,
+  diff: false,
   dot: false,
 });
 
@@ -154,6 +163,9 @@ export interface RunOptions {
   json: boolean;
   stats: boolean;
   engine: CpuEngine;
+  diff: boolean;
+  /** Host directory for what was changed. */
+  commit: string | undefined;
   format: ProfileFormat;
   /** File for the profile; undefined = named after the format. */
   output: string | undefined;
@@ -281,6 +293,8 @@ export function validate(raw: RawOptions): RunOptions {
     verbose: raw.verbose,
     json: raw.json,
     stats: raw.stats,
+    diff: raw.diff,
+    commit: raw.commit,
     engine: raw.cpuEngine === undefined ? "hedra" : parseEngine(raw.cpuEngine),
     format: raw.format === undefined ? "folded" : parseFormat(raw.format),
     output: raw.output,

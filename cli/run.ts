@@ -1,3 +1,4 @@
+import type { Layer } from "../fs/changes.ts";
 import type { DenoHost } from "../host/deno_host.ts";
 import type { MakeCpu } from "../machine.ts";
 import type { BootConfig, BootResult, ProgramResult, ProgramSpec } from "../roottask/boot_config.ts";
@@ -14,6 +15,18 @@ const DEFAULT_ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 export async function runProgram(raw: RawOptions, program: string, args: string[]): Promise<number> {
   const { denoHost } = await import("../host/deno_host.ts");
   const options = validate(raw), config = await configure(options, denoHost(), program, args);
+  if (!options.diff && options.commit === undefined) return runConfigured(config, options);
+  const { commitTarget, printChanges, saveChanges } = await import("./changes.ts");
+  const layers: Layer[] = [], target = options.commit === undefined ? undefined : commitTarget(options.commit);
+  const exitCode = await runConfigured({ ...config, mounted: (layer) => layers.push(layer) }, options);
+  if (options.diff) printChanges(layers, options.json);
+  if (target === undefined) return exitCode;
+  const problems = saveChanges(layers, target);
+  for (const problem of problems) print("stderr", `hedra: ${problem}\n`);
+  return problems.length === 0 ? exitCode : EXIT.FAILURE;
+}
+
+async function runConfigured(config: BootConfig, options: RunOptions): Promise<number> {
   if (options.stats) {
     const { runWithStats } = await import("./stats.ts");
     return runWithStats(config, options);
@@ -27,6 +40,7 @@ export async function runProgram(raw: RawOptions, program: string, args: string[
 
 /** The machine for one program. Throws a UserError when something on the host is missing or wrong. */
 export async function configure(options: RunOptions, host: DenoHost, program: string, args: string[]): Promise<BootConfig> {
+  const traceSet = options.straceSet === undefined ? undefined : await traceSetOf(options.straceSet);
   const { kind, path, mounts } = await place(options, program);
   const env = environment(options, host.stdout.isTerminal);
   return {
@@ -37,7 +51,7 @@ export async function configure(options: RunOptions, host: DenoHost, program: st
     programs: [{ kind, path, argv: [program, ...args], env, cwd: options.cwd }],
     output: { style: "raw" },
     strace: options.strace,
-    traceSet: options.straceSet === undefined ? undefined : await traceSetOf(options.straceSet),
+    traceSet,
     traceSummary: options.straceSummary,
     maxProcs: options.maxProcs,
     timeLimitSeconds: options.timeoutSeconds,

@@ -27,6 +27,11 @@ export class MemoryFile extends MemoryNode {
     return this.kind;
   }
 
+  /** Its contents are here, be they new or those of the lower file with changes. */
+  get copied(): boolean {
+    return this.contents !== undefined;
+  }
+
   protected fill(out: FsStat): void {
     out.size = this.size();
     out.blocks = this.contents === undefined ? Math.ceil(out.size / 512) : this.contents.blocks;

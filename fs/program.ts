@@ -3,11 +3,12 @@ import { EBUSY, EINVAL, EMFILE, ENODEV, ENOENT, ENOSYS } from "../host/errno.ts"
 import type { HostDirectory } from "../host/api.ts";
 import type { HostEc, HostProgram } from "../hedron/api.ts";
 import { HOST_PD } from "../roottask/protocol.ts";
+import { Layer } from "./changes.ts";
 import { DevFs } from "./dev_fs.ts";
 import { ElsewhereFs } from "./elsewhere_fs.ts";
 import { PROC_SUPER_MAGIC, SYSFS_MAGIC } from "./flags.ts";
 import { HostFs } from "./host_fs.ts";
-import { MemoryFs } from "./memory_fs.ts";
+import { MemoryDirectory, MemoryFs } from "./memory_fs.ts";
 import { Last, Namespace } from "./namespace.ts";
 import type { Clock, Node, Ram } from "./node.ts";
 import { Pool } from "./pool.ts";
@@ -22,6 +23,8 @@ export interface FileServiceHost {
   random(out: Uint8Array): void;
   /** Host directories that this machine has been granted; mounts name them by index. */
   readonly directories: readonly HostDirectory[];
+  /** Told of every writable layer that is mounted as asked: for what the run has changed in the end. */
+  mounted?(layer: Layer): void;
 }
 
 /** Selectors and addresses in the file service's PD. */
@@ -71,6 +74,7 @@ export class FileService {
     let root = this.source(kind, a, b);
     if (typeof root === "number") return root;
     if (overlay) root = this.memory(root);
+    if (root instanceof MemoryDirectory && this.host.mounted !== undefined) this.host.mounted(new Layer(path, root));
     if (path === "/") {
       if (this.names !== undefined) return -EBUSY;
       this.names = new Namespace(root);

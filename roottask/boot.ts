@@ -45,7 +45,12 @@ export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine 
     host,
     ram: loader.rest(),
     modules: loader.modules.map(({ range }) => range),
-    fileService: { wallClock: () => host.wallClock(), random: (out) => host.random(out), directories },
+    fileService: {
+      wallClock: () => host.wallClock(),
+      random: (out) => host.random(out),
+      directories,
+      mounted: config.mounted,
+    },
     mounts,
     programs: config.programs,
     manifest: config.manifest,

@@ -5,6 +5,7 @@ import type { CpuLevel } from "../cpu/level.ts";
 import type { Host, HostDirectory } from "../host/api.ts";
 import type { PersonalityName } from "./layout.ts";
 import type { ServiceSpec } from "./manifest.ts";
+import type { Layer } from "../fs/changes.ts";
 import type { HostProgram } from "../hedron/api.ts";
 import type { KernelView } from "../hedron/inspect.ts";
 import type { Machine } from "../machine.ts";
@@ -73,6 +74,8 @@ export interface BootConfig {
   verbose: boolean;
   /** Called when a hyperapp is about to end and when a Linux program writes to the console: for `ps` and `caps`. */
   observe?: (view: KernelView) => void;
+  /** Called with each writable layer of `mounts`; once the machine has ended it tells what was changed. */
+  mounted?: (layer: Layer) => void;
   /** Called once with the machine before it runs: for tools that watch it. */
   prepared?: (machine: Machine) => void;
 }

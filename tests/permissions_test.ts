@@ -1,7 +1,7 @@
 /** `hedra run`: what the user grants and limits (issue: permissions). The guest is the host's own shell. */
 import assert from "node:assert/strict";
 import { runHedra, text } from "./process.ts";
-import { testWith } from "./tools.ts";
+import { testWith, workDirectory } from "./tools.ts";
 
 /** A script of the host's shell in the guest. */
 const shell = (options: string[], script: string, env?: Record<string, string>) =>
@@ -86,4 +86,115 @@ Deno.test("hedra syscalls lists every call of the table with its support, as tex
   const { version, counts, calls } = JSON.parse(text(json.stdout));
   assert.deepEqual([version, calls.length], [1, counts.full + counts.partial + counts.none]);
   assert.deepEqual(calls[0], { number: 0, name: "read", support: "full", note: "" });
+});
+
+/** A host directory with one file, one directory and one link, to be mounted at /work. */
+function prepared(name: string): string {
+  const path = `${workDirectory()}/${name}`;
+  Deno.mkdirSync(`${path}/dir/inner`, { recursive: true });
+  for (const file of ["kept", "written", "removed", "moded", "moved", "dir/inner/deep"]) {
+    Deno.writeTextFileSync(`${path}/${file}`, file);
+  }
+  Deno.symlinkSync("kept", `${path}/link`);
+  return path;
+}
+
+/** Lines of `--diff`. */
+const changes = (stderr: Uint8Array): string[] => text(stderr).split("\n").filter((line) => /^[ACD] /.test(line));
+
+const CHANGING = `cd /work; cat kept link > /dev/null; cat dir/inner/deep > /dev/null
+echo more >> written; rm removed; chmod 600 moded; mv moved moved2; ln -sf written link; touch kept2; rm kept2
+mkdir new; echo one > new/one; mv dir dir2; echo two > dir2/two; mkfifo pipe`;
+const CHANGED = [
+  "D /work/dir",
+  "A /work/dir2",
+  "A /work/dir2/inner",
+  "A /work/dir2/inner/deep",
+  "A /work/dir2/two",
+  "C /work/link",
+  "C /work/moded",
+  "D /work/moved",
+  "A /work/moved2",
+  "A /work/new",
+  "A /work/new/one",
+  "A /work/pipe",
+  "D /work/removed",
+  "C /work/written",
+];
+
+testWith([], "--diff lists what the run added, changed and removed, and the host's files stay as they were", async () => {
+  const directory = prepared("diff");
+  const { code, stderr } = await shell(["--diff", "--mount", `${directory}:/work`], CHANGING);
+  assert.deepEqual([code, changes(stderr)], [0, CHANGED]);
+  assert.equal(Deno.readTextFileSync(`${directory}/written`), "written");
+  assert.equal(Deno.readTextFileSync(`${directory}/removed`), "removed");
+});
+
+testWith([], "--diff of a program that only reads is empty", async () => {
+  const directory = prepared("reads");
+  const { code, stderr } = await shell(
+    ["--diff", "--mount", `${directory}:/work`],
+    "cd /work; cat kept link dir/inner/deep; ls -lR",
+  );
+  assert.deepEqual([code, changes(stderr)], [0, []]);
+});
+
+testWith([], "a directory made anew in place of an old one hides what that held", async () => {
+  const { stderr } = await shell(
+    ["--diff", "--mount", `${prepared("anew")}:/work`],
+    "cd /work; rm -r dir; mkdir dir; echo x > dir/other; rm kept; mkdir kept",
+  );
+  assert.deepEqual(changes(stderr), ["D /work/dir/inner", "A /work/dir/other", "C /work/kept"]);
+});
+
+testWith([], "--diff --json tells kind, mode and size of each change", async () => {
+  const { stderr } = await shell(
+    ["--diff", "--json", "--mount", `${prepared("json")}:/work`],
+    "echo abc > /work/new; chmod 640 /work/new",
+  );
+  assert.deepEqual(JSON.parse(text(stderr)), {
+    version: 1,
+    changes: [{ path: "/work/new", change: "added", kind: "file", mode: 0o640, size: 4 }],
+  });
+});
+
+testWith([], "--commit saves what was changed, and a commit to a copy of the source makes it the guest's tree", async () => {
+  const directory = prepared("commit"), out = `${workDirectory()}/out`;
+  Deno.mkdirSync(out);
+  prepared("out/work");
+  const { code, stderr } = await shell(["--commit", out, "--mount", `${directory}:/work`], CHANGING.replace("; mkfifo pipe", ""));
+  assert.deepEqual([code, text(stderr)], [0, ""]);
+  const names = [...Deno.readDirSync(`${out}/work`)].map(({ name }) => name).sort();
+  assert.deepEqual(names, ["dir2", "kept", "link", "moded", "moved2", "new", "written"]);
+  assert.equal(Deno.readTextFileSync(`${out}/work/written`), "writtenmore\n");
+  assert.equal(Deno.readTextFileSync(`${out}/work/dir2/inner/deep`), "dir/inner/deep");
+  assert.equal(Deno.readTextFileSync(`${out}/work/moved2`), "moved");
+  assert.equal(Deno.readLinkSync(`${out}/work/link`), "written");
+  assert.equal((Deno.statSync(`${out}/work/moded`).mode ?? 0) & 0o777, 0o600);
+});
+
+testWith([], "--commit never writes through a symlink that an earlier guest left", async () => {
+  const outside = `${workDirectory()}/outside`, out = `${workDirectory()}/trap`, directory = prepared("trapped");
+  Deno.mkdirSync(outside);
+  Deno.writeTextFileSync(`${outside}/victim`, "safe");
+  const run = (script: string) => shell(["--commit", out, "--mount", `${directory}:/work`], script);
+  await run(`ln -s ${outside} /work/way; ln -s ${outside}/victim /work/file`);
+  assert.equal(Deno.readLinkSync(`${out}/work/way`), outside);
+  await run("mkdir /work/way; echo taken > /work/way/victim; echo taken > /work/file; echo taken > /work/way/fresh");
+  assert.equal(Deno.readTextFileSync(`${outside}/victim`), "safe");
+  assert.deepEqual([...Deno.readDirSync(outside)].map(({ name }) => name), ["victim"]);
+  assert.equal(Deno.readTextFileSync(`${out}/work/way/victim`), "taken\n");
+});
+
+testWith([], "--commit drops set-user-id bits and says what it cannot save", async () => {
+  const out = `${workDirectory()}/bits`, directory = prepared("special");
+  const { code, stderr } = await shell(
+    ["--commit", out, "--mount", `${directory}:/work`],
+    "mkfifo /work/pipe; cp /bin/true /work/tool; chmod 4755 /work/tool; mkdir /work/shut; echo x > /work/shut/x; chmod 500 /work/shut",
+  );
+  assert.equal(code, 1);
+  assert.equal(text(stderr), 'hedra: Cannot save "/work/pipe": neither a file, a directory nor a symlink\n');
+  assert.equal((Deno.statSync(`${out}/work/tool`).mode ?? 0) & 0o7777, 0o755);
+  assert.equal((Deno.statSync(`${out}/work/shut`).mode ?? 0) & 0o777, 0o500);
+  assert.deepEqual(Deno.readFileSync(`${out}/work/tool`), Deno.readFileSync("/bin/true"));
 });

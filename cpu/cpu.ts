@@ -315,10 +315,10 @@ export class HedraCpu implements Cpu {
     return true;
   }
   readonly #regionSyscall = (): Exit => {
-    const { i32 } = this.ram, rip = (STATE + RIP) >> 2, lo = i32[rip], hi = i32[rip + 1], killed = this.#regions.stats.killed;
+    const { i32 } = this.ram, rip = (STATE + RIP) >> 2, lo = i32[rip], hi = i32[rip + 1], killed = this.#regions.epoch;
     if (!this.#syscall()) return Exit.SyscallDone;
     const same = i32[rip] === lo && i32[rip + 1] === hi && (i32[(STATE + FLAGS_OTHER) >> 2] & TF) === 0;
-    return same && this.#regions.stats.killed === killed ? Exit.Continue : Exit.Left;
+    return same && this.#regions.epoch === killed ? Exit.Continue : Exit.Left;
   };
 
   /** See `resume` in runtime.ts. Addresses are pairs of 32-bit halves. */
@@ -326,7 +326,7 @@ export class HedraCpu implements Cpu {
     const { i32 } = this.ram, at = CTL_AWAITED >> 2, rip = (STATE + RIP) >> 2, rsp = (STATE + GPR + 32) >> 2;
     let exit: Exit = i32[CTL_EXIT >> 2];
     if (this.#nesting >= MAX_NESTING || (exit !== Exit.Continue && exit !== Exit.Side)) return 0;
-    const killed = this.#regions.stats.killed, outerLo = i32[at], outerHi = i32[at + 1];
+    const killed = this.#regions.epoch, outerLo = i32[at], outerHi = i32[at + 1];
     this.#nesting++;
     i32[at] = lo;
     i32[at + 1] = hi;
@@ -347,7 +347,7 @@ export class HedraCpu implements Cpu {
     this.#dispatcher.interpretNext = false;
     this.#nesting--;
     if (exit === Exit.Hot || exit === Exit.Side) exit = Exit.Continue;
-    if (exit === Exit.Continue && this.#regions.stats.killed !== killed) exit = Exit.Left;
+    if (exit === Exit.Continue && this.#regions.epoch !== killed) exit = Exit.Left;
     i32[CTL_EXIT >> 2] = exit;
     return exit === Exit.Continue ? 1 : 0;
   };

@@ -98,6 +98,10 @@ const C_PROGRAMS: readonly (readonly [source: string, args: string[]])[] = [
   ["floats.c", []],
   ["library.c", ["first", "second argument"]],
   ["signals.c", []],
+  // What the translator must get right: deep recursion and longjmp, code that is written, memory that goes away under code that has checked it.
+  ["deep_calls.c", []],
+  ["generated_code.c", []],
+  ["unmapped_while_used.c", []],
   ["single_step.c", []],
   ...["abort", "segv", "fpe", "ill", "term", "kill", "pipe"].map((way): [string, string[]] => ["signals.c", [way]]),
   ["bad_buffers.c", []],

@@ -64,7 +64,11 @@ export class Extents<User> {
     private readonly space: Space,
     private readonly code: CodeMap,
     private readonly cells: ExtentCells,
-    private readonly kill: (user: User) => void,
+    private readonly hooks: {
+      kill(user: User): void;
+      /** A fluid extent has lost pages: code that has checked an access to them earlier must not go on. */
+      shrunk(): void;
+    },
   ) {}
 
   /**
@@ -96,6 +100,7 @@ export class Extents<User> {
       if (e.start >= to || e.end <= from) continue;
       this.#fluid.add(e.delta);
       if (e.cell === 0 || !this.#refresh(e)) this.#drop(e);
+      else this.hooks.shrunk();
     }
   }
   /** Something has been mapped: fluid extents may have grown. */
@@ -108,6 +113,7 @@ export class Extents<User> {
     for (const e of [...this.#list]) {
       if (!e.writable || pa + PAGE <= e.pa || pa >= e.pa + (e.end - e.start)) continue;
       if (e.cell === 0 || !this.#refresh(e)) this.#drop(e);
+      else this.hooks.shrunk();
     }
   }
   /** A user is gone. */
@@ -122,7 +128,7 @@ export class Extents<User> {
   #drop(e: Extent<User>): void {
     this.#list = this.#list.filter((x) => x !== e);
     this.cells.release(e.cell);
-    for (const u of [...e.users]) this.kill(u);
+    for (const u of [...e.users]) this.hooks.kill(u);
   }
   #refresh(e: Extent<User>): boolean {
     const now = this.#look(e.anchor, e.writable);

@@ -90,6 +90,10 @@ export interface RegionStats {
 
 export class Regions {
   readonly stats: RegionStats = { regions: 0, killed: 0, codeBytes: 0, insns: 0 };
+  /**
+   * Changes when code that may be on the stack must not go on: its region was dropped, or an extent that it has checked lost pages.
+   */
+  epoch = 0;
   readonly #spaces = new Map<Space, SpaceRegions>();
   readonly #cells = new ExtentCells();
   readonly #freeSlots: number[] = [];
@@ -268,6 +272,7 @@ export class Regions {
     const block = this.blocks.find(r.space, r.pc);
     if (block && !block.dead) this.blocks.divert(block, false);
     this.stats.killed++;
+    this.epoch++;
     this.counters.killed[this.#cause]++;
   }
 
@@ -280,7 +285,10 @@ export class Regions {
         slots: new Map(),
         openings: new Map(),
         sites: new Map(),
-        extents: new Extents<Region>(this.ram, space, this.code, this.#cells, (r) => this.#drop(r, "unmapped")),
+        extents: new Extents<Region>(this.ram, space, this.code, this.#cells, {
+          kill: (r) => this.#drop(r, "unmapped"),
+          shrunk: () => this.epoch++,
+        }),
         roaming: new Set(),
         interior: new Set(),
         wild: new Map(),

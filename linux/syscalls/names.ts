@@ -18,23 +18,32 @@ import type { Result } from "../process/wait.ts";
 import { sys, type SyscallRow } from "./row.ts";
 import { dirHandle, fileArg, pathArg } from "./util.ts";
 
-/** Runs an operation of the file service on a path relative to descriptor `fd`. */
-function at(t: Thread, fd: number, path: string | number, operation: (dir: number, path: string) => number): number {
+type Operation = (dir: number, path: string) => number;
+
+/** Runs an operation of the file service on a path relative to descriptor `fd`; `follow` when it follows a link at the path's end. */
+function at(t: Thread, fd: number, path: string | number, operation: Operation, follow = false): number {
   if (typeof path === "number") return path;
   if (path === "") return -E.ENOENT;
   const dir = dirHandle(t, fd, path);
   const status = dir < 0 ? dir : operation(dir, path);
-  // Names in /proc and /sys cannot be changed.
-  return status === -E.EREMOTE ? -E.EPERM : status;
+  return status === -E.EREMOTE ? throughLinks(t, dir, path, operation, follow) : status;
+}
+
+/** The operation on what links of /proc lead to: C libraries change an O_PATH descriptor's file by /proc/self/fd/N. */
+function throughLinks(t: Thread, dir: number, path: string, operation: Operation, follow: boolean): number {
+  const place = remote(t, dir, path, follow);
+  if (typeof place === "number") return place;
+  // Names in /proc and /sys cannot be changed; pipes and sockets take what fchmod() and the like take.
+  return place.kind === "real" ? operation(0, place.path) : place.kind === "open" ? 0 : -E.EPERM;
 }
 
 /** The same for an operation that makes a name, or changes an inode: watchers are told. */
-function making(t: Thread, fd: number, path: string | number, operation: (dir: number, path: string) => number): number {
+function making(t: Thread, fd: number, path: string | number, operation: Operation): number {
   return at(t, fd, path, (dir, p) => told(t, dir, p, IN.CREATE, 0, operation(dir, p)));
 }
 
-function changing(t: Thread, fd: number, path: string | number, operation: (dir: number, path: string) => number): number {
-  return at(t, fd, path, (dir, p) => told(t, dir, p, IN.ATTRIB, IN.ATTRIB, operation(dir, p)));
+function changing(t: Thread, fd: number, path: string | number, follow: boolean, operation: Operation): number {
+  return at(t, fd, path, (dir, p) => told(t, dir, p, IN.ATTRIB, IN.ATTRIB, operation(dir, p)), follow);
 }
 
 function told(t: Thread, dir: number, path: string, mask: number, self: number, status: number): number {
@@ -113,8 +122,10 @@ function two(
   toFd: number,
   to: string | number,
   operation: (fromDir: number, from: string, toDir: number, to: string) => number,
+  follow = false,
 ): Result {
-  return at(t, fromFd, from, (fromDir, f) => at(t, toFd, to, (toDir, p) => operation(fromDir, f, toDir, p)));
+  const both = (fromDir: number, f: string) => at(t, toFd, to, (toDir, p) => operation(fromDir, f, toDir, p));
+  return at(t, fromFd, from, both, follow);
 }
 
 function linkat(t: Thread): Result {
@@ -131,7 +142,7 @@ function linkAt(t: Thread, fromFd: number, from: string | number, toFd: number, 
       tellName(t, toDir, p, IN.CREATE);
     }
     return status;
-  });
+  }, follow);
 }
 
 const RENAME_VALID = 7, RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2;
@@ -149,7 +160,7 @@ function renameAt(t: Thread, fromFd: number, from: string | number, toFd: number
 }
 
 function chmodAt(t: Thread, fd: number, path: string | number, mode: number, follow: boolean): Result {
-  return changing(t, fd, path, (dir, p) => t.fs.chmod(dir, p, mode & 0o7777, follow));
+  return changing(t, fd, path, follow, (dir, p) => t.fs.chmod(dir, p, mode & 0o7777, follow));
 }
 
 function fchmod(t: Thread): Result {
@@ -165,7 +176,7 @@ function fchmodat2(t: Thread): Result {
 }
 
 function chownAt(t: Thread, fd: number, path: string | number, uid: number, gid: number, follow: boolean): Result {
-  return changing(t, fd, path, (dir, p) => t.fs.chown(dir, p, uid, gid, follow));
+  return changing(t, fd, path, follow, (dir, p) => t.fs.chown(dir, p, uid, gid, follow));
 }
 
 function fchown(t: Thread): Result {
@@ -229,7 +240,7 @@ function setTimes(
     if (file === undefined) return path === "" ? -E.ENOENT : -E.EBADF;
     return file.handle === undefined ? 0 : t.fs.utime(file.handle, "", times[0], times[1], true);
   }
-  return changing(t, fd, path, (dir, p) => t.fs.utime(dir, p, times[0], times[1], follow));
+  return changing(t, fd, path, follow, (dir, p) => t.fs.utime(dir, p, times[0], times[1], follow));
 }
 
 function utimensat(t: Thread): Result {

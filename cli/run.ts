@@ -5,6 +5,7 @@ import type { BootConfig, BootResult, ProgramResult, ProgramSpec } from "../root
 import { EXIT, reasonOf, UserError } from "./errors.ts";
 import { extraMount, rootMount, soleProgram } from "./mounts.ts";
 import { type RawOptions, type RunOptions, validate } from "./options.ts";
+import { permissionsOf } from "./permissions.ts";
 import { cannotRun, openHostProgram } from "./target.ts";
 import { print } from "./terminal.ts";
 
@@ -53,7 +54,7 @@ export async function configure(options: RunOptions, host: DenoHost, program: st
     strace: options.strace,
     traceSet,
     traceSummary: options.straceSummary,
-    maxProcs: options.maxProcs,
+    permissions: permissionsOf(options, program),
     timeLimitSeconds: options.timeoutSeconds,
     verbose: options.verbose,
   };
@@ -106,13 +107,13 @@ export async function bootMachine(config: BootConfig, cpu?: MakeCpu): Promise<Bo
     needsLinux ? import("../linux/mod.ts") : undefined,
     config.programs.some(({ kind }) => kind === "freebsd") ? import("../freebsd/mod.ts") : undefined,
   ]);
-  const { strace, traceSet, traceSummary, verbose, maxProcs } = config;
+  const { strace, traceSet, traceSummary, verbose } = config;
   // Without a timer Deno would end a process whose guest waits for a signal only.
   const alive = setInterval(() => {}, LONGEST_TIMER_MS);
   try {
     return await boot({
       ...config,
-      linux: linux && (() => linux.createLinux({ strace, traceSet, traceSummary, verbose, maxProcs })),
+      linux: linux && (() => linux.createLinux({ strace, traceSet, traceSummary, verbose })),
       freebsd: freebsd && (() => freebsd.createFreeBsd({ strace, verbose })),
     }, cpu);
   } catch (error) {

@@ -26,6 +26,7 @@ import { IntervalTimer, PosixTimers, processTimer } from "./process/itimer.ts";
 import { Lifecycle } from "./process/lifecycle.ts";
 import { tellParent } from "./process/parents.ts";
 import type { Process } from "./process/process.ts";
+import { readPermissions } from "./process/permissions.ts";
 import { Selectors } from "./process/selectors.ts";
 import { Slot } from "./process/slot.ts";
 import type { Thread } from "./process/thread.ts";
@@ -47,8 +48,6 @@ export interface LinuxOptions {
   traceSummary?: boolean;
   /** More messages: unimplemented calls as they happen. */
   verbose: boolean;
-  /** Processes and threads at a time; undefined = as RLIMIT_NPROC says. */
-  maxProcs?: number;
 }
 
 /** RAM that the personality uses itself: staging page, scratch page, texts. */
@@ -88,6 +87,9 @@ export class Personality {
   readonly life: Lifecycle;
   tracer: CallObserver | undefined;
   readonly options: LinuxOptions;
+  /** What the user has granted, by name (roottask/permissions.ts). */
+  readonly permissions: ReadonlyMap<string, readonly string[]>;
+  readonly #maxTasks: number;
   readonly processes = new Map<number, Process>();
   /** By "device:inode". */
   readonly sharedFiles = new Map<string, SharedObject>();
@@ -113,6 +115,8 @@ export class Personality {
     utcb.typed = 0;
     ec.call(HOST_PD.PROCESS);
     this.pool = new Pool(ec.memory, utcb.get(0), utcb.get(1));
+    this.permissions = readPermissions(ec, utcb.get(2));
+    this.#maxTasks = Number(this.permissions.get("max-procs")?.[0] ?? Infinity);
     const own = this.pool.take(OWN_BYTES, 0);
     if (own === undefined) throw new Error("The Linux personality has no memory");
     this.staging = own;
@@ -178,11 +182,10 @@ export class Personality {
 
   /** Does the granted number of tasks allow one more? Zombies count, as for a pids cgroup. */
   mayAddTask(): boolean {
-    const { maxProcs } = this.options;
-    if (maxProcs === undefined) return true;
+    if (this.#maxTasks === Infinity) return true;
     let tasks = 0;
     for (const p of this.processes.values()) tasks += Math.max(1, p.threads.length);
-    return tasks < maxProcs;
+    return tasks < this.#maxTasks;
   }
 
   threadById(tid: number): Thread | undefined {

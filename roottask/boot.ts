@@ -53,6 +53,7 @@ export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine 
     },
     mounts,
     programs: config.programs,
+    permissions: config.permissions ?? [],
     manifest: config.manifest,
     personalities: { linux: config.linux, freebsd: config.freebsd },
     output: config.output,

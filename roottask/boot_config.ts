@@ -45,6 +45,13 @@ export interface Mount {
   overlay: boolean;
 }
 
+/** Something that the user has granted or limited, for `hedra caps` and for the personality that enforces it. */
+export interface Permission {
+  /** Without blanks, for example "mount" or "max-procs". */
+  name: string;
+  value: string;
+}
+
 export interface BootConfig {
   /** RAM for guests, MiB; at least 16. It is reserved lazily by the host. */
   memoryMiB: number;
@@ -67,8 +74,8 @@ export interface BootConfig {
   traceSet?: ReadonlySet<number>;
   /** Strace gives a table at the end instead of a line for each call. */
   traceSummary?: boolean;
-  /** Processes and threads that Linux programs may have at a time. */
-  maxProcs?: number;
+  /** Each becomes a capability of the personalities. "max-procs N" is enforced by Linux's; the others tell what stands elsewhere here. */
+  permissions?: readonly Permission[];
   /** The machine stops after so many seconds, whatever its guests do. */
   timeLimitSeconds?: number;
   verbose: boolean;

@@ -23,7 +23,8 @@ import {
 } from "./layout.ts";
 import type { Stream } from "./output.ts";
 import type { Context } from "./processes.ts";
-import { CONSOLE_SERVICE, HOST_PD, PROCESS_SERVICE, SPAWN_SERVICE, type SpawnRequest } from "./protocol.ts";
+import { passPermissions } from "./permissions.ts";
+import { CONSOLE_SERVICE, HOST_PD, MAX_PERMISSIONS, PROCESS_SERVICE, SPAWN_SERVICE, type SpawnRequest } from "./protocol.ts";
 
 /** A range of RAM, virtual = physical. */
 export interface Range {
@@ -81,13 +82,14 @@ export class PersonalityPd {
   private readonly mailbox: number;
   private readonly selectors: PersonalitySelectors;
 
-  /** `hearsConsole`: it is told when console input arrives; one personality of a machine is. */
+  /** `permissions`: how many there are. `hearsConsole`: it is told when console input arrives; one personality of a machine is. */
   constructor(
     private readonly name: PersonalityName,
     private readonly context: Context,
     private readonly host: Host,
     private readonly pool: Range,
     private readonly hearsConsole: boolean,
+    private readonly permissions: number,
   ) {
     this.selectors = personalitySelectors(name);
     this.mailbox = pool.start + pool.bytes - MAILBOX_BYTES;
@@ -112,6 +114,7 @@ export class PersonalityPd {
     delegateObject(ec, selectors.processService, RIGHT_CALL, selectors.pd, HOST_PD.PROCESS);
     delegateObject(ec, selectors.consoleService, RIGHT_CALL, selectors.pd, HOST_PD.CONSOLE);
     delegateObject(ec, selectors.sm, UP_AND_DOWN, selectors.pd, HOST_PD.CONSOLE_SM);
+    passPermissions(ec, this.permissions, selectors.pd);
     yield* startHostPd(ec, selectors.pd, selectors.ec, selectors.sc, HOST_PD.SPAWN, selectors.spawn);
   }
 
@@ -164,7 +167,8 @@ export class PersonalityPd {
         case PROCESS_SERVICE.POOL:
           utcb.set(0, this.pool.start);
           utcb.set(1, this.mailbox - this.pool.start);
-          utcb.untyped = 2;
+          utcb.set(2, Math.min(this.permissions, MAX_PERMISSIONS));
+          utcb.untyped = 3;
           return;
         case PROCESS_SERVICE.WALL_CLOCK: {
           const [seconds, nanoseconds] = host.wallClock();

@@ -19,6 +19,7 @@ export const ROOT = {
   FS_SC: 0x8002,
   FS_ADMIN: 0x8003,
   FS_SESSION: 0x8004,
+  PERMISSIONS: 0x9000,
 } as const;
 
 /** Operating systems that a personality exists for. */

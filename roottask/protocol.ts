@@ -43,6 +43,8 @@ export const HOST_PD = {
   CONSOLE: 41,
   /** Semaphore that roottask ups when console input has arrived. */
   CONSOLE_SM: 42,
+  /** What the user has granted: portals that tell it (MAX_PERMISSIONS below). */
+  PERMISSIONS: 0x400,
   FREE: 0x1000,
 } as const;
 
@@ -54,13 +56,17 @@ export const PROCESS_SERVICE = {
   REGISTER: 1,
   /** (pid, exit status as wait4 gives it): the process has ended. */
   EXITED: 2,
-  /** () -> word 0 = physical = virtual address, word 1 = bytes of the pool of RAM that has been delegated to this PD at start. */
+  /** () -> word 0 = physical = virtual address, word 1 = bytes of the pool of RAM that has been delegated to this PD at start,
+   * word 2 = number of permissions from HOST_PD.PERMISSIONS on. */
   POOL: 3,
   /** () -> word 0 = seconds, word 1 = nanoseconds of the wall clock (since 1970) and word 2 = the TSC at that instant. */
   WALL_CLOCK: 4,
   /** (address, bytes): fills that memory (in the caller's pool) with entropy. -> word 0 = bytes or -errno. */
   RANDOM: 5,
 } as const;
+
+/** Selectors for permissions. Each is a portal: () -> word 0 = bytes of the text "NAME VALUE" that follows. */
+export const MAX_PERMISSIONS = 1024;
 
 /**
  * Operations of the console portal (HOST_PD.CONSOLE). Addresses lie in the caller's pool (virtual = physical). Every reply's word 0 is a

@@ -9,7 +9,7 @@ import { FS_ADMIN_OP } from "../fs/protocol.ts";
 import type { Coroutine, HostEc, HostProgram, Status, Wait } from "../hedron/api.ts";
 import type { Host } from "../host/api.ts";
 import { EISDIR, ENOENT, ENOEXEC, ENOSYS, ENOTDIR } from "../host/errno.ts";
-import type { BootConfig, ProgramResult, ProgramSpec } from "./boot_config.ts";
+import type { BootConfig, Permission, ProgramResult, ProgramSpec } from "./boot_config.ts";
 import { delegateMemory, fetchObject } from "./delegate.ts";
 import { inspectExecutable } from "./diagnose.ts";
 import { type Executable, parseElf, type ReadAt } from "./elf.ts";
@@ -18,6 +18,7 @@ import { administerFs, attachFs, createHostPd, PersonalityPd, type Range, startH
 import { type Handlers, startHyperapp } from "./hyperapp.ts";
 import { ALL_RIGHTS, GSI, KERNEL_GSI, object, PERSONALITIES, type PersonalityName, ROOT } from "./layout.ts";
 import { reason, startExitCode } from "./messages.ts";
+import { createPermissions } from "./permissions.ts";
 import { Output } from "./output.ts";
 import { type Context, Processes } from "./processes.ts";
 import { Services } from "./service_manager.ts";
@@ -41,6 +42,7 @@ export interface RoottaskConfig {
   fileService: FileServiceHost;
   mounts: readonly PreparedMount[];
   programs: readonly ProgramSpec[];
+  permissions: readonly Permission[];
   personalities: Record<PersonalityName, BootConfig["linux"]>;
   manifest: BootConfig["manifest"];
   output: BootConfig["output"];
@@ -102,6 +104,8 @@ export class Roottask implements HostProgram {
       ec.createEc(local, ROOT.PD, { global: false, utcb: 0 });
       ec.label(local, label);
     }
+
+    createPermissions(ec, config.permissions);
 
     createHostPd(ec, ROOT.FS_PD, ROOT.FS_EC, fileService(config.fileService), [pools.fs, ...config.modules]);
     yield* startHostPd(ec, ROOT.FS_PD, ROOT.FS_EC, ROOT.FS_SC, FS_ADMIN, ROOT.FS_ADMIN);
@@ -255,7 +259,7 @@ export class Roottask implements HostProgram {
     if (program === undefined || pool === undefined) return -ENOSYS;
     let personality = running.get(name);
     if (personality === undefined) {
-      personality = new PersonalityPd(name, context, config.host, pool, running.size === 0);
+      personality = new PersonalityPd(name, context, config.host, pool, running.size === 0, config.permissions.length);
       running.set(name, personality);
       yield* personality.start(ec, program(), handlers.services);
     }

@@ -198,3 +198,46 @@ testWith([], "--commit drops set-user-id bits and says what it cannot save", asy
   assert.equal((Deno.statSync(`${out}/work/shut`).mode ?? 0) & 0o777, 0o500);
   assert.deepEqual(Deno.readFileSync(`${out}/work/tool`), Deno.readFileSync("/bin/true"));
 });
+
+testWith([], "hedra caps shows each grant as a capability that roottask passed to the personality", async () => {
+  const directory = prepared("caps");
+  const options = [
+    "--root",
+    "/",
+    "--mount",
+    `${directory}:/work:rw`,
+    "--env",
+    "A=1",
+    "--allow-env=B",
+    "--max-procs",
+    "5",
+    "--timeout",
+    "50",
+  ];
+  const { stdout, stderr } = await runHedra(["caps", "--json", ...options, "/bin/true"]);
+  const { pds, capabilities } = JSON.parse(text(stdout)) as {
+    pds: { id: number; label: string }[];
+    capabilities: { pd: number; selector: number; object: number; label?: string; from?: { pd: number } }[];
+  };
+  const linux = pds.find(({ label }) => label === "linux")?.id, roottask = pds.find(({ label }) => label === "roottask")?.id;
+  assert.ok(linux !== undefined && roottask !== undefined, text(stderr));
+  assert.equal(
+    capabilities.filter(({ pd, selector, from }) =>
+      pd === linux && selector >= 0x400 && selector < 0x800 && from?.pd === roottask
+    ).length,
+    7,
+  );
+
+  const shown = text((await runHedra(["caps", "--pd", "linux", ...options, "/bin/true"])).stdout);
+  for (
+    const grant of [
+      "root / ro, changes stay in memory",
+      `mount ${directory} at /work rw`,
+      "env A",
+      "allow-env B",
+      "memory 1024 MiB",
+      "max-procs 5",
+      "timeout 50 s",
+    ]
+  ) assert.match(shown, new RegExp(`PT  call +grant: ${RegExp.escape(grant)} +from roottask \\d+\n`));
+});

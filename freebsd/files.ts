@@ -14,10 +14,16 @@ export interface OpenFile {
   offset: number;
   /** S_IFMT bits of st_mode. */
   readonly type: number;
-  /** Up to `bytes` bytes at `offset` (undefined: the file's own position) to RAM. */
+  /**
+   * Up to `bytes` bytes at `offset` (undefined: the file's own position) to RAM. What may wait gets a buffer of the personality, which it
+   * fills only when it ends: a program can unmap its own memory meanwhile.
+   */
   read(t: Thread, pa: number, bytes: number, offset: number | undefined): Result;
   write(t: Thread, pa: number, bytes: number, offset: number | undefined): Result;
   readable(): boolean;
+  writable(): boolean;
+  /** Changes with every transfer: what EV_CLEAR of kevent(2) takes for a new event. */
+  readonly generation: number;
   /** Threads that wait until it is. */
   readonly queue: WaitQueue;
   close(): void;
@@ -33,6 +39,7 @@ export class ConsoleFile implements OpenFile {
   readonly handle = undefined;
   readonly type = S_IFCHR;
   flags = 2;
+  readonly generation = 0;
 
   constructor(private readonly os: FreeBsd, private readonly stream: number) {}
 
@@ -42,6 +49,10 @@ export class ConsoleFile implements OpenFile {
 
   readable(): boolean {
     return !this.os.console.dry;
+  }
+
+  writable(): boolean {
+    return true;
   }
 
   read(t: Thread, pa: number, bytes: number): Result {
@@ -74,10 +85,15 @@ export class FsFile implements OpenFile {
   users = 1;
   offset = 0;
   readonly queue = new WaitQueue();
+  readonly generation = 0;
 
   constructor(private readonly os: FreeBsd, readonly handle: number, readonly type: number, public flags: number) {}
 
   readable(): boolean {
+    return true;
+  }
+
+  writable(): boolean {
     return true;
   }
 
@@ -107,6 +123,7 @@ export class PipeBuffer {
   readonly #bytes: number[] = [];
   readers = 1;
   writers = 1;
+  generation = 0;
   readonly queue = new WaitQueue();
 
   get length(): number {
@@ -116,15 +133,24 @@ export class PipeBuffer {
   take(u8: Uint8Array, pa: number, bytes: number): number {
     const part = this.#bytes.splice(0, bytes);
     u8.set(part, pa);
-    this.queue.wakeAll();
+    this.changed();
     return part.length;
   }
 
-  put(u8: Uint8Array, pa: number, bytes: number): number {
-    const count = Math.min(bytes, PIPE_BYTES - this.#bytes.length);
-    for (let i = 0; i < count; i++) this.#bytes.push(u8[pa + i]);
-    this.queue.wakeAll();
+  get full(): boolean {
+    return this.#bytes.length >= PIPE_BYTES;
+  }
+
+  put(from: Uint8Array): number {
+    const count = Math.min(from.length, PIPE_BYTES - this.#bytes.length);
+    for (let i = 0; i < count; i++) this.#bytes.push(from[i]);
+    if (count > 0) this.changed();
     return count;
+  }
+
+  changed(): void {
+    this.generation++;
+    this.queue.wakeAll();
   }
 }
 
@@ -150,6 +176,14 @@ export class PipeFile implements OpenFile {
     return this.pipe.length > 0 || this.pipe.writers === 0;
   }
 
+  writable(): boolean {
+    return !this.pipe.full || this.pipe.readers === 0;
+  }
+
+  get generation(): number {
+    return this.pipe.generation;
+  }
+
   read(t: Thread, pa: number, bytes: number): Result {
     return this.writes ? -E.EBADF : this.#transfer(t, () => {
       if (this.pipe.length > 0) return this.pipe.take(this.os.u8, pa, bytes);
@@ -158,10 +192,15 @@ export class PipeFile implements OpenFile {
   }
 
   write(t: Thread, pa: number, bytes: number): Result {
-    return !this.writes ? -E.EBADF : this.#transfer(t, () => {
+    if (!this.writes) return -E.EBADF;
+    let from = this.os.u8.subarray(pa, pa + bytes);
+    const result = this.#transfer(t, () => {
       if (this.pipe.readers === 0) return -E.EPIPE;
-      return this.pipe.put(this.os.u8, pa, bytes) || -E.EAGAIN;
+      return this.pipe.put(from) || -E.EAGAIN;
     });
+    // Another thread may unmap the memory while this one waits.
+    if (typeof result !== "number") from = from.slice();
+    return result;
   }
 
   #transfer(t: Thread, attempt: () => number): Result {
@@ -183,6 +222,6 @@ export class PipeFile implements OpenFile {
   close(): void {
     if (this.writes) this.pipe.writers--;
     else this.pipe.readers--;
-    this.queue.wakeAll();
+    this.pipe.changed();
   }
 }

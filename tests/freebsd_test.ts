@@ -44,6 +44,7 @@ slept true
 <nil> file text <nil> DONE
 open /none: no such file or directory
 1 <nil>
+pipe 300000 <nil>
 `,
   );
   assert.equal(code, 7);

@@ -22,8 +22,8 @@ interface Note {
   enabled: boolean;
   /** EVFILT_USER: NOTE_TRIGGER has come. */
   triggered: boolean;
-  /** EV_CLEAR: told already, until the file is no longer ready. */
-  told: boolean;
+  /** EV_CLEAR: the file's generation that has been told; -1 = none. */
+  told: number;
 }
 
 /** An event queue; threads that wait in kevent(2) wait in `queue`. */
@@ -34,9 +34,13 @@ class Kqueue implements OpenFile {
   readonly handle = undefined;
   readonly type = 0;
   readonly queue = new WaitQueue();
+  readonly generation = 0;
   readonly notes = new Map<string, Note>();
 
   readable(): boolean {
+    return false;
+  }
+  writable(): boolean {
     return false;
   }
   read(): Result {
@@ -56,9 +60,11 @@ function ready(t: Thread, note: Note): boolean {
   if (!note.enabled) return false;
   if (note.filter === EVFILT_USER) return note.triggered;
   const file = t.process.files.get(note.ident);
-  const is = file !== undefined && (note.filter === EVFILT_WRITE || file.readable());
-  if (!is) note.told = false;
-  return is && !((note.flags & EV_CLEAR) !== 0 && note.told);
+  if (file === undefined || !(note.filter === EVFILT_WRITE ? file.writable() : file.readable())) {
+    note.told = -1;
+    return false;
+  }
+  return (note.flags & EV_CLEAR) === 0 || note.told !== file.generation;
 }
 
 /** One change; 0 or -errno. */
@@ -69,7 +75,7 @@ function register(t: Thread, kq: Kqueue, at: number): number {
   if (filter !== EVFILT_USER && !t.process.files.has(ident)) return -E.EBADF;
   let note = kq.notes.get(key);
   if ((flags & EV_ADD) !== 0 && note === undefined) {
-    note = { ident, filter, flags, udataLo: 0, udataHi: 0, enabled: true, triggered: false, told: false };
+    note = { ident, filter, flags, udataLo: 0, udataHi: 0, enabled: true, triggered: false, told: -1 };
     kq.notes.set(key, note);
   }
   if (note === undefined) return -E.ENOENT;
@@ -107,7 +113,7 @@ function collect(t: Thread, kq: Kqueue, list: number, room: number): number {
     if (!ready(t, note)) continue;
     if (!putEvent(t, list + KEVENT_BYTES * found, note, note.flags & ~(EV_ADD | EV_RECEIPT), 1)) return -E.EFAULT;
     if ((note.flags & EV_CLEAR) !== 0) {
-      note.told = true;
+      note.told = t.process.files.get(note.ident)?.generation ?? 0;
       note.triggered = false;
     }
     if ((note.flags & EV_ONESHOT) !== 0) kq.notes.delete(key);
@@ -128,7 +134,7 @@ function kevent(t: Thread): Result {
     const filter = data.getInt16(at + FILTER, true), status = register(t, kq, at);
     if (status === 0 && !receipt) continue;
     if (errors >= room) return status;
-    const note = { ident, filter, flags: 0, udataLo: 0, udataHi: 0, enabled: true, triggered: false, told: false };
+    const note = { ident, filter, flags: 0, udataLo: 0, udataHi: 0, enabled: true, triggered: false, told: -1 };
     if (!putEvent(t, list + KEVENT_BYTES * errors++, note, EV_ERROR, -status)) return -E.EFAULT;
   }
   if (errors > 0 || room <= 0) return errors;

@@ -4,6 +4,7 @@ import { putU64 } from "../../linux/memory/user.ts";
 import { textToBytes } from "../../linux/trace/text.ts";
 import { E, fromService } from "../abi/errno.ts";
 import { FsFile, type OpenFile, PipeBuffer, PipeFile, S_IFCHR, S_IFDIR } from "../files.ts";
+import { BUFFER_BYTES } from "../personality.ts";
 import { RDX, type Thread } from "../thread.ts";
 import { sys, type SyscallRow } from "./row.ts";
 
@@ -68,8 +69,12 @@ function move(t: Thread, file: OpenFile, address: number, bytes: number, write: 
     const pa = user.piece(address + done, bytes - done, !write), length = user.pieceBytes;
     if (pa < 0) return done > 0 ? done : -E.EFAULT;
     const at = position === undefined ? undefined : position + done;
-    const result = write ? file.write(t, pa, length, at) : file.read(t, pa, length, at);
-    if (typeof result !== "number") return done > 0 && !write ? done : continued(t, file, result, done, address, bytes, write);
+    // Reads of what has no handle may wait; see OpenFile.read.
+    const buffered = !write && file.handle === undefined, room = buffered ? Math.min(length, BUFFER_BYTES) : length;
+    if (buffered && done > 0) break;
+    const result = write ? file.write(t, pa, length, at) : file.read(t, buffered ? t.os.buffer : pa, room, at);
+    if (typeof result !== "number") return continued(t, file, result, done, address, bytes, write);
+    if (buffered && result > 0) return user.write(address, t.os.buffer, result) ? result : -E.EFAULT;
     if (result < 0) return done > 0 ? done : result;
     if (!write) t.os.memory.codeChanged(pa, result);
     done += result;
@@ -89,8 +94,9 @@ function* continued(
 ): Blocking {
   const result = yield* first;
   if (result < 0) return done > 0 ? done : result;
+  if (!write) return t.process.user.write(address, t.os.buffer, result) ? result : -E.EFAULT;
   done += result;
-  if (!write || done >= bytes) return done;
+  if (done >= bytes) return done;
   const rest = move(t, file, address + done, bytes - done, true, undefined);
   const more = typeof rest === "number" ? rest : yield* rest;
   return more < 0 ? done : done + more;
@@ -104,7 +110,7 @@ function writev(t: Thread): Result {
     const base = user.u64(t.arg(1) + 16 * i), length = user.u64(t.arg(1) + 16 * i + 8);
     if (Number.isNaN(base) || Number.isNaN(length)) return -E.EFAULT;
     const result = move(t, file, base, length, true, undefined);
-    if (typeof result !== "number") return continued(t, file, result, done, base, 0, false);
+    if (typeof result !== "number") return continued(t, file, result, done, base, 0, true);
     if (result < 0) return done > 0 ? done : result;
     done += result;
   }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -60,5 +61,12 @@ func main() {
 	fmt.Println(err3)
 	es, err4 := os.ReadDir("/tmp")
 	fmt.Println(len(es), err4)
+	r, w, _ := os.Pipe()
+	go func() {
+		w.Write(make([]byte, 300000)) // more than a pipe holds: both sides wait
+		w.Close()
+	}()
+	all, err5 := io.ReadAll(r)
+	fmt.Println("pipe", len(all), err5)
 	os.Exit(7)
 }

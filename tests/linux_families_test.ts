@@ -12,6 +12,7 @@ const FAMILIES = [
   "terminal.c",
   "moving.c",
   "watching.c",
+  "memory.c",
   "elf_headers.c",
 ] as const;
 

@@ -235,6 +235,8 @@ export class Lifecycle {
       p.space = fresh;
       p.user.mm = fresh.mm;
     }
+    // Whichever thread calls it becomes the leader.
+    t.tid = p.pid;
     const { mm } = p.space;
     mm.stackLimit = Math.min(p.limits.soft[3], 64 << 20);
     const started = startImage(os, mm, plan, p.credentials);

@@ -23,7 +23,8 @@ export const enum Reply {
 
 /** A Linux thread: one guest EC, served by the handler EC of its slot. */
 export class Thread {
-  readonly tid: number;
+  /** Changed by execve only. */
+  tid: number;
   readonly process: Process;
   readonly os: Personality;
   slot: Slot;

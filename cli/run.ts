@@ -108,6 +108,8 @@ export async function bootMachine(config: BootConfig, cpu?: MakeCpu): Promise<Bo
     config.programs.some(({ kind }) => kind === "freebsd") ? import("../freebsd/mod.ts") : undefined,
   ]);
   const { strace, traceSet, traceSummary, verbose } = config;
+  const limit = config.timeLimitSeconds;
+  const release = limit === undefined ? undefined : (await import("../host/watchdog.ts")).watch(limit * 1000, EXIT.TIMEOUT);
   // Without a timer Deno would end a process whose guest waits for a signal only.
   const alive = setInterval(() => {}, LONGEST_TIMER_MS);
   try {
@@ -125,6 +127,7 @@ export async function bootMachine(config: BootConfig, cpu?: MakeCpu): Promise<Bo
     );
   } finally {
     clearInterval(alive);
+    release?.();
   }
 }
 

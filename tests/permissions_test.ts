@@ -1,6 +1,6 @@
 /** `hedra run`: what the user grants and limits (issue: permissions). The guest is the host's own shell. */
 import assert from "node:assert/strict";
-import { runHedra, text } from "./process.ts";
+import { REPOSITORY, runHedra, text } from "./process.ts";
 import { testWith, workDirectory } from "./tools.ts";
 
 /** A script of the host's shell in the guest. */
@@ -24,6 +24,18 @@ for (const [what, script] of GUESTS_THAT_STAY) {
     assert.ok(performance.now() - began < 30_000);
   });
 }
+
+testWith([], "--timeout ends a guest whose output nobody reads, too", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", `${REPOSITORY}main.ts`, "run", "--timeout", "1", "--root", "/", "/usr/bin/yes"],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const { code } = await child.status;
+  await child.stdout.cancel();
+  assert.equal(code, 124);
+});
 
 testWith([], "--timeout leaves a program alone that ends in time", async () => {
   const { code, stdout } = await shell(["--timeout", "60"], "echo done; exit 3");

@@ -1,7 +1,7 @@
 /** `hedra run`: what the user grants and limits (issue: permissions). The guest is the host's own shell. */
 import assert from "node:assert/strict";
 import { REPOSITORY, runHedra, text } from "./process.ts";
-import { testWith, workDirectory } from "./tools.ts";
+import { compile, testWith, workDirectory } from "./tools.ts";
 
 /** A script of the host's shell in the guest. */
 const shell = (options: string[], script: string, env?: Record<string, string>) =>
@@ -252,4 +252,32 @@ testWith([], "hedra caps shows each grant as a capability that roottask passed t
       "timeout 50 s",
     ]
   ) assert.match(shown, new RegExp(`PT  call +grant: ${RegExp.escape(grant)} +from roottask \\d+\n`));
+});
+
+/** What a program that takes all of something is told, as Linux would; `limits` keep the test short. */
+const HOGS: readonly (readonly [what: string, answer: string, ...limits: string[]])[] = [
+  ["descriptors", "Too many open files"],
+  ["pipes", "Too many open files"],
+  ["children", "Resource temporarily unavailable", "--max-procs", "50"],
+  ["zombies", "Resource temporarily unavailable", "--max-procs", "50"],
+  ["disk", "No space left on device"],
+  ["arguments", "Argument list too long"],
+  ["argument", "Argument list too long"],
+];
+
+for (const [what, answer, ...limits] of HOGS) {
+  testWith(["gcc"], `a guest that takes all ${what} gets the right errno and lives on`, async () => {
+    const program = await compile("hog.c", "gcc");
+    const { code, stdout } = await runHedra(["run", "--memory", "128", "--timeout", "60", ...limits, program, what]);
+    assert.deepEqual([code, text(stdout)], [0, `${what}: ${answer}\n`]);
+  });
+}
+
+testWith(["gcc"], "a guest that takes all memory is killed, and the others go on", async () => {
+  const program = await compile("hog.c", "gcc"), at = program.lastIndexOf("/");
+  const { code, stdout } = await shell(
+    ["--memory", "256", "--timeout", "60", "--mount", `${program.slice(0, at)}:/hogs`],
+    `/hogs/${program.slice(at + 1)} memory; echo $?; echo alive | cat`,
+  );
+  assert.deepEqual([code, text(stdout)], [0, "137\nalive\n"]);
 });

@@ -35,11 +35,12 @@ Examples:
   hedra run busybox sha256sum < README.md          streams and exit code pass through
   hedra run --root rootfs.tar /bin/sh -c 'ls -l'   a whole root file system, read-only for the guest's host
   hedra run --root /srv/guest:rw /usr/bin/make     the guest may change /srv/guest
+  hedra run --root / --diff /bin/sh -c 'touch /x'  the host's own programs; tells what they would have changed
   hedra profile -o out.folded ./a.out              where the guest spends its time
   hedra caps ./hello.elf                           who delegated which capability to whom
   hedra boot --roottask roottask --module userland.tar=userland
 
-Exit codes: the guest's own; 128+n when signal n ended it; 126 not executable, 127 not found; 2 usage error; 125 bug of Hedra.`;
+Exit codes: the guest's own; 128+n when signal n ended it; 126 not executable, 127 not found; 124 after --timeout; 2 usage error; 125 bug of Hedra.`;
 
 /** The whole command line, as commander sees it. Usage errors are thrown as UserError. */
 export function buildProgram(actions: Actions, output: Output, done: (exitCode: number) => void): Command {

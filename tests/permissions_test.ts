@@ -281,3 +281,31 @@ testWith(["gcc"], "a guest that takes all memory is killed, and the others go on
   );
   assert.deepEqual([code, text(stdout)], [0, "137\nalive\n"]);
 });
+
+for (const right of ["ro", "rw"]) {
+  testWith(
+    ["gcc"],
+    `no hostile program leaves its root (${right}) by "..", links, /proc, chroot, moved directories or races`,
+    async () => {
+      const outside = `${workDirectory()}/outside-${right}`, root = `${outside}/root`;
+      Deno.mkdirSync(root, { recursive: true });
+      Deno.writeTextFileSync(`${outside}/secret`, "host only\n");
+      Deno.copyFileSync(await compile("escape.c", "gcc"), `${root}/escape`);
+      Deno.symlinkSync("../secret", `${root}/planted-file`);
+      Deno.symlinkSync(`${outside}/secret`, `${root}/planted-absolute`);
+      Deno.symlinkSync("..", `${root}/planted-directory`);
+      const { code, stdout } = await runHedra([
+        "run",
+        "--timeout",
+        "60",
+        "--root",
+        `${root}:${right}`,
+        "/escape",
+        outside,
+        "secret",
+      ]);
+      assert.match(text(stdout), /^tried \d{3,} ways\n$/);
+      assert.equal(code, 0);
+    },
+  );
+}

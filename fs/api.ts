@@ -15,7 +15,8 @@ export interface FsClient {
   /**
    * Walks `path` (absolute or relative to directory handle `dir`) within the client's root and opens what it names.
    * `flags` are Linux O_* bits (O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_TMPFILE and the access mode matter).
-   * Returns a handle. ".." never leaves the root; at most 40 symlinks (ELOOP).
+   * Returns a handle. An empty path opens the file of handle `dir` once more, whatever its names are by now (ENOENT for a directory).
+   * ".." never leaves the root; at most 40 symlinks (ELOOP).
    */
   open(dir: number, path: string, flags: number, mode: number): number;
   close(handle: number): void;

@@ -55,27 +55,29 @@ export class Handles {
   open(start: Node, path: string, flags: number, mode: number): number {
     const names = this.names, isReference = (flags & O_PATH) !== 0;
     if (isReference) flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
-    const access = flags & O_ACCMODE, creates = (flags & O_CREAT) !== 0, exclusive = creates && (flags & O_EXCL) !== 0;
-    const write = access !== O_RDONLY && !isReference;
+    const creates = (flags & O_CREAT) !== 0, exclusive = creates && (flags & O_EXCL) !== 0;
+    if (path === "" && !start.isDirectory) return this.openNode(start, start, "", flags);
     if ((flags & O_TMPFILE) === O_TMPFILE) return this.openTemporary(start, path, flags, mode);
     if (creates && flags & O_DIRECTORY) return -EINVAL;
     const follow = !exclusive && (flags & O_NOFOLLOW) === 0;
     const how = creates ? (follow ? Last.CreateFollow : Last.CreateNoFollow) : follow ? Last.Follow : Last.NoFollow;
     let status = names.walk(start, path, how);
-    let node = names.node;
-    const parent = names.parent, name = names.last;
+    const node = names.node, parent = names.parent, name = names.last;
     if (node === undefined) {
       if (status !== -ENOENT || !creates || parent === undefined) return status;
       status = names.writable(parent);
       if (status < 0) return status;
       const made = parent.create(name, S_IFREG | mode & S_PERM, 0);
-      if (typeof made === "number") return made;
-      node = made;
-    } else {
-      if (exclusive) return -EEXIST;
-      status = checkOpen(node, flags, write, isReference);
-      if (status < 0) return status;
+      return typeof made === "number" ? made : this.openNode(made, parent, name, flags, true);
     }
+    return exclusive ? -EEXIST : this.openNode(node, parent ?? node, name, flags);
+  }
+
+  /** A handle for a node that is there; `parent` and `name` are where it was found, the node itself and "" when nowhere. */
+  private openNode(node: Node, parent: Node, name: string, flags: number, isNew = false): number {
+    const isReference = (flags & O_PATH) !== 0, access = flags & O_ACCMODE, write = access !== O_RDONLY && !isReference;
+    let status = isNew ? 0 : checkOpen(node, flags, write, isReference);
+    if (status < 0) return status;
     if (!isReference) {
       status = node.open(write);
       if (status < 0) return status;
@@ -87,7 +89,7 @@ export class Handles {
         }
       }
     }
-    return this.add(new Handle(node, parent ?? node, name, access !== O_WRONLY && !isReference, write, isReference));
+    return this.add(new Handle(node, parent, name, access !== O_WRONLY && !isReference, write, isReference));
   }
 
   private openTemporary(start: Node, path: string, flags: number, mode: number): number {

@@ -13,6 +13,7 @@ const FAMILIES = [
   "moving.c",
   "watching.c",
   "memory.c",
+  "descriptor_links.c",
   "elf_headers.c",
 ] as const;
 

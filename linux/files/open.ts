@@ -27,7 +27,10 @@ export function openPath(t: Thread, fd: number, path: string, flags: number, mod
 function openPlace(t: Thread, place: Place | number, flags: number, mode: number): OpenFile | number {
   if (typeof place === "number") return place;
   if (place.kind === "real") return openReal(t, 0, place.path, flags, mode);
-  if (place.kind === "open") return place.file.reopen(t, flags);
+  if (place.kind === "open") {
+    const { handle } = place.file;
+    return handle === undefined ? place.file.reopen(t, flags) : openReal(t, handle, "", flags & ~(F.O_CREAT | F.O_EXCL), 0);
+  }
   const { node } = place;
   if (node.kind === "device") return (flags & F.O_PATH) === 0 ? node.open(t, flags) : new VirtualFile(node, place.path, flags);
   if ((flags & F.O_CREAT) !== 0 && (flags & F.O_EXCL) !== 0) return -E.EEXIST;

@@ -33,8 +33,10 @@ function at(t: Thread, fd: number, path: string | number, operation: Operation, 
 function throughLinks(t: Thread, dir: number, path: string, operation: Operation, follow: boolean): number {
   const place = remote(t, dir, path, follow);
   if (typeof place === "number") return place;
-  // Names in /proc and /sys cannot be changed; pipes and sockets take what fchmod() and the like take.
-  return place.kind === "real" ? operation(0, place.path) : place.kind === "open" ? 0 : -E.EPERM;
+  if (place.kind === "real") return operation(0, place.path);
+  // A file without a name; a pipe or a socket has none that could change. Names in /proc and /sys cannot be changed.
+  const handle = place.kind === "open" ? place.file.handle : undefined;
+  return handle === undefined ? -E.EPERM : operation(handle, "");
 }
 
 /** The same for an operation that makes a name, or changes an inode: watchers are told. */
@@ -317,11 +319,13 @@ function truncate(t: Thread): Result {
   if (typeof path === "number") return path;
   if (size < 0) return -E.EINVAL;
   const O_WRONLY = 1;
-  const handle = t.fs.open(t.process.fsContext.cwd, path, O_WRONLY, 0);
-  if (handle < 0) return handle;
-  const status = t.fs.truncate(handle, size);
-  t.fs.close(handle);
-  return status;
+  return at(t, AT_FDCWD, path, (dir, p) => {
+    const handle = t.fs.open(dir, p, O_WRONLY, 0);
+    if (handle < 0) return handle;
+    const status = t.fs.truncate(handle, size);
+    t.fs.close(handle);
+    return status;
+  }, true);
 }
 
 /** getxattr and friends: no file has extended attributes. */

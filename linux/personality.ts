@@ -38,6 +38,7 @@ import { UTSNAME } from "./syscalls/system.ts";
 import { SYSCALLS } from "./syscalls/table.ts";
 import type { CallObserver } from "./trace/observer.ts";
 import { Summary } from "./trace/summary.ts";
+import { Vdso } from "./vdso/vdso.ts";
 import { Tracer } from "./trace/tracer.ts";
 
 export interface LinuxOptions {
@@ -66,6 +67,7 @@ export class Personality {
   readonly data: DataView<ArrayBuffer>;
   readonly pool: Pool;
   readonly fileCache: FileCache;
+  readonly vdso: Vdso | undefined;
   readonly fs: FsClient;
   readonly #fsClient: IpcFsClient;
   readonly console: Console;
@@ -132,6 +134,8 @@ export class Personality {
     this.dispatcher = new Dispatcher(this, SYSCALLS);
     this.life = new Lifecycle(this);
     this.clock.sync(ec);
+    this.vdso = Vdso.create(this.pool, this.u8, this.data);
+    this.vdso?.update(this.clock);
   }
 
   /** A start request: the new pid, or -errno. */

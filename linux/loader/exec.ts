@@ -192,6 +192,7 @@ export function startImage(os: Personality, mm: Mm, plan: ExecPlan, credentials:
   }
   dropPlan(plan);
   if (!ok) return undefined;
+  const vdso = os.vdso?.mapInto(mm);
 
   os.random(os.scratch, 16);
   const { uid, euid, gid, egid } = credentials;
@@ -203,6 +204,7 @@ export function startImage(os: Personality, mm: Mm, plan: ExecPlan, credentials:
     platform: "x86_64",
     random: os.u8.slice(os.scratch, os.scratch + 16),
     auxv: [
+      ...(vdso === undefined ? [] : [[AT.SYSINFO_EHDR, vdso] as const]),
       [AT.MINSIGSTKSZ, 2048],
       [AT.HWCAP, HWCAP],
       [AT.PAGESZ, PAGE],

@@ -42,7 +42,7 @@ export interface Vma extends Interval {
   /** MAP_GROWSDOWN, or the main stack. */
   growsDown: boolean;
   /** Shown in /proc/PID/maps. */
-  name: "" | "[heap]" | "[stack]";
+  name: "" | "[heap]" | "[stack]" | "[vdso]";
   /** madvise(MADV_DONTFORK), (MADV_WIPEONFORK). */
   dontFork: boolean;
   wipeOnFork: boolean;

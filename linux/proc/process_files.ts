@@ -172,7 +172,7 @@ function status(asker: Thread, p: Process, t: Thread | undefined): string {
 export function maps({ mm }: Process): string {
   return mm.vmas.items.map((vma) => {
     const bit = (mask: number, letter: string): string => (vma.prot & mask) !== 0 ? letter : "-";
-    const rights = bit(1, "r") + bit(2, "w") + bit(4, "x") + (vma.shared === undefined ? "p" : "s");
+    const rights = bit(1, "r") + bit(2, "w") + bit(4, "x") + (vma.shared === undefined || vma.name === "[vdso]" ? "p" : "s");
     const source = vma.file ?? vma.shared?.file;
     const dev = source?.dev ?? 0;
     const where = `${(dev >>> 8).toString(16).padStart(2, "0")}:${(dev & 0xff).toString(16).padStart(2, "0")}`;

@@ -65,6 +65,10 @@ export class Clock {
     }
   }
 
+  get bootNanoseconds(): number {
+    return this.#bootNanoseconds;
+  }
+
   get bootSeconds(): number {
     return this.#bootSeconds;
   }

@@ -116,6 +116,7 @@ function clockSettime(t: Thread): Result {
   const ns = getI64(t.process.user.data, at + 8);
   if (seconds < 0 || ns < 0 || ns >= NS) return -E.EINVAL;
   t.os.clock.setReal(t.os.now(), seconds, ns);
+  t.os.vdso?.update(t.os.clock);
   return 0;
 }
 

@@ -25,9 +25,9 @@ export function printChanges(layers: readonly Layer[], json: boolean): void {
   print("stderr", `${JSON.stringify({ version: JSON_VERSION, changes: list })}\n`);
 }
 
-/** Names may hold anything; a line stays a line. */
+/** Names may hold anything, bytes that are not UTF-8 among it (fs/text.ts); a line stays a line. */
 const shown = (path: string): string =>
-  path.replace(/[\p{Cc}\\]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  path.replace(/[\p{Cc}\p{Cs}\\]/gu, (c) => `\\x${(c.charCodeAt(0) & 0xff).toString(16).padStart(2, "0")}`);
 
 /** The directory of `--commit`, made if need be. Throws a UserError when that cannot be. */
 export function commitTarget(path: string): HostDirectory {
@@ -48,6 +48,10 @@ export function saveChanges(layers: readonly Layer[], target: HostDirectory): st
   const problems: string[] = [], directories: { path: string; mode: number }[] = [];
   for (const layer of layers) {
     for (const change of layer.changes()) {
+      if (!change.path.isWellFormed()) {
+        problems.push(`Cannot save "${shown(change.path)}": its name is not UTF-8`);
+        continue;
+      }
       const path = change.path.slice(1), mode = change.stat.mode & 0o777;
       const status = change.change === "removed" ? remove(target, path) : save(target, layer, change, path, mode);
       if (status === undefined) problems.push(`Cannot save "${shown(change.path)}": neither a file, a directory nor a symlink`);

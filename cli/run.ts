@@ -24,7 +24,7 @@ export async function runProgram(raw: RawOptions, program: string, args: string[
   if (target === undefined) return exitCode;
   const problems = saveChanges(layers, target);
   for (const problem of problems) print("stderr", `hedra: ${problem}\n`);
-  return problems.length === 0 ? exitCode : EXIT.FAILURE;
+  return problems.length > 0 && exitCode === EXIT.OK ? EXIT.FAILURE : exitCode;
 }
 
 async function runConfigured(config: BootConfig, options: RunOptions): Promise<number> {

@@ -25,6 +25,14 @@ for (const [what, script] of GUESTS_THAT_STAY) {
   });
 }
 
+testWith([], "SIGINT, which is Ctrl-C, ends a run whatever its guests do", async () => {
+  for (const [, script] of GUESTS_THAT_STAY) {
+    const options = { signal: { name: "SIGINT", afterMs: 1500 } } as const;
+    const { code } = await runHedra(["run", "--root", "/", "/bin/sh", "-c", script], options);
+    assert.equal(code, 130, script);
+  }
+});
+
 testWith([], "--timeout ends a guest whose output nobody reads, too", async () => {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", `${REPOSITORY}main.ts`, "run", "--timeout", "1", "--root", "/", "/usr/bin/yes"],

@@ -76,3 +76,11 @@ testWith([], "a root may be a gzipped tar archive, and the guest can write in it
   assert.deepEqual([outcome.code, text(outcome.stdout), text(outcome.stderr)], [0, "new\n", ""]);
   assert.deepEqual(Deno.readFileSync(archive), before);
 });
+
+testWith([], "/proc and /sys can be working directories", async () => {
+  const root = await rootWith("bash", "cat", "ls");
+  const script = "cd /proc/self; cat comm; cd fd; ls -d 0; cd ../../..; pwd -P; cd /sys/devices; ls; cd ..; pwd -P; " +
+    "cd /proc; ls -d self; cd self/cwd/sys/kernel; cat ostype; cd nope 2> /dev/null; echo $?; cd ../../../bin; ls -d cat";
+  const outcome = await runHedra(["run", "--root", root, "/bin/bash", "-c", script]);
+  assert.equal(text(outcome.stdout), "bash\n0\n/\nsystem\n/sys\nself\nLinux\n1\ncat\n");
+});

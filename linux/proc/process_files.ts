@@ -296,7 +296,7 @@ function common(p: Process, t: Thread | undefined): Record<string, VirtualNode> 
     cmdline: file(() => p.life === Life.Zombie ? "" : memoryRange(p, p.image.argStart, p.image.argEnd)),
     comm: file(() => `${t?.name ?? p.name}\n`, 0o644),
     cwd: link((asker) => {
-      const path = asker.fs.pathOf(p.fsContext.cwd);
+      const path = p.fsContext.virtualCwd ?? asker.fs.pathOf(p.fsContext.cwd);
       return typeof path === "string" ? path : "/";
     }),
     environ: file(() => memoryRange(p, p.image.envStart, p.image.envEnd), 0o400),

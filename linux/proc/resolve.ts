@@ -30,7 +30,10 @@ function looksVirtual(path: string): boolean {
  */
 export function virtual(t: Thread, fd: number, path: string, follow: boolean): Place | number | undefined {
   if (path.charCodeAt(0) === 0x2f) return looksVirtual(path) ? walk(t, path, follow) : undefined;
-  if (fd === AT_FDCWD) return undefined;
+  if (fd === AT_FDCWD) {
+    const { virtualCwd } = t.process.fsContext;
+    return virtualCwd === undefined ? undefined : walk(t, `${virtualCwd}/${path}`, follow);
+  }
   const file = t.process.files.get(fd);
   if (!(file instanceof VirtualFile)) return undefined;
   return file.isDirectory ? walk(t, `${file.path}/${path}`, follow) : -E.ENOTDIR;
@@ -39,7 +42,8 @@ export function virtual(t: Thread, fd: number, path: string, follow: boolean): P
 /** The same for a path that the file service has answered with -EREMOTE. */
 export function remote(t: Thread, dir: number, path: string, follow: boolean): Place | number {
   if (path.charCodeAt(0) === 0x2f) return walk(t, path, follow);
-  const base = t.fs.pathOf(dir);
+  const { cwd, virtualCwd } = t.process.fsContext;
+  const base = dir === cwd && virtualCwd !== undefined ? virtualCwd : t.fs.pathOf(dir);
   return typeof base === "number" ? base : walk(t, `${base === "/" ? "" : base}/${path}`, follow);
 }
 

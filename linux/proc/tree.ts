@@ -212,9 +212,28 @@ export const SYS: VirtualNode = directory({
         online: text("0"),
         possible: text("0"),
         present: text("0"),
-        cpu0: directory({ online: text("1"), topology: directory({ core_id: text("0"), physical_package_id: text("0") }) }),
+        kernel_max: text("0"),
+        cpu0: directory({
+          online: text("1"),
+          topology: directory({
+            core_id: text("0"),
+            physical_package_id: text("0"),
+            ...Object.fromEntries(
+              ["thread_siblings", "core_siblings", "core_cpus", "package_cpus"].map((name) => [name, text("1")]),
+            ),
+            ...Object.fromEntries(
+              ["thread_siblings_list", "core_siblings_list", "core_cpus_list", "package_cpus_list"].map((
+                name,
+              ) => [name, text("0")]),
+            ),
+          }),
+        }),
       }),
-      node: directory({ online: text("0"), possible: text("0"), node0: directory({ cpulist: text("0") }) }),
+      node: directory({
+        online: text("0"),
+        possible: text("0"),
+        node0: directory({ cpulist: text("0"), cpumap: text("1"), distance: text("10") }),
+      }),
     }),
   }),
   class: directory({ net: directory({ lo: directory({ address: text("00:00:00:00:00:00"), mtu: text("65536") }) }) }),

@@ -25,7 +25,8 @@ function at(t: Thread, fd: number, path: string | number, operation: Operation, 
   if (typeof path === "number") return path;
   if (path === "") return -E.ENOENT;
   const dir = dirHandle(t, fd, path);
-  const status = dir < 0 ? dir : operation(dir, path);
+  const here = fd === AT_FDCWD && t.process.fsContext.virtualCwd !== undefined && path.charCodeAt(0) !== 0x2f;
+  const status = dir < 0 ? dir : here ? -E.EREMOTE : operation(dir, path);
   return status === -E.EREMOTE ? throughLinks(t, dir, path, operation, follow) : status;
 }
 
@@ -270,42 +271,6 @@ function utime(t: Thread): Result {
   return setTimes(t, AT_FDCWD, pathArg(t, 0), [[atime, 0], [mtime, 0]], true);
 }
 
-// ---- working directory ----------------------------------------------------------------------------------------------
-
-const O_PATH_DIRECTORY = 0o10200000;
-
-function chdir(t: Thread): Result {
-  const path = pathArg(t, 0);
-  if (typeof path === "number") return path;
-  if (path === "") return -E.ENOENT;
-  const { fsContext } = t.process;
-  const handle = t.fs.open(fsContext.cwd, path, O_PATH_DIRECTORY, 0);
-  if (handle < 0) return handle;
-  t.fs.close(fsContext.cwd);
-  fsContext.cwd = handle;
-  return 0;
-}
-
-function fchdir(t: Thread): Result {
-  const file = fileArg(t, 0);
-  if (file === undefined) return -E.EBADF;
-  if (file.handle === undefined) return -E.ENOTDIR;
-  const { fsContext } = t.process;
-  const handle = t.fs.open(file.handle, ".", O_PATH_DIRECTORY, 0);
-  if (handle < 0) return handle;
-  t.fs.close(fsContext.cwd);
-  fsContext.cwd = handle;
-  return 0;
-}
-
-function getcwd(t: Thread): Result {
-  const path = t.fs.pathOf(t.process.fsContext.cwd);
-  if (typeof path === "number") return path;
-  const bytes = textToBytes(`${path}\0`);
-  if (t.arg(1) < bytes.length) return -E.ERANGE;
-  return t.process.user.putBytes(t.arg(0), bytes) ? bytes.length : -E.EFAULT;
-}
-
 function umask(t: Thread): Result {
   const { fsContext } = t.process;
   const old = fsContext.umask;
@@ -340,9 +305,6 @@ const CWD = AT_FDCWD;
 
 export const NAME_CALLS: readonly SyscallRow[] = [
   sys(76, "truncate", ["path", "long"], truncate),
-  sys(79, "getcwd", ["ptr", "size"], getcwd),
-  sys(80, "chdir", ["path"], chdir),
-  sys(81, "fchdir", ["fd"], fchdir),
   sys(82, "rename", ["path", "path"], (t) => renameAt(t, CWD, pathArg(t, 0), CWD, pathArg(t, 1), 0)),
   sys(83, "mkdir", ["path", "mode"], (t) => mkdirAt(t, CWD, pathArg(t, 0), t.uint(1))),
   sys(84, "rmdir", ["path"], (t) => unlinkAt(t, CWD, pathArg(t, 0), true)),

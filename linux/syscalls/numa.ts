@@ -33,7 +33,7 @@ function movePages(t: Thread): Result {
   return 0;
 }
 
-const IOPRIO_CLASS_SHIFT = 13, IOPRIO_BEST_EFFORT = 2, IOPRIO_CLASSES = 3;
+const IOPRIO_CLASS_SHIFT = 13, IOPRIO_NONE = 0, IOPRIO_CLASSES = 3;
 
 function ioprioSet(t: Thread): Result {
   const which = t.int(0);
@@ -45,7 +45,7 @@ function ioprioGet(t: Thread): Result {
   const which = t.int(0);
   if (which < 1 || which > 3) return -E.EINVAL;
   if (which === 1 && t.int(1) !== 0 && t.os.threadById(t.int(1)) === undefined) return -E.ESRCH;
-  return IOPRIO_BEST_EFFORT << IOPRIO_CLASS_SHIFT | 4;
+  return IOPRIO_NONE;
 }
 
 /** struct sched_attr, version 0: 48 bytes. */

@@ -4,6 +4,7 @@ import { FUTEX_CALLS } from "./futex.ts";
 import { ID_CALLS } from "./ids.ts";
 import { IO_CALLS } from "./io.ts";
 import { MEMORY_CALLS } from "./memory.ts";
+import { WORKING_DIRECTORY_CALLS } from "./working_directory.ts";
 import { NAME_CALLS } from "./names.ts";
 import { NUMA_CALLS } from "./numa.ts";
 import { OPEN_CALLS } from "./open.ts";
@@ -29,6 +30,7 @@ export const SYSCALLS: readonly SyscallRow[] = [
   ...OPEN_CALLS,
   ...STAT_CALLS,
   ...NAME_CALLS,
+  ...WORKING_DIRECTORY_CALLS,
   ...DESCRIPTOR_CALLS,
   ...POLL_CALLS,
   ...SPLICE_CALLS,

@@ -92,12 +92,17 @@ int main(int argc, char **argv) {
   int codes = 0;
   for (int i = 0; i < 3; i++) { wait(&st); codes += WEXITSTATUS(st); }
   printf("three %d sigchld %d\n", codes, childs > 0);
-  if (!(c = fork())) { raise(SIGSTOP); _exit(1); }
+  // The child must not end before its continuation has been waited for.
+  int hold[2];
+  char go = 0;
+  if (pipe(hold)) return 1;
+  if (!(c = fork())) { raise(SIGSTOP); _exit(read(hold[0], &go, 1) == 1); }
   waitpid(c, &st, WUNTRACED);
   show("stop", st);
   kill(c, SIGCONT);
   waitpid(c, &st, WCONTINUED);
   show("cont", st);
+  if (write(hold[1], &go, 1) != 1) return 1;
   waitpid(c, &st, 0);
   show("end", st);
   siginfo_t si;
@@ -106,7 +111,7 @@ int main(int argc, char **argv) {
   waitid(P_PID, c, &si, WEXITED | WNOWAIT);
   printf("waitid %d %d %d\n", si.si_code == CLD_EXITED, si.si_status, si.si_pid == c);
   printf("again %d\n", waitpid(c, &st, WNOHANG) == c);
-  if (!(c = fork())) { setpgid(0, 0); printf("group %d\n", getpgrp() == getpid()); printf("session %d %s\n", setsid(), strerror(errno)); _exit(0); }
+  if (!(c = fork())) { setpgid(0, 0); printf("group %d\n", getpgrp() == getpid()); int session = setsid(); printf("session %d %s\n", session, strerror(errno)); _exit(0); }
   waitpid(c, &st, 0);
   if (!(c = fork())) { if (!fork()) { usleep(30000); printf("orphan %d\n", getppid() != c); _exit(0); } _exit(0); }
   waitpid(c, &st, 0);

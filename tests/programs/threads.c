@@ -89,7 +89,7 @@ int main(void) {
   usleep(20000);
   stop = 1;
   pthread_join(a, &r);
-  printf("spinner %ld\n", (long)r);
+  printf("spinner %d\n", (long)r >= 0);
 
   struct sigaction sa = {.sa_handler = handler};
   sigaction(SIGUSR1, &sa, 0);

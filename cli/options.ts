@@ -53,7 +53,7 @@ export interface OptionRow {
 export const OPTIONS: readonly OptionRow[] = [
   {
     key: "root",
-    value: "DIR|TAR[:rw]",
+    value: "DIR[:rw]|TAR",
     help: "host directory or tar archive that is the guest's /; without :rw changes stay in memory",
   },
   { key: "mount", value: "HOST:GUEST[:rw]", repeat: true, help: "make a host directory visible in the guest" },
@@ -196,7 +196,7 @@ function splitRight(text: string): { path: string; writable: boolean } {
 
 function parseRoot(text: string): Grant {
   const { path, writable } = splitRight(text);
-  if (path === "") throw usage(`Cannot use "${text}" as --root: expected DIR|TAR[:rw]`);
+  if (path === "") throw usage(`Cannot use "${text}" as --root: expected DIR[:rw]|TAR`);
   return { host: path, guest: "/", writable };
 }
 

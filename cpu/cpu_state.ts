@@ -12,7 +12,6 @@ import {
   FLAG_S,
   FLAG_Z,
   FLAGS_OTHER,
-  MXCSR,
   OF,
   PF,
   SEG_CS,
@@ -24,6 +23,7 @@ import {
   X87_CW,
   ZF,
 } from "./layout.ts";
+import { restoreMxcsr } from "./mxcsr.ts";
 
 const ARITHMETIC = CF | PF | AF | ZF | SF | DF | OF;
 
@@ -62,7 +62,7 @@ export function resetBlock(ram: Ram, at: number): void {
   ram.u8.fill(0, at, at + STATE_BYTES);
   writeFlags(ram, at, 0x202);
   ram.view.setUint16(at + X87_CW, 0x37f, true);
-  ram.u32[(at + MXCSR) >> 2] = 0x1f80;
+  restoreMxcsr(ram.u32, at, 0x1f80, false);
   ram.u32[(at + SEG_CS) >> 2] = 0x1b;
   for (const s of [SEG_SS, SEG_DS, SEG_ES]) ram.u32[(at + s) >> 2] = 0x23;
 }

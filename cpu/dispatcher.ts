@@ -6,8 +6,9 @@ import { Exit } from "./exit.ts";
 import type { Block, Blocks } from "./interp/blocks.ts";
 import { CTL_LINK } from "./interp/generate.ts";
 import { RECORD } from "./interp/record.ts";
-import { CTL_ERROR, CTL_EXIT, CTL_VECTOR, FLAGS_OTHER, RIP, STATE, TF, VEC } from "./layout.ts";
+import { CTL_ERROR, CTL_EXIT, CTL_VECTOR, FLAGS_OTHER, MXCSR, RIP, STATE, TF, VEC } from "./layout.ts";
 import type { Space } from "./mmu.ts";
+import { FAST_MODE, MODE_BITS } from "./mxcsr.ts";
 import type { Runtime } from "./runtime.ts";
 import type { SingleStep } from "./single_step.ts";
 import type { Counters } from "./stats.ts";
@@ -79,7 +80,9 @@ export class Dispatcher {
       : "other";
     c.sideExits[cause]++;
     c.interpreted += block.insns.length;
-    if (exit !== Exit.Fault) this.regions.missed(space, pc);
+    // In other modes of MXCSR regions leave although nothing is wrong with them.
+    const fast = (this.ram.u32[(STATE + MXCSR) >> 2] & MODE_BITS) === FAST_MODE;
+    if (exit !== Exit.Fault && fast) this.regions.missed(space, pc);
   }
 
   #enter(region: Region): Exit {

@@ -63,7 +63,7 @@ export const FLAG_A = 0x0b4;
 export const FLAG_D = 0x0b8;
 /** u32: every other RFLAGS bit (TF, IF, IOPL, NT, RF, AC, ID ...) in its architectural position; bit 1 is always set. */
 export const FLAGS_OTHER = 0x0bc;
-/** u32: MXCSR. */
+/** u32: MXCSR; bit 16 is internal, see mxcsr.ts. */
 export const MXCSR = 0x0c0;
 /** u16 control, u16 status (TOP in bits 11..13), u16 *full* tag word is not kept: u8 abridged tag (1 = valid), as FXSAVE. */
 export const X87_CW = 0x0c4;
@@ -80,6 +80,8 @@ export const SEG_DS = 0x0e8;
 export const SEG_ES = 0x0ec;
 export const SEG_FS = 0x0f0;
 export const SEG_GS = 0x0f4;
+/** i32: floating-point instructions until MXCSR's flags become unknown (mxcsr.ts); 0 = never. */
+export const FP_BUDGET = 0x0f8;
 /** XMM n: 16 bytes at XMM + 16*n. */
 export const XMM = 0x100;
 /** Upper half of YMM n: 16 bytes at YMM_HIGH + 16*n. */

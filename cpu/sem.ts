@@ -154,6 +154,11 @@ export interface Sem {
    * For fast paths that give up in rare cases. At most once, last.
    */
   helperIf(cond: Expr, name: string, otherwise: () => void): void;
+  /**
+   * Floating-point arithmetic that `fast` carries out as the default modes of MXCSR want it, without exception flags. When more is asked for
+   * (cpu/mxcsr.ts) the helper does the instruction instead. The whole instruction is in it.
+   */
+  arithmetic(helper: string, fast: () => void): void;
 
   /** Address of this instruction, i64. */
   pc(): Expr;

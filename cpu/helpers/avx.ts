@@ -9,7 +9,7 @@ const numberOf = (op: Operand): number => op.kind === "xmm" ? op.n : -1;
 const memoryOf = (i: Insn): MemOperand => i.ops.find((op): op is MemOperand => op.kind === "mem")!;
 
 /** Base register plus displacement, and the segment's base; exact, where a number would be rounded near 2^64. */
-function baseOf({ ram: { view } }: HelperContext, m: MemOperand): { offset: bigint; segment: bigint } {
+export function baseOf({ ram: { view } }: HelperContext, m: MemOperand): { offset: bigint; segment: bigint } {
   const u64 = (offset: number): bigint => view.getBigUint64(STATE + offset, true);
   let offset = m.disp + (m.base >= 0 ? u64(GPR + 8 * m.base) : 0n);
   if (m.index >= 0) offset += u64(GPR + 8 * m.index) << BigInt(m.scale);

@@ -17,6 +17,7 @@ import {
   XMM,
   YMM_HIGH,
 } from "../layout.ts";
+import { flagsLast, restoreMxcsr, setMxcsr, visibleMxcsr } from "../mxcsr.ts";
 import type { Helper, HelperContext } from "./api.ts";
 import { ES } from "./float80.ts";
 import { initX87, setControl } from "./x87_control.ts";
@@ -31,6 +32,8 @@ const IMAGE_MXCSR = 24, IMAGE_ST = 32, IMAGE_XMM = 160;
 export const XSTATE_X87 = 1, XSTATE_SSE = 2, XSTATE_AVX = 4;
 /** XCR0: what the XSAVE family manages. */
 export const XCR0 = XSTATE_X87 | XSTATE_SSE | XSTATE_AVX;
+/** One of the bytes left to software, in images made for the kernel: 1 = the sticky flags of MXCSR are known for good (mxcsr.ts). */
+const IMAGE_LASTING = 511;
 const HEADER = 512, HEADER_BYTES = 64, AVX_AREA = 576, AVX_BYTES = 256, AREA_BYTES = AVX_AREA + AVX_BYTES;
 
 /** Copies eight 16-byte slots between ST(0).. order (image) and physical order (block). */
@@ -77,7 +80,7 @@ function restoreX87(ram: Ram, at: number, pa: number): void {
  */
 export function fxsaveState(ram: Ram, at: number, pa: number): void {
   saveX87(ram, at, pa);
-  ram.view.setUint32(pa + IMAGE_MXCSR, ram.u32[(at + MXCSR) >> 2], true);
+  ram.view.setUint32(pa + IMAGE_MXCSR, visibleMxcsr(ram.u32[(at + MXCSR) >> 2]), true);
   ram.view.setUint32(pa + IMAGE_MXCSR + 4, MXCSR_MASK, true);
   ram.u8.copyWithin(pa + IMAGE_XMM, at + XMM, at + XMM + 256);
 }
@@ -85,7 +88,7 @@ export function fxsaveState(ram: Ram, at: number, pa: number): void {
 /** Loads a state block from an FXSAVE64 image; reserved MXCSR bits are dropped (the instruction would raise #GP). */
 export function fxrstorState(ram: Ram, at: number, pa: number): void {
   restoreX87(ram, at, pa);
-  ram.u32[(at + MXCSR) >> 2] = ram.view.getUint32(pa + IMAGE_MXCSR, true) & MXCSR_MASK;
+  restoreMxcsr(ram.u32, at, ram.view.getUint32(pa + IMAGE_MXCSR, true), ram.u8[pa + IMAGE_LASTING] !== 0);
   ram.u8.copyWithin(at + XMM, pa + IMAGE_XMM, pa + IMAGE_XMM + 256);
 }
 
@@ -97,6 +100,7 @@ export function xsaveState(ram: Ram, at: number, pa: number): void {
   ram.u8.fill(0, pa + IMAGE_BYTES, pa + AVX_AREA);
   fxsaveState(ram, at, pa);
   ram.u8[pa + HEADER] = XCR0;
+  ram.u8[pa + IMAGE_LASTING] = flagsLast(ram.u32, at) ? 1 : 0;
   ram.u8.copyWithin(pa + AVX_AREA, at + YMM_HIGH, at + YMM_HIGH + AVX_BYTES);
 }
 
@@ -148,7 +152,10 @@ const fxrstor: Helper = (c, i) => {
   c.loadBytes(va, area(c.ram, 0, FXSAVE_BYTES));
   if (c.ram.view.getUint32(SCRATCH + IMAGE_MXCSR, true) & ~MXCSR_MASK) c.raise(VEC.GP, 0);
   if (i.size !== 8) adjustPointers(c.ram, SCRATCH, false);
-  fxrstorState(c.ram, STATE, SCRATCH);
+  const mxcsr = c.ram.view.getUint32(SCRATCH + IMAGE_MXCSR, true);
+  restoreX87(c.ram, STATE, SCRATCH);
+  c.ram.u8.copyWithin(STATE + XMM, SCRATCH + IMAGE_XMM, SCRATCH + IMAGE_BYTES);
+  setMxcsr(c.ram.u32, STATE, mxcsr);
 };
 
 /** EDX:EAX limited to what XCR0 enables. */
@@ -211,8 +218,8 @@ const xrstor: Helper = (c, i) => {
       u8.fill(0, STATE + ST, STATE + ST + 128);
     }
   }
-  if (loadsMxcsr) ram.u32[(STATE + MXCSR) >> 2] = view.getUint32(SCRATCH + IMAGE_MXCSR, true);
-  else if (compact && wanted & XSTATE_SSE) ram.u32[(STATE + MXCSR) >> 2] = 0x1f80;
+  if (loadsMxcsr) setMxcsr(ram.u32, STATE, view.getUint32(SCRATCH + IMAGE_MXCSR, true));
+  else if (compact && wanted & XSTATE_SSE) setMxcsr(ram.u32, STATE, 0x1f80);
   if (wanted & XSTATE_SSE) {
     if (present & XSTATE_SSE) u8.copyWithin(STATE + XMM, SCRATCH + IMAGE_XMM, SCRATCH + IMAGE_BYTES);
     else u8.fill(0, STATE + XMM, STATE + XMM + 256);

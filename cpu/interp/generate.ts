@@ -15,6 +15,7 @@ import {
   FS_BASE,
   GPR,
   GS_BASE,
+  MXCSR,
   RIP,
   SCRATCH,
   STATE,
@@ -24,6 +25,7 @@ import {
   XMM,
   YMM_HIGH,
 } from "../layout.ts";
+import { FAST_MODE, MODE_BITS } from "../mxcsr.ts";
 import { helperNumber } from "../helper_context.ts";
 import { HANDLER_TYPE } from "../runtime.ts";
 import type { AccessOptions, Flag, FlagDef, Sem, Semantic } from "../sem.ts";
@@ -339,6 +341,10 @@ export class InterpSem implements Sem {
 
   helperIf(cond: Expr, name: string, otherwise: () => void): void {
     this.if(cond, () => this.helper(name), otherwise);
+  }
+  arithmetic(helper: string, fast: () => void): void {
+    const isFast = w("i32.eq", and(load("i32.load", i32(0), STATE + MXCSR), i32(MODE_BITS)), i32(FAST_MODE));
+    this.if(isFast, fast, () => this.helper(helper));
   }
   pc(): Expr {
     return load("i64.load", this.#ip, REC_PC);

@@ -127,9 +127,12 @@ export function stateText(c: Case, insn: Insn | undefined): string {
   const registers = [...used].sort((a, b) => a - b).map((n) => `${gprName(n, 8)}=${hex(c.gpr[n])}`);
   const vectors: string[] = [];
   for (const op of c.fp ? insn?.ops ?? [] : []) {
-    if (op.kind === "xmm") vectors.push(`xmm${op.n}=${bytesText(c.fp!, FX.XMM + 16 * op.n, 16)}`);
+    if (op.kind === "xmm") {
+      const high = op.size === 32 ? `${bytesText(c.fp!, FX_BYTES + 16 * op.n, 16)}:` : "";
+      vectors.push(`xmm${op.n}=${high}${bytesText(c.fp!, FX.XMM + 16 * op.n, 16)}`);
+    }
     if (op.kind === "mmx" || op.kind === "st") vectors.push(`st${op.n}=${bytesText(c.fp!, FX.ST + 16 * op.n, 10)}`);
   }
-  const pokes = c.pokes.map((p) => `[${hex(p.offset)}]=${bytesText(p.bytes, 0, Math.min(16, p.bytes.length))}`);
+  const pokes = c.pokes.map((p) => `[${hex(p.offset)}]=${bytesText(p.bytes, 0, Math.min(32, p.bytes.length))}`);
   return [...registers, `flags=${flags(c.rflags)}`, ...vectors, ...pokes].join(" ");
 }

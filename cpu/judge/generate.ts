@@ -189,6 +189,7 @@ export function rowCase(rowIndex: number, seed: number, number: number, modes = 
       gs: d.gs,
       fp: d.fp,
       pokes: d.pokes,
+      showsFlags: /stmxcsr|fxsave/.test(row.name),
     },
   };
 }

@@ -1,7 +1,8 @@
 /** Runs cases on Hedra's processor. */
 import { type Cpu, createCpu, RIGHT_R, RIGHT_W, RIGHT_X, Trap } from "../mod.ts";
 import type { AddressSpace } from "../mod.ts";
-import { FS_BASE, GPR, GS_BASE, KERNEL_MEMORY, RIP, STATE_BYTES, USER_RAM, YMM_HIGH } from "../layout.ts";
+import { FS_BASE, GPR, GS_BASE, KERNEL_MEMORY, MXCSR, RIP, STATE_BYTES, USER_RAM, YMM_HIGH } from "../layout.ts";
+import { FLAGS_UNKNOWN } from "../mxcsr.ts";
 import {
   AREAS,
   type Case,
@@ -30,7 +31,7 @@ export class HedraRunner {
   readonly #initialFp: Uint8Array;
 
   /** `heat`: executions before a block is translated (Infinity = interpreter only). */
-  constructor(private readonly baseline: Uint8Array, heat: number) {
+  constructor(private readonly baseline: Uint8Array, heat: number, private readonly sticky = false) {
     this.#cpu = createCpu({
       ramBytes: USER_RAM + (1 << 20),
       heat,
@@ -86,6 +87,9 @@ export class HedraRunner {
     ram.u8.set(fp.subarray(0, FX_BYTES), FX_AT);
     this.#cpu.fxrstor(at, FX_AT);
     ram.u8.set(fp.subarray(FX_BYTES), at + YMM_HIGH);
+    // The fast code, except when flags are compared.
+    if (this.sticky || c.showsFlags) ram.u32[(at + MXCSR) >> 2] &= ~FLAGS_UNKNOWN;
+    else ram.u32[(at + MXCSR) >> 2] |= FLAGS_UNKNOWN;
   }
 
   #result(c: Case, trap: Trap): Result {

@@ -65,6 +65,8 @@ export interface Case {
   /** FXSAVE image and upper YMM halves; undefined = initial state, not reported. */
   fp: Uint8Array | undefined;
   pokes: Poke[];
+  /** The instruction stores MXCSR: its sticky flags must be right even where they are not compared. */
+  showsFlags?: boolean;
 }
 
 export interface Result {

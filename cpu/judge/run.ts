@@ -59,7 +59,7 @@ class Subject {
   #runner: HedraRunner;
 
   constructor(private readonly options: JudgeOptions) {
-    this.#runner = new HedraRunner(options.baseline, options.heat);
+    this.#runner = new HedraRunner(options.baseline, options.heat, options.sticky);
   }
   differs(test: Case, native: Result, undef: number, quirk?: Quirk): string | undefined {
     try {
@@ -69,7 +69,7 @@ class Subject {
       quirk.forgive(ours, native);
       return difference(ours, native, undef, this.options);
     } catch (error) {
-      this.#runner = new HedraRunner(this.options.baseline, this.options.heat);
+      this.#runner = new HedraRunner(this.options.baseline, this.options.heat, this.options.sticky);
       return error instanceof Error ? `throws ${error.stack?.split("\n").slice(0, 4).join(" ")}` : String(error);
     }
   }

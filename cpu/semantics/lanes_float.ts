@@ -3,7 +3,7 @@
  * default NaN when there is none. WebAssembly leaves those bits open, so every operation checks its result and corrects it, rarely.
  * Rounding is to nearest even, denormals are exact.
  */
-import { and, call, choose, eq, eqz, type Expr, i32, unchecked, v128, w } from "../wasm/expr.ts";
+import { call, choose, eqz, type Expr, unchecked, v128, w } from "../wasm/expr.ts";
 import {
   type Binary,
   type BinaryImm,
@@ -216,23 +216,14 @@ export const DOT_BINARY_IMM = { dpps: dot(SINGLE), dppd: dot(DOUBLE) } satisfies
 
 // ---- rounding to integers --------------------------------------------------------------------------------------------------------
 
-/** MXCSR.RC (bits 14..13), or the low two bits of ROUNDxx's immediate: nearest even, down, up, towards zero. */
+/** MXCSR.RC, and the low two bits of ROUNDxx's immediate: nearest even, down, up, towards zero. */
 const ROUND = ["nearest", "floor", "ceil", "trunc"] as const;
-export type Rounding = Expr | 0 | 1 | 2 | 3;
+export type Rounding = 0 | 1 | 2 | 3;
 export const NEAREST = 0, TRUNCATE = 3;
 
-/** Rounds to an integral value in the format. `how` is a number, or an i32 expression of MXCSR (bound). NaNs are not corrected. */
-export function roundValue(f: Format, x: Expr, how: Rounding): Expr {
-  const prefix = x.type === "v128" ? f.shape : f.scalar;
-  if (typeof how === "number") return w(`${prefix}.${ROUND[how]}`, x);
-  const rc = and(how, i32(0x6000));
-  const mode = (k: 1 | 2 | 3) => w(`${prefix}.${ROUND[k]}`, x);
-  return choose(
-    eqz(rc),
-    w(`${prefix}.nearest`, x),
-    choose(eq(rc, i32(0x6000)), mode(3), choose(eq(rc, i32(0x2000)), mode(1), mode(2))),
-  );
-}
+/** Rounds to an integral value in the format. NaNs are not corrected. */
+export const roundValue = (f: Format, x: Expr, how: Rounding): Expr =>
+  w(`${x.type === "v128" ? f.shape : f.scalar}.${ROUND[how]}`, x);
 /** ROUNDPS/PD: whole vector. */
 export const roundPacked = (f: Format, x: Expr, how: Rounding, bind: Bind): Expr => fixPacked(f, bind(roundValue(f, x, how)), x);
 /** ROUNDSS/SD: an f32 or f64. */

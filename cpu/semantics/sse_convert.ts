@@ -1,34 +1,31 @@
 /** Conversions between integers and floats, and rounding, where MXCSR, MMX or general registers are involved. */
-import { MXCSR } from "../layout.ts";
-import type { Sem, Semantic } from "../sem.ts";
+import type { Semantic } from "../sem.ts";
 import { w } from "../wasm/expr.ts";
 import { mergeLow } from "./lanes.ts";
 import { demote, fromInteger, packedDoubleToInt, packedSingleToInt, promote, toInteger } from "./lanes_convert.ts";
-import { DOUBLE, type Format, type Rounding, roundPacked, roundScalar, SINGLE, TRUNCATE } from "./lanes_float.ts";
+import { DOUBLE, type Format, NEAREST, type Rounding, roundPacked, roundScalar, SINGLE, TRUNCATE } from "./lanes_float.ts";
 import { bindOf, imm8, scalar, setScalar, setVector, sized, source } from "./vector.ts";
-
-const mxcsr = (s: Sem): Rounding => s.state(MXCSR, "i32");
 
 /** cvtss2si, cvttsd2si ...: to a general register. */
 const toGeneral = (truncates: boolean): Semantic => (s, { ops: [dst, src] }) => {
   const x = scalar(s, sized(src)), bytes = sized(dst).size === 8 ? 8 : 4;
-  s.write(dst, toInteger(x, bytes, truncates ? TRUNCATE : mxcsr(s), bindOf(s)));
+  s.write(dst, toInteger(x, bytes, truncates ? TRUNCATE : NEAREST, bindOf(s)));
 };
 const fromGeneral = (f: Format): Semantic => (s, { ops: [dst, src] }) => setScalar(s, dst, fromInteger(f, s.read(src)));
 
 /** Two floats to two i32 in an MMX register, or four (two) to an XMM register. */
 const packedToInt = (f: Format, truncates: boolean): Semantic => (s, { ops: [dst, src] }) => {
   const convert = f === SINGLE ? packedSingleToInt : packedDoubleToInt;
-  setVector(s, dst, convert(source(s, src), truncates ? TRUNCATE : mxcsr(s), bindOf(s)));
+  setVector(s, dst, convert(source(s, src), truncates ? TRUNCATE : NEAREST, bindOf(s)));
 };
 
-/** ROUNDxx: bit 2 of the immediate selects MXCSR's mode. */
+/** ROUNDxx: bit 2 of the immediate selects MXCSR's mode, which is "nearest" here (see `exactly`). */
 const ROUNDINGS = [0, 1, 2, 3] as const;
-const rounding = (s: Sem, imm: number): Rounding => imm & 4 ? mxcsr(s) : ROUNDINGS[imm & 3];
+const rounding = (imm: number): Rounding => imm & 4 ? NEAREST : ROUNDINGS[imm & 3];
 const roundVector = (f: Format): Semantic => (s, i) =>
-  s.setXmm(i.ops[0], roundPacked(f, source(s, i.ops[1]), rounding(s, imm8(s, i)), bindOf(s)));
+  s.setXmm(i.ops[0], roundPacked(f, source(s, i.ops[1]), rounding(imm8(s, i)), bindOf(s)));
 const roundLow = (f: Format): Semantic => (s, i) =>
-  setScalar(s, i.ops[0], roundScalar(f, scalar(s, sized(i.ops[1])), rounding(s, imm8(s, i)), bindOf(s)));
+  setScalar(s, i.ops[0], roundScalar(f, scalar(s, sized(i.ops[1])), rounding(imm8(s, i)), bindOf(s)));
 
 export const CONVERSIONS: Readonly<Record<string, Semantic>> = {
   cvtsi2ss: fromGeneral(SINGLE),

@@ -1,13 +1,12 @@
 /** System instructions as user mode sees them; rows: cpu/opcodes/system.ts. */
 import { FS_BASE, GS_BASE, MXCSR, SEG_FS, SEG_GS, VEC } from "../layout.ts";
+import { MXCSR_BITS, UNKNOWN_FLAGS } from "../mxcsr.ts";
 import { SYSTEM_ROWS } from "../opcodes/system.ts";
 import type { Sem, Semantic } from "../sem.ts";
-import { add, and, i32, i64, ne, shl, shr_s, toI32, toI64u } from "../wasm/expr.ts";
+import { add, and, i32, i64, mul, ne, or, shl, shr_s, shr_u, toI32, toI64u } from "../wasm/expr.ts";
 
 /** CR0 as SMSW shows it: PE, MP, ET, NE, WP, PG (Hedron ABI 2.6). */
 const CR0 = 0x8001_0033;
-/** MXCSR bits that exist. */
-const MXCSR_MASK = 0xffff;
 
 const helper = (name: string): Semantic => (s) => s.helper(name);
 
@@ -60,12 +59,11 @@ const FAULTS: Record<string, Semantic> = Object.fromEntries(
   ]),
 );
 
-const loadMxcsr: Semantic = (s, i) => {
-  const v = s.let(s.read(i.ops[0]));
-  s.raise(VEC.GP, 0, ne(and(v, i32(~MXCSR_MASK)), i32(0)));
-  s.setState(MXCSR, "i32", v);
+/** Unknown flags show as UNKNOWN_FLAGS. */
+const storeMxcsr: Semantic = (s, i) => {
+  const field = s.state(MXCSR, "i32"), unknown = and(shr_u(field, i32(16)), i32(1));
+  s.write(i.ops[0], or(and(field, i32(MXCSR_BITS)), mul(unknown, i32(UNKNOWN_FLAGS))));
 };
-const storeMxcsr: Semantic = (s, i) => s.write(i.ops[0], s.state(MXCSR, "i32"));
 
 export const SYSTEM: Record<string, Semantic> = {
   ...FAULTS,
@@ -126,8 +124,8 @@ export const SYSTEM: Record<string, Semantic> = {
   mfence: nothing,
   sfence: nothing,
 
-  ldmxcsr: loadMxcsr,
-  vldmxcsr: loadMxcsr,
+  ldmxcsr: helper("ldmxcsr"),
+  vldmxcsr: helper("ldmxcsr"),
   stmxcsr: storeMxcsr,
   vstmxcsr: storeMxcsr,
 };

@@ -1,15 +1,12 @@
 /** Conversions under VEX, where source and result have different sizes or MXCSR or a general register takes part; F16C. */
-import { MXCSR } from "../layout.ts";
-import type { Sem, Semantic } from "../sem.ts";
+import type { Semantic } from "../sem.ts";
 import { call, type Expr, i32, or, shl, w } from "../wasm/expr.ts";
 import { halves, isWide, setHalves } from "./halves.ts";
 import { join64, repeat, shuffle, type Unary } from "./lanes.ts";
 import { CONVERT_UNARY, demote, fromInteger, packedDoubleToInt, packedSingleToInt, promote } from "./lanes_convert.ts";
-import { DOUBLE, type Format, type Rounding, roundPacked, roundScalar, SINGLE } from "./lanes_float.ts";
+import { DOUBLE, type Format, NEAREST, type Rounding, roundPacked, roundScalar, SINGLE } from "./lanes_float.ts";
 import { bindOf, imm8, scalar, sized, source } from "./vector.ts";
 import { setMerged } from "./vex_merge.ts";
-
-const mxcsr = (s: Sem): Rounding => s.state(MXCSR, "i32");
 
 /** Twice as wide: the upper half comes from the upper 64 bits of the source. */
 const widen = (f: Unary): Semantic => (s, i) => {
@@ -17,8 +14,8 @@ const widen = (f: Unary): Semantic => (s, i) => {
   setHalves(s, dst, isWide(i) ? [f(x, bind), f(bind(shuffle(8, x, x, [1, 1])), bind)] : [f(x, bind)]);
 };
 /** Half as wide: the results, 64 bits each, stand side by side. */
-const narrow = (f: (s: Sem) => Unary): Semantic => (s, { ops: [dst, src] }) => {
-  const bind = bindOf(s), convert = f(s), [low, high] = halves(s, src).map((x) => bind(convert(x, bind)));
+const narrow = (convert: Unary): Semantic => (s, { ops: [dst, src] }) => {
+  const bind = bindOf(s), [low, high] = halves(s, src).map((x) => bind(convert(x, bind)));
   setHalves(s, dst, [high === undefined ? low : join64(low, high)]);
 };
 
@@ -28,14 +25,14 @@ const convertScalar = (f: typeof promote): Semantic => (s, { ops: [dst, first, s
   setMerged(s, dst, first, f(scalar(s, sized(src)), bindOf(s)));
 
 const ROUNDINGS = [0, 1, 2, 3] as const;
-const rounding = (s: Sem, imm: number): Rounding => imm & 4 ? mxcsr(s) : ROUNDINGS[imm & 3];
+const rounding = (imm: number): Rounding => imm & 4 ? NEAREST : ROUNDINGS[imm & 3];
 const roundVector = (f: Format): Semantic => (s, i) => {
-  const x = halves(s, i.ops[1]), how = rounding(s, imm8(s, i)), bind = bindOf(s);
+  const x = halves(s, i.ops[1]), how = rounding(imm8(s, i)), bind = bindOf(s);
   setHalves(s, i.ops[0], x.map((half) => roundPacked(f, half, how, bind)));
 };
 const roundLow = (f: Format): Semantic => (s, i) => {
   const [dst, first, src] = i.ops, x = scalar(s, sized(src));
-  setMerged(s, dst, first, roundScalar(f, x, rounding(s, imm8(s, i)), bindOf(s)));
+  setMerged(s, dst, first, roundScalar(f, x, rounding(imm8(s, i)), bindOf(s)));
 };
 
 // ---- half precision
@@ -63,7 +60,7 @@ const singleToHalf = (how: Expr): Unary => (x, bind) => {
 };
 const toHalf: Semantic = (s, i) => {
   const [dst, src] = i.ops, imm = imm8(s, i), bind = bindOf(s);
-  const how = imm & 4 ? s.let(w("i32.and", w("i32.shr_u", s.state(MXCSR, "i32"), i32(13)), i32(3))) : i32(imm & 3);
+  const how = i32(imm & 4 ? NEAREST : imm & 3);
   const [low, high] = halves(s, src).map((x) => bind(singleToHalf(how)(x, bind)));
   if (dst.kind === "mem" && dst.size === 8) return s.write(dst, w("i64x2.extract_lane", low, 0));
   setHalves(s, dst, [high === undefined ? low : join64(low, high)]);
@@ -72,15 +69,12 @@ const toHalf: Semantic = (s, i) => {
 export const VEX_CONVERSIONS: Readonly<Record<string, Semantic>> = {
   vcvtps2pd: widen(CONVERT_UNARY.cvtps2pd),
   vcvtdq2pd: widen(CONVERT_UNARY.cvtdq2pd),
-  vcvtpd2ps: narrow(() => CONVERT_UNARY.cvtpd2ps),
-  vcvttpd2dq: narrow(() => CONVERT_UNARY.cvttpd2dq),
-  vcvtpd2dq: narrow((s) => {
-    const how = mxcsr(s);
-    return (x, bind) => packedDoubleToInt(x, how, bind);
-  }),
+  vcvtpd2ps: narrow(CONVERT_UNARY.cvtpd2ps),
+  vcvttpd2dq: narrow(CONVERT_UNARY.cvttpd2dq),
+  vcvtpd2dq: narrow((x, bind) => packedDoubleToInt(x, NEAREST, bind)),
   vcvtps2dq: (s, { ops: [dst, src] }) => {
-    const x = halves(s, src), how = mxcsr(s), bind = bindOf(s);
-    setHalves(s, dst, x.map((half) => packedSingleToInt(half, how, bind)));
+    const x = halves(s, src), bind = bindOf(s);
+    setHalves(s, dst, x.map((half) => packedSingleToInt(half, NEAREST, bind)));
   },
   vcvtsi2ss: fromGeneral(SINGLE),
   vcvtsi2sd: fromGeneral(DOUBLE),

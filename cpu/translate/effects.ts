@@ -12,7 +12,17 @@ const leaf = (type: ValType): LocalExpr => ({ kind: "local", type, index: 0 });
 const typeOf = (size: number): ValType => size === 16 ? "v128" : size === 8 ? "i64" : "i32";
 
 class EffectSem implements Sem {
-  readonly e: Effects = { uses: 0, defs: 0, writes: 0, flagUses: 0, flagDefs: 0, flagWrites: 0, helper: false, leaves: false };
+  readonly e: Effects = {
+    uses: 0,
+    defs: 0,
+    writes: 0,
+    flagUses: 0,
+    flagDefs: 0,
+    flagWrites: 0,
+    helper: false,
+    leaves: false,
+    arithmetic: false,
+  };
   #inIf = false;
 
   constructor(private readonly i: Insn) {}
@@ -188,6 +198,10 @@ class EffectSem implements Sem {
   helperIf(_cond: Expr, _name: string, otherwise: () => void): void {
     this.e.leaves = true;
     otherwise();
+  }
+  arithmetic(_helper: string, fast: () => void): void {
+    this.e.arithmetic = true;
+    fast();
   }
   pc(): Expr {
     return leaf("i64");

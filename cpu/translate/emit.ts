@@ -4,7 +4,8 @@
  */
 import { Exit } from "../exit.ts";
 import type { Insn, Operand } from "../insn.ts";
-import { CTL_BUDGET, CTL_EXIT, CTL_SPACE, GPR, JUMP_CACHE, RIP, STATE } from "../layout.ts";
+import { CTL_BUDGET, CTL_EXIT, CTL_SPACE, GPR, JUMP_CACHE, MXCSR, RIP, STATE } from "../layout.ts";
+import { FAST_MODE, MODE_BITS } from "../mxcsr.ts";
 import { jumpEntry, REGION_TYPE } from "../runtime.ts";
 import { SEMANTICS } from "../semantics/mod.ts";
 import type { FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
@@ -59,6 +60,7 @@ class Emitter implements RegionContext {
   readonly #stack: StackPlan;
   /** The common check of stack accesses, if there is one. */
   #entryGroup: Group | undefined;
+  readonly #arithmetic: boolean;
 
   // ---- the step being emitted
   #node!: Node;
@@ -80,6 +82,7 @@ class Emitter implements RegionContext {
     this.#stack = planStack(g);
     this.#plans = this.#stack.plans;
     this.#entryGroup = this.#stack.group;
+    this.#arithmetic = g.nodes.some((n) => n.steps.some((step) => step.effects.arithmetic));
     this.#flow = analyse(g, env.flagsNeededAt, (n, i) => n.steps[i].effects.leaves, env.strictFlags);
   }
 
@@ -118,6 +121,7 @@ class Emitter implements RegionContext {
       f.end();
       f.end();
     }
+    this.#checkMode(this.g.entry.pc);
     this.locals.loadRegisters(need.r);
     for (const flag of FLAG_LIST) if (need.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
     this.#node = this.g.entry;
@@ -129,6 +133,16 @@ class Emitter implements RegionContext {
     }
     this.locals.endStep([]);
     if (this.#entryGroup === undefined) this.#plans = planWithoutStack(this.g);
+  }
+
+  /**
+   * Regions with floating-point arithmetic are for MXCSR's fast mode only (cpu/mxcsr.ts): they check it when they begin and whenever other
+   * code has run, and leave for the interpreter at `pc`. Nothing may be dirty.
+   */
+  #checkMode(pc: number): void {
+    if (!this.#arithmetic) return;
+    const mode = and(load("i32.load", i32(0), STATE + MXCSR), i32(MODE_BITS));
+    this.#exits.leave(ne(mode, i32(FAST_MODE)), pc, Exit.Side, 0, 0);
   }
 
   // ---- structure
@@ -353,6 +367,8 @@ class Emitter implements RegionContext {
     f.end();
     this.locals.write(RSP, add(rsp, i64(8)));
     this.flags.pending = undefined;
+    this.#dirty = 0;
+    this.#checkMode(back);
     const after = fl.after[node.steps.length - 1];
     this.locals.loadRegisters(after.r & ~gprBit(RSP));
     for (const flag of FLAG_LIST) if (after.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
@@ -395,6 +411,8 @@ class Emitter implements RegionContext {
     this.#dirty = 0;
   }
   reload(): void {
+    const { insn } = this.#node.steps[this.#index];
+    this.#checkMode(insn.pc + insn.length);
     const after = this.#flow.get(this.#node)!.after[this.#index];
     this.locals.loadRegisters(after.r);
     for (const flag of FLAG_LIST) if (after.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);

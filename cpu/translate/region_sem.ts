@@ -382,6 +382,10 @@ export class RegionSem implements Sem {
     this.c.leave(cond);
     otherwise();
   }
+  /** The region has checked the mode where it could have changed. */
+  arithmetic(_helper: string, fast: () => void): void {
+    fast();
+  }
   pc(): Expr {
     return i64(this.#i.pc);
   }

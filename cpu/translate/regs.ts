@@ -25,6 +25,8 @@ export interface Effects {
   helper: boolean;
   /** May leave the region before anything has changed: accesses memory, or raises an exception. */
   leaves: boolean;
+  /** Floating point that may run only while MXCSR is in its fast mode (cpu/mxcsr.ts). */
+  arithmetic: boolean;
 }
 
 /** Flags that can be read by condition code cc (pairs share). */

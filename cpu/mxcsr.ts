@@ -1,0 +1,48 @@
+/**
+ * MXCSR in the state block: beside the architectural bits one that says whether the sticky exception flags are known.
+ *
+ * Fast code for floating point gives the results of the default modes and sets no flags. It may run only while the flags are *unknown*, which
+ * means: nobody is known to look at them. While they are known, or another mode is set, every instruction goes through
+ * helpers/sse_exact.ts, which is slow. A context starts with known flags and a budget of instructions; when that is spent, the flags become
+ * unknown. A program that clears flags (LDMXCSR with less than there is, as feclearexcept does) makes them known, for good, and exact from
+ * then on. Unknown flags read as PE and DE; loading just these makes them unknown again: so code that saves, clears and restores the
+ * environment (rounding functions of C libraries) leaves things as they were.
+ */
+import { FP_BUDGET, MXCSR } from "./layout.ts";
+
+/** Bit of the MXCSR field; never visible to programs. */
+export const FLAGS_UNKNOWN = 1 << 16;
+/** What unknown flags look like: inexact, as after nearly any arithmetic, and denormal operand, which C does not know. */
+export const UNKNOWN_FLAGS = 0x22;
+/** Bits that exist, in the instruction set. */
+export const MXCSR_BITS = 0xffff;
+/** Everything but the sticky flags: while it is FAST_MODE, fast code may run. */
+export const MODE_BITS = 0x1ffc0, FAST_MODE = 0x1f80 | FLAGS_UNKNOWN;
+/** Instructions that a fresh context executes exactly before its flags become unknown. */
+export const FRESH_BUDGET = 1000;
+
+/** The value that programs see. */
+export const visibleMxcsr = (field: number): number =>
+  field & FLAGS_UNKNOWN ? field & MXCSR_BITS | UNKNOWN_FLAGS : field & MXCSR_BITS;
+
+/** The field after a program has loaded `value` (reserved bits clear). */
+export function loadedMxcsr(field: number, value: number): number {
+  const flags = value & 0x3f, stays = (field & FLAGS_UNKNOWN) !== 0 && (flags & UNKNOWN_FLAGS) === UNKNOWN_FLAGS;
+  return stays || flags === UNKNOWN_FLAGS ? value | FLAGS_UNKNOWN : value;
+}
+
+/** Loads MXCSR into the state block at `at`, as an instruction does. Whoever clears a flag wants to know it from now on. */
+export function setMxcsr(u32: Uint32Array, at: number, value: number): void {
+  const field = (at + MXCSR) >> 2, old = u32[field];
+  u32[field] = loadedMxcsr(old, value & MXCSR_BITS);
+  if (visibleMxcsr(old) & ~value & 0x3f) u32[(at + FP_BUDGET) >> 2] = 0;
+}
+
+/** What a kernel puts into a context: fresh, or as it was before (`lasting`: its flags are to stay known). */
+export function restoreMxcsr(u32: Uint32Array, at: number, value: number, lasting: boolean): void {
+  u32[(at + MXCSR) >> 2] = loadedMxcsr(0, value & MXCSR_BITS);
+  u32[(at + FP_BUDGET) >> 2] = lasting ? 0 : FRESH_BUDGET;
+}
+/** Are the flags of the context known for good? */
+export const flagsLast = (u32: Uint32Array, at: number): boolean =>
+  (u32[(at + MXCSR) >> 2] & FLAGS_UNKNOWN) === 0 && u32[(at + FP_BUDGET) >> 2] === 0;

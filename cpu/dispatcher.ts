@@ -82,7 +82,7 @@ export class Dispatcher {
     c.interpreted += block.insns.length;
     // In other modes of MXCSR regions leave although nothing is wrong with them.
     const fast = (this.ram.u32[(STATE + MXCSR) >> 2] & MODE_BITS) === FAST_MODE;
-    if (exit !== Exit.Fault && fast) this.regions.missed(space, pc);
+    if (exit !== Exit.Fault) this.regions.missed(space, pc, fast);
   }
 
   #enter(region: Region): Exit {

@@ -31,6 +31,8 @@ export interface RegionEnvironment extends MemoryEnvironment {
   isCold(pc: number): boolean;
   /** The region has an exit to cold code at `pc`. */
   opens(pc: number): void;
+  /** The region leaves at `pc` when MXCSR is not in its fast mode. */
+  checksMode(pc: number): void;
   /** Names an instruction for `region_helper`. */
   insnId(i: Insn): number;
 }
@@ -141,6 +143,7 @@ class Emitter implements RegionContext {
    */
   #checkMode(pc: number): void {
     if (!this.#arithmetic) return;
+    this.env.checksMode(pc);
     const mode = and(load("i32.load", i32(0), STATE + MXCSR), i32(MODE_BITS));
     this.#exits.leave(ne(mode, i32(FAST_MODE)), pc, Exit.Side, 0, 0);
   }

@@ -72,6 +72,8 @@ interface SpaceRegions {
   readonly roaming: Set<number>;
   /** Nodes of regions that are not their entries: code there has been translated before. */
   readonly interior: Set<number>;
+  /** Addresses at which a region leaves when MXCSR is not in its fast mode: that is no miss. */
+  readonly modeChecks: Set<number>;
   /** How many of them have been found in a region, by its entry. */
   readonly wild: Map<number, number>;
   readonly flagsNeeded: Map<number, number>;
@@ -199,10 +201,10 @@ export class Regions {
     return { made: regions, killed, instructionsTranslated: insns, codeBytes };
   }
 
-  /** The instruction at `pc` has left its region because of its address. */
-  missed(space: Space, pc: number): void {
+  /** The instruction at `pc` has left its region because of its address (or, where regions check it, because MXCSR is not in its fast mode). */
+  missed(space: Space, pc: number, fastMode: boolean): void {
     const s = this.#of(space), site = s.sites.get(pc);
-    if (!site || ++site.misses < MISSES) return;
+    if (!site || (!fastMode && s.modeChecks.has(pc)) || ++site.misses < MISSES) return;
     s.sites.delete(pc);
     let roams = false;
     for (const extent of site.users.values()) {
@@ -291,6 +293,7 @@ export class Regions {
         }),
         roaming: new Set(),
         interior: new Set(),
+        modeChecks: new Set(),
         wild: new Map(),
         extended: new Map(),
         flagsNeeded: new Map(),
@@ -339,6 +342,7 @@ export class Regions {
         const block = this.blocks.find(space, pc);
         return !s.regions.has(pc) && !(block && this.blocks.executions(block) >= this.blocks.heat / 2);
       },
+      checksMode: (pc) => s.modeChecks.add(pc),
       opens: (pc) => s.openings.set(pc, region),
       insnId: (i) => {
         const id = this.#freeIds.pop() ?? this.#insns.length;

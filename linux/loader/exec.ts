@@ -19,6 +19,8 @@ const PIE_BASE = 0x5555_5555_4000;
 const MAX_SCRIPTS = 5;
 /** Segments up to this size are read when the program starts, larger ones when touched. */
 const EAGER_SEGMENT = 16 << 20;
+/** Zero-initialised data up to this size gets its memory at once, if it is at most a quarter of what is free. */
+const EAGER_ZEROS = 64 << 20;
 /** The stack that exists from the start; more comes by page faults. */
 const FIRST_STACK = 128 << 10;
 /** Distance of the mmap area from the stack: at least this, arch/x86/mm/mmap.c. */
@@ -260,7 +262,9 @@ function mapSegment(os: Pick<Personality, "userMemory">, mm: Mm, file: FsMapping
     if (!mm.add(vma, vma.end - vma.start <= EAGER_SEGMENT || undefined)) return false;
     if (segment.memSize > segment.fileSize && (segment.prot & PROT_WRITE) !== 0 && !clearTail(os, mm, fileEnd)) return false;
   }
-  return zeroFrom >= end || mm.add(newVma(zeroFrom, end, segment.prot));
+  // Static arrays in one physical piece are faster to reach; memory that was never used costs the host nothing until it is touched.
+  const eager = end - zeroFrom <= Math.min(EAGER_ZEROS, mm.pool.freeBytes / 4);
+  return zeroFrom >= end || mm.add(newVma(zeroFrom, end, segment.prot), eager || undefined);
 }
 
 function clearTail(os: Pick<Personality, "userMemory">, mm: Mm, from: number): boolean {

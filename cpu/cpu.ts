@@ -8,8 +8,9 @@ import { Dispatcher } from "./dispatcher.ts";
 import { Exit } from "./exit.ts";
 import { Slice } from "./slice.ts";
 import { Helpers } from "./helper_context.ts";
+import { fusedMultiplyAdd } from "./fused.ts";
 import { fmaExact } from "./helpers/exact.ts";
-import { fxrstorState, fxsaveState, xrstorState, xsaveState } from "./helpers/x87_state.ts";
+import { fxrstorState, keepFxsave, xrstorState, xsaveState } from "./helpers/x87_state.ts";
 import { Blocks } from "./interp/blocks.ts";
 import { Handlers } from "./interp/handlers.ts";
 import type { Insn } from "./insn.ts";
@@ -120,6 +121,12 @@ export class HedraCpu implements Cpu {
       memory,
       table,
       ...runtime.exports,
+      get fma_f32x4() {
+        return fusedMultiplyAdd()?.functions.fma_f32x4 ?? runtime.exports.fma_f32x4;
+      },
+      get fma_f64x2() {
+        return fusedMultiplyAdd()?.functions.fma_f64x2 ?? runtime.exports.fma_f64x2;
+      },
       split_done: this.#access.splitDone,
       helper: (record: number, n: number) => helpers.execute(n, this.#blocks.insnOf(record)),
       resume: this.#resume,
@@ -205,7 +212,7 @@ export class HedraCpu implements Cpu {
     writeFlags(this.ram, at, rflags);
   }
   fxsave(at: number, pa: number): void {
-    fxsaveState(this.ram, at, pa);
+    keepFxsave(this.ram, at, pa);
   }
   fxrstor(at: number, pa: number): void {
     fxrstorState(this.ram, at, pa);

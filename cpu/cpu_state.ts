@@ -62,7 +62,7 @@ export function resetBlock(ram: Ram, at: number): void {
   ram.u8.fill(0, at, at + STATE_BYTES);
   writeFlags(ram, at, 0x202);
   ram.view.setUint16(at + X87_CW, 0x37f, true);
-  restoreMxcsr(ram.u32, at, 0x1f80, false);
+  restoreMxcsr(ram.u32, at, 0x1f80, 0);
   ram.u32[(at + SEG_CS) >> 2] = 0x1b;
   for (const s of [SEG_SS, SEG_DS, SEG_ES]) ram.u32[(at + s) >> 2] = 0x23;
 }

@@ -5,13 +5,15 @@
  * means: nobody is known to look at them. While they are known, or another mode is set, every instruction goes through
  * helpers/sse_exact.ts, which is slow. A context starts with known flags and a budget of instructions; when that is spent, the flags become
  * unknown. A program that clears flags (LDMXCSR with less than there is, as feclearexcept does) makes them known, for good, and exact from
- * then on. Unknown flags read as PE and DE; loading just these makes them unknown again: so code that saves, clears and restores the
- * environment (rounding functions of C libraries) leaves things as they were.
+ * then on. Unknown flags read as PE and DE; once a program has been told so, loading just these makes them unknown again: code that saves,
+ * clears and restores the environment (rounding functions of C libraries) leaves things as they were.
  */
 import { FP_BUDGET, MXCSR } from "./layout.ts";
 
 /** Bit of the MXCSR field; never visible to programs. */
 export const FLAGS_UNKNOWN = 1 << 16;
+/** The program has read unknown flags. */
+export const FLAGS_TOLD = 1 << 17;
 /** What unknown flags look like: inexact, as after nearly any arithmetic, and denormal operand, which C does not know. */
 export const UNKNOWN_FLAGS = 0x22;
 /** Bits that exist, in the instruction set. */
@@ -25,10 +27,14 @@ export const FRESH_BUDGET = 1000;
 export const visibleMxcsr = (field: number): number =>
   field & FLAGS_UNKNOWN ? field & MXCSR_BITS | UNKNOWN_FLAGS : field & MXCSR_BITS;
 
+/** The program sees the field: what it must be from then on. */
+export const toldMxcsr = (field: number): number => field & FLAGS_UNKNOWN ? field | FLAGS_TOLD : field;
+
 /** The field after a program has loaded `value` (reserved bits clear). */
-export function loadedMxcsr(field: number, value: number): number {
-  const flags = value & 0x3f, stays = (field & FLAGS_UNKNOWN) !== 0 && (flags & UNKNOWN_FLAGS) === UNKNOWN_FLAGS;
-  return stays || flags === UNKNOWN_FLAGS ? value | FLAGS_UNKNOWN : value;
+function loadedMxcsr(field: number, value: number): number {
+  const flags = value & 0x3f, told = field & FLAGS_TOLD;
+  const stays = (field & FLAGS_UNKNOWN) !== 0 && (flags & UNKNOWN_FLAGS) === UNKNOWN_FLAGS;
+  return value | told | (stays || (told !== 0 && flags === UNKNOWN_FLAGS) ? FLAGS_UNKNOWN : 0);
 }
 
 /** Loads MXCSR into the state block at `at`, as an instruction does. Whoever clears a flag wants to know it from now on. */
@@ -38,11 +44,17 @@ export function setMxcsr(u32: Uint32Array, at: number, value: number): void {
   if (visibleMxcsr(old) & ~value & 0x3f) u32[(at + FP_BUDGET) >> 2] = 0;
 }
 
-/** What a kernel puts into a context: fresh, or as it was before (`lasting`: its flags are to stay known). */
-export function restoreMxcsr(u32: Uint32Array, at: number, value: number, lasting: boolean): void {
-  u32[(at + MXCSR) >> 2] = loadedMxcsr(0, value & MXCSR_BITS);
-  u32[(at + FP_BUDGET) >> 2] = lasting ? 0 : FRESH_BUDGET;
+/** What is known of a context's flags, in images that a kernel keeps: until the budget is spent, for good, nothing (and told so). */
+export type FlagKnowledge = 0 | 1 | 2;
+export function flagKnowledge(u32: Uint32Array, at: number): FlagKnowledge {
+  const field = u32[(at + MXCSR) >> 2];
+  if (field & (FLAGS_UNKNOWN | FLAGS_TOLD)) return 2;
+  return u32[(at + FP_BUDGET) >> 2] === 0 ? 1 : 0;
 }
-/** Are the flags of the context known for good? */
-export const flagsLast = (u32: Uint32Array, at: number): boolean =>
-  (u32[(at + MXCSR) >> 2] & FLAGS_UNKNOWN) === 0 && u32[(at + FP_BUDGET) >> 2] === 0;
+/** What a kernel puts into a context. */
+export function restoreMxcsr(u32: Uint32Array, at: number, value: number, known: number): void {
+  const flags = value & UNKNOWN_FLAGS;
+  const unknown = known === 2 ? FLAGS_TOLD | (flags === UNKNOWN_FLAGS ? FLAGS_UNKNOWN : 0) : 0;
+  u32[(at + MXCSR) >> 2] = value & MXCSR_BITS | unknown;
+  u32[(at + FP_BUDGET) >> 2] = known === 0 ? FRESH_BUDGET : 0;
+}

@@ -17,7 +17,7 @@ import {
   XMM,
   YMM_HIGH,
 } from "../layout.ts";
-import { flagsLast, restoreMxcsr, setMxcsr, visibleMxcsr } from "../mxcsr.ts";
+import { flagKnowledge, restoreMxcsr, setMxcsr, toldMxcsr, visibleMxcsr } from "../mxcsr.ts";
 import type { Helper, HelperContext } from "./api.ts";
 import { ES } from "./float80.ts";
 import { initX87, setControl } from "./x87_control.ts";
@@ -32,8 +32,8 @@ const IMAGE_MXCSR = 24, IMAGE_ST = 32, IMAGE_XMM = 160;
 export const XSTATE_X87 = 1, XSTATE_SSE = 2, XSTATE_AVX = 4;
 /** XCR0: what the XSAVE family manages. */
 export const XCR0 = XSTATE_X87 | XSTATE_SSE | XSTATE_AVX;
-/** One of the bytes left to software, in images made for the kernel: 1 = the sticky flags of MXCSR are known for good (mxcsr.ts). */
-const IMAGE_LASTING = 511;
+/** One of the bytes left to software, in images made for the kernel: FlagKnowledge of mxcsr.ts. */
+const IMAGE_KNOWLEDGE = 511;
 const HEADER = 512, HEADER_BYTES = 64, AVX_AREA = 576, AVX_BYTES = 256, AREA_BYTES = AVX_AREA + AVX_BYTES;
 
 /** Copies eight 16-byte slots between ST(0).. order (image) and physical order (block). */
@@ -85,10 +85,16 @@ export function fxsaveState(ram: Ram, at: number, pa: number): void {
   ram.u8.copyWithin(pa + IMAGE_XMM, at + XMM, at + XMM + 256);
 }
 
+/** The same for a kernel that keeps the image: what is known of the sticky flags is in it, too. */
+export function keepFxsave(ram: Ram, at: number, pa: number): void {
+  fxsaveState(ram, at, pa);
+  ram.u8[pa + IMAGE_KNOWLEDGE] = flagKnowledge(ram.u32, at);
+}
+
 /** Loads a state block from an FXSAVE64 image; reserved MXCSR bits are dropped (the instruction would raise #GP). */
 export function fxrstorState(ram: Ram, at: number, pa: number): void {
   restoreX87(ram, at, pa);
-  restoreMxcsr(ram.u32, at, ram.view.getUint32(pa + IMAGE_MXCSR, true), ram.u8[pa + IMAGE_LASTING] !== 0);
+  restoreMxcsr(ram.u32, at, ram.view.getUint32(pa + IMAGE_MXCSR, true), ram.u8[pa + IMAGE_KNOWLEDGE]);
   ram.u8.copyWithin(at + XMM, pa + IMAGE_XMM, pa + IMAGE_XMM + 256);
 }
 
@@ -98,9 +104,8 @@ export const XSAVE_BYTES = AREA_BYTES;
 /** Like `fxsaveState`, in the standard XSAVE format: header and the upper halves of the YMM registers behind the image. All of [416, 512) is zero. */
 export function xsaveState(ram: Ram, at: number, pa: number): void {
   ram.u8.fill(0, pa + IMAGE_BYTES, pa + AVX_AREA);
-  fxsaveState(ram, at, pa);
+  keepFxsave(ram, at, pa);
   ram.u8[pa + HEADER] = XCR0;
-  ram.u8[pa + IMAGE_LASTING] = flagsLast(ram.u32, at) ? 1 : 0;
   ram.u8.copyWithin(pa + AVX_AREA, at + YMM_HIGH, at + YMM_HIGH + AVX_BYTES);
 }
 
@@ -137,10 +142,14 @@ function adjustPointers(ram: Ram, pa: number, toImage: boolean): void {
 
 const area = (ram: Ram, from: number, to: number): Uint8Array => ram.u8.subarray(SCRATCH + from, SCRATCH + to);
 
+/** The program gets to see MXCSR. */
+const tell = ({ u32 }: Ram): void => void (u32[(STATE + MXCSR) >> 2] = toldMxcsr(u32[(STATE + MXCSR) >> 2]));
+
 const fxsave: Helper = (c, i) => {
   const va = alignedAddress(c, i, 16);
   if (c.ram.u16[SW16] & ES) lastOpcode(c);
   fxsaveState(c.ram, STATE, SCRATCH);
+  tell(c.ram);
   if (i.size !== 8) adjustPointers(c.ram, SCRATCH, true);
   // The whole area must be writable, although its end is left alone.
   c.translate(va + FXSAVE_BYTES - 1, 1, true);
@@ -189,7 +198,10 @@ const xsave = (init: boolean, compact: boolean): Helper => (c, i) => {
     c.storeBytes(va, area(ram, 0, IMAGE_MXCSR));
     c.storeBytes(va + IMAGE_ST, area(ram, IMAGE_ST, IMAGE_XMM));
   }
-  if (wanted & (XSTATE_SSE | XSTATE_AVX)) c.storeBytes(va + IMAGE_MXCSR, area(ram, IMAGE_MXCSR, IMAGE_ST));
+  if (wanted & (XSTATE_SSE | XSTATE_AVX)) {
+    c.storeBytes(va + IMAGE_MXCSR, area(ram, IMAGE_MXCSR, IMAGE_ST));
+    tell(ram);
+  }
   if (wanted & XSTATE_SSE) c.storeBytes(va + IMAGE_XMM, area(ram, IMAGE_XMM, IMAGE_BYTES));
   if (wanted & XSTATE_AVX && (!init || used & XSTATE_AVX)) {
     c.storeBytes(va + AVX_AREA, ram.u8.subarray(STATE + YMM_HIGH, STATE + YMM_HIGH + AVX_BYTES));

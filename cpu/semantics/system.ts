@@ -1,6 +1,6 @@
 /** System instructions as user mode sees them; rows: cpu/opcodes/system.ts. */
 import { FS_BASE, GS_BASE, MXCSR, SEG_FS, SEG_GS, VEC } from "../layout.ts";
-import { MXCSR_BITS, UNKNOWN_FLAGS } from "../mxcsr.ts";
+import { FLAGS_TOLD, MXCSR_BITS, UNKNOWN_FLAGS } from "../mxcsr.ts";
 import { SYSTEM_ROWS } from "../opcodes/system.ts";
 import type { Sem, Semantic } from "../sem.ts";
 import { add, and, i32, i64, mul, ne, or, shl, shr_s, shr_u, toI32, toI64u } from "../wasm/expr.ts";
@@ -63,6 +63,7 @@ const FAULTS: Record<string, Semantic> = Object.fromEntries(
 const storeMxcsr: Semantic = (s, i) => {
   const field = s.state(MXCSR, "i32"), unknown = and(shr_u(field, i32(16)), i32(1));
   s.write(i.ops[0], or(and(field, i32(MXCSR_BITS)), mul(unknown, i32(UNKNOWN_FLAGS))));
+  s.setState(MXCSR, "i32", or(field, mul(unknown, i32(FLAGS_TOLD))));
 };
 
 export const SYSTEM: Record<string, Semantic> = {

@@ -3,12 +3,14 @@ import type { Access } from "../access.ts";
 import type { Ram } from "../api.ts";
 import type { CodeMap, Translation } from "../code_map.ts";
 import { controlOf } from "../control.ts";
+import { fusedMultiplyAdd } from "../fused.ts";
 import type { Insn } from "../insn.ts";
 import type { Block, Blocks } from "../interp/blocks.ts";
 import type { Space } from "../mmu.ts";
 import { GENERATED_IMPORTS } from "../runtime.ts";
 import type { Counters, CpuStats, KillCause } from "../stats.ts";
 import { ModuleBuilder } from "../wasm/encoder.ts";
+import type { WasmOp } from "../wasm/expr.ts";
 import { buildGraph, type Graph } from "./cfg.ts";
 import { effectsOf } from "./effects.ts";
 import { emitRegion, type RegionEnvironment } from "./emit.ts";
@@ -29,6 +31,10 @@ const EXTENSIONS = 4;
 const WILD_SPACE = 150;
 /** After so many instructions of a region have turned out to roam, the whole region is made with the TLB (but for its stack). */
 const WILD = 2;
+
+/** Runtime functions of which the host has an operation. The host is asked when one of them is first needed. */
+const inlined = (name: string): WasmOp | undefined =>
+  name.startsWith("fma_") ? fusedMultiplyAdd()?.operations.get(name) : undefined;
 
 export class Region implements Translation {
   dead = false;
@@ -162,7 +168,7 @@ export class Regions {
     const ranges = this.#ranges(space, graph);
     const region = new Region(space, pc, slot, ranges.physical, ranges.virtual, (r) => this.#killed(r));
     const began = this.counters.now();
-    const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true);
+    const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true, false, inlined);
     emitRegion(m, "r", graph, this.#environment(space, s, region));
     const bytes = m.finish(), emitted = this.counters.now();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports });

@@ -1,5 +1,5 @@
 /** Writes WebAssembly binaries: function bodies and whole modules (WebAssembly core specification, section 5). */
-import { type Expr, type LoadOp, LOADS, OPS, type StoreOp, STORES, type ValType } from "./expr.ts";
+import { type CallExpr, type Expr, type LoadOp, LOADS, OPS, type StoreOp, STORES, type ValType, type WasmOp } from "./expr.ts";
 
 export const TYPE_CODE: Record<ValType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 export const BLOCK_VOID = 0x40;
@@ -78,7 +78,12 @@ export class FuncBuilder {
   depth = 0;
 
   /** @param fnIndex resolves the names of `call` expressions to function indices. */
-  constructor(params: ValType[], fnIndex: (name: string) => number) {
+  constructor(
+    params: ValType[],
+    fnIndex: (name: string) => number,
+    /** Operations that take the place of calls. */
+    private readonly substitute?: (name: string) => WasmOp | undefined,
+  ) {
     this.#params = params.length;
     this.#fnIndex = fnIndex;
   }
@@ -244,9 +249,14 @@ export class FuncBuilder {
         this.expr(e.address);
         return this.load(e.mem, e.offset);
       case "call":
-        for (const a of e.args) this.expr(a);
-        return this.call(e.fn);
+        return this.#call(e);
     }
+  }
+  #call(e: CallExpr): void {
+    for (const a of e.args) this.expr(a);
+    const op = this.substitute?.(e.fn);
+    if (op) this.code.opcode(OPS[op][0]);
+    else this.call(e.fn);
   }
   /** `local = e`. */
   assign(local: number, e: Expr): void {
@@ -314,6 +324,7 @@ export class ModuleBuilder {
     private readonly available: readonly FuncImport[],
     private readonly withTable: boolean,
     private readonly all = false,
+    private readonly substitute?: (name: string) => WasmOp | undefined,
   ) {
     if (all) { for (const f of available) this.#import(f); }
   }
@@ -339,7 +350,7 @@ export class ModuleBuilder {
 
   /** Starts a function; it can be called by name (also before its body is complete) and is exported when `exported`. */
   func(type: FuncType, name: string, exported: boolean): FuncBuilder {
-    const body = new FuncBuilder([...type.params], this.functionIndex);
+    const body = new FuncBuilder([...type.params], this.functionIndex, this.substitute);
     this.#named.set(name, this.#imports.length + this.#funcs.length);
     this.#funcs.push({ type: this.typeIndex(type), body, exportName: exported ? name : undefined });
     return body;

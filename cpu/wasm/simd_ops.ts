@@ -1,6 +1,7 @@
 /**
  * SIMD operations, same format as SCALAR_OPS; opcode = 0xfd000 + the SIMD opcode number. Loads, stores and v128.const are not here (expr.ts).
- * Relaxed operations are left out: their results depend on the host. Source: WebAssembly core specification 3.0, section 5.4.9.
+ * Relaxed operations depend on the host: of them only those that cpu/fused.ts asks about. Source: WebAssembly core specification 3.0, section
+ * 5.4.9.
  */
 export const SIMD_OPS = {
   "i8x16.shuffle": [0xfd00d, "vv>v#16"],
@@ -216,4 +217,6 @@ export const SIMD_OPS = {
   "i32x4.trunc_sat_f64x2_u_zero": [0xfd0fd, "v>v"],
   "f64x2.convert_low_i32x4_s": [0xfd0fe, "v>v"],
   "f64x2.convert_low_i32x4_u": [0xfd0ff, "v>v"],
+  "f32x4.relaxed_madd": [0xfd105, "vvv>v"],
+  "f64x2.relaxed_madd": [0xfd107, "vvv>v"],
 } as const satisfies Record<string, readonly [number, string]>;

@@ -38,7 +38,7 @@ Deno.test("the table has every SIMD operation that is neither relaxed, memory ac
     ...Array.from({ length: 10 }, (_, k) => 0x54 + k),
     ...[0x9a, 0xa2, 0xa5, 0xa6, 0xaf, 0xb0, 0xb2, 0xb3, 0xb4, 0xbb, 0xc2, 0xc5, 0xc6, 0xcf, 0xd0, 0xd2, 0xd3, 0xd4, 0xe2, 0xee],
   ];
-  const known = Object.values(SIMD_OPS).map(([opcode]) => opcode - 0xfd000).sort((a, b) => a - b);
+  const known = Object.values(SIMD_OPS).map(([opcode]) => opcode - 0xfd000).filter((k) => k < 256).sort((a, b) => a - b);
   assert.deepEqual(known, Array.from({ length: 256 }, (_, k) => k).filter((k) => !holes.includes(k)));
 });
 

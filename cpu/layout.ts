@@ -82,6 +82,8 @@ export const SEG_FS = 0x0f0;
 export const SEG_GS = 0x0f4;
 /** i32: floating-point instructions until MXCSR's flags become unknown (mxcsr.ts); 0 = never. */
 export const FP_BUDGET = 0x0f8;
+/** i32: 0 = the upper halves of all YMM registers are zero, in memory. Whoever stores anything else there sets it. */
+export const YMM_USED = 0x0fc;
 /** XMM n: 16 bytes at XMM + 16*n. */
 export const XMM = 0x100;
 /** Upper half of YMM n: 16 bytes at YMM_HIGH + 16*n. */

@@ -15,6 +15,8 @@ import {
   JUMP_CACHE,
   STATE,
   TLB,
+  YMM_HIGH,
+  YMM_USED,
 } from "./layout.ts";
 import { udiv128 } from "./semantics/divide128.ts";
 import { defineFma, FMA_IMPORTS, SLOW_FMA } from "./fma.ts";
@@ -36,6 +38,7 @@ import {
   shr_u,
   sub,
   toI64u,
+  v128,
   type ValType,
   w,
   xor,
@@ -93,6 +96,8 @@ export const GENERATED_IMPORTS = [
   { name: "parity", type: F(["i32"], "i32") },
   /** (high, low, divisor) -> quotient; precondition high < divisor. */
   { name: "udiv128", type: F(["i64", "i64", "i64"], "i64") },
+  /** Clears the upper halves of all YMM registers. */
+  { name: "clear_high", type: F([]) },
   ...NAN_IMPORTS,
   ...FMA_IMPORTS,
   ...X87_IMPORTS,
@@ -205,6 +210,10 @@ export function runtimeModule(pages: number | undefined): Uint8Array<ArrayBuffer
       return local(l, e.type);
     };
     f.expr(udiv128(bind, local(0, "i64"), local(1, "i64"), local(2, "i64")));
+  });
+  define("clear_high", F([]), (f) => {
+    for (let n = 0; n < 16; n++) f.storeAt(STATE + YMM_HIGH + 16 * n, "v128.store", v128(0n));
+    f.storeAt(STATE + YMM_USED, "i32.store", i32(0));
   });
   defineNaN(define);
   defineFma(define);

@@ -90,8 +90,8 @@ export interface Sem {
   /** Upper 128 bits of the YMM register named by an xmm operand. Legacy SSE leaves them alone, VEX.128 clears them. */
   ymmHigh(op: Operand): Expr;
   setYmmHigh(op: Operand, value: Expr): void;
-  /** Clears the upper half of YMM register n (a fixed number), or all of it. */
-  zeroYmm(n: number, whole: boolean): void;
+  /** Clears the upper halves of all YMM registers, or the registers as a whole. */
+  clearYmm(whole: boolean): void;
   /** Implied vector register by number. */
   xmmReg(n: number): Expr;
   /**

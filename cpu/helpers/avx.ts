@@ -1,12 +1,15 @@
 /** Vector instructions whose elements are accessed one by one: masked moves and gathers (Intel SDM vol. 2, VMASKMOV, VPGATHERDD). */
 import type { Insn, MemOperand, Operand } from "../insn.ts";
-import { FS_BASE, GPR, GS_BASE, STATE, XMM, YMM_HIGH } from "../layout.ts";
+import { FS_BASE, GPR, GS_BASE, STATE, XMM, YMM_HIGH, YMM_USED } from "../layout.ts";
 import type { Helper, HelperContext } from "./api.ts";
 
 /** Linear address of byte `at` of vector register n. */
 const byteOf = (n: number, at: number): number => STATE + (at < 16 ? XMM + at : YMM_HIGH + at - 16) + 16 * n;
 const numberOf = (op: Operand): number => op.kind === "xmm" ? op.n : -1;
 const memoryOf = (i: Insn): MemOperand => i.ops.find((op): op is MemOperand => op.kind === "mem")!;
+
+/** Upper halves have been written. */
+export const usesHigh = (c: HelperContext): void => void (c.ram.i32[(STATE + YMM_USED) >> 2] = 1);
 
 /** Base register plus displacement, and the segment's base; exact, where a number would be rounded near 2^64. */
 export function baseOf({ ram: { view } }: HelperContext, m: MemOperand): { offset: bigint; segment: bigint } {
@@ -37,6 +40,7 @@ const maskedMove: Helper = (c, i) => {
   for (const at of selected) c.loadBytes(va(at), loaded.subarray(at, at + size));
   c.ram.u8.set(loaded.subarray(0, 16), byteOf(data, 0));
   c.ram.u8.set(loaded.subarray(16), byteOf(data, 16));
+  usesHigh(c);
 };
 function check(c: HelperContext, va: number, size: number): void {
   const first = Math.min(size, 4096 - (va % 4096));
@@ -55,6 +59,7 @@ const gather: Helper = (c, i) => {
   const length = dst.kind === "xmm" ? dst.size : 16, count = Math.min(length / size, quadIndex ? length / 8 : length / 4);
   const { offset: base, segment } = baseOf(c, memory);
   const element = new Uint8Array(size);
+  usesHigh(c);
   for (let n = 0; n < count; n++) {
     const last = byteOf(mask, n * size + size - 1);
     if (u8[last] & 0x80) {

@@ -6,7 +6,7 @@ import type { Insn, MemOperand, Operand } from "../insn.ts";
 import { AF, CF, FP_BUDGET, GPR, MXCSR, OF, PF, SF, ST, STATE, VEC, X87_SW, X87_TAG, XMM, YMM_HIGH, ZF } from "../layout.ts";
 import { FLAGS_UNKNOWN, MXCSR_BITS, setMxcsr } from "../mxcsr.ts";
 import type { Helper, HelperContext } from "./api.ts";
-import { baseOf } from "./avx.ts";
+import { baseOf, usesHigh } from "./avx.ts";
 import { Arithmetic, DOUBLE, EARLY, type Format, HALF, SINGLE } from "./ieee.ts";
 
 /** Where an operand's bytes are: a register (two places), or read from memory. */
@@ -106,6 +106,7 @@ function store(w: Work): void {
     u8.set(out.bytes.subarray(0, 16), STATE + XMM + 16 * dst.n);
     if (i.name[0] !== "v") return;
     if (bytes === 16) out.bytes.fill(0, 16);
+    else usesHigh(w.c);
     u8.set(out.bytes.subarray(16), STATE + YMM_HIGH + 16 * dst.n);
   }
 }

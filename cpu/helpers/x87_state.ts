@@ -16,6 +16,7 @@ import {
   X87_TAG,
   XMM,
   YMM_HIGH,
+  YMM_USED,
 } from "../layout.ts";
 import { flagKnowledge, restoreMxcsr, setMxcsr, toldMxcsr, visibleMxcsr } from "../mxcsr.ts";
 import type { Helper, HelperContext } from "./api.ts";
@@ -101,6 +102,14 @@ export function fxrstorState(ram: Ram, at: number, pa: number): void {
 /** Bytes of the standard XSAVE area with x87, SSE and AVX state. */
 export const XSAVE_BYTES = AREA_BYTES;
 
+/** Are the upper halves of all YMM registers zero? */
+function highIsZero(ram: Ram, at: number): boolean {
+  let all = 0;
+  for (let n = 0; n < AVX_BYTES / 4; n++) all |= ram.u32[((at + YMM_HIGH) >> 2) + n];
+  return all === 0;
+}
+const noteHigh = (ram: Ram, at: number): void => void (ram.u32[(at + YMM_USED) >> 2] = highIsZero(ram, at) ? 0 : 1);
+
 /** Like `fxsaveState`, in the standard XSAVE format: header and the upper halves of the YMM registers behind the image. All of [416, 512) is zero. */
 export function xsaveState(ram: Ram, at: number, pa: number): void {
   ram.u8.fill(0, pa + IMAGE_BYTES, pa + AVX_AREA);
@@ -120,6 +129,7 @@ export function xrstorState(ram: Ram, at: number, pa: number): void {
   if (!(present & XSTATE_SSE)) ram.u8.fill(0, at + XMM, at + XMM + 256);
   if (present & XSTATE_AVX) ram.u8.copyWithin(at + YMM_HIGH, pa + AVX_AREA, pa + AREA_BYTES);
   else ram.u8.fill(0, at + YMM_HIGH, at + YMM_HIGH + AVX_BYTES);
+  noteHigh(ram, at);
 }
 
 /** The address of an area that must be aligned; #GP otherwise. */
@@ -172,9 +182,7 @@ const requested = (ram: Ram): number => ram.u32[(STATE + GPR) >> 2] & XCR0;
 
 /** Components that are not in their initial configuration; x87 and SSE always count as used. */
 function inUse(ram: Ram): number {
-  let upper = 0;
-  for (let n = 0; n < AVX_BYTES / 4; n++) upper |= ram.u32[((STATE + YMM_HIGH) >> 2) + n];
-  return XSTATE_X87 | XSTATE_SSE | (upper === 0 ? 0 : XSTATE_AVX);
+  return XSTATE_X87 | XSTATE_SSE | (highIsZero(ram, STATE) ? 0 : XSTATE_AVX);
 }
 
 /** XSAVE, XSAVEOPT and XSAVEC: components wanted are written one by one; with `init`, those in their initial state are left out. */
@@ -239,6 +247,7 @@ const xrstor: Helper = (c, i) => {
   if (wanted & XSTATE_AVX) {
     if (present & XSTATE_AVX) u8.copyWithin(STATE + YMM_HIGH, SCRATCH + AVX_AREA, SCRATCH + AREA_BYTES);
     else u8.fill(0, STATE + YMM_HIGH, STATE + YMM_HIGH + AVX_BYTES);
+    noteHigh(ram, STATE);
   }
 };
 

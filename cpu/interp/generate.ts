@@ -24,6 +24,7 @@ import {
   X87_TAG,
   XMM,
   YMM_HIGH,
+  YMM_USED,
 } from "../layout.ts";
 import { FAST_MODE, MODE_BITS } from "../mxcsr.ts";
 import { helperNumber } from "../helper_context.ts";
@@ -176,10 +177,15 @@ export class InterpSem implements Sem {
     this.f.expr(this.#operandAddress(op));
     this.f.expr(value);
     this.f.store("v128.store", YMM_HIGH - XMM);
+    if (value.kind !== "const") this.f.storeAt(STATE + YMM_USED, "i32.store", i32(1));
   }
-  zeroYmm(n: number, whole: boolean): void {
-    this.f.storeAt(STATE + YMM_HIGH + 16 * n, "v128.store", v128(0n));
-    if (whole) this.f.storeAt(STATE + XMM + 16 * n, "v128.store", v128(0n));
+  clearYmm(whole: boolean): void {
+    this.f.expr(load("i32.load", i32(0), STATE + YMM_USED));
+    this.f.if();
+    this.f.call("clear_high");
+    this.f.end();
+    if (!whole) return;
+    for (let n = 0; n < 16; n++) this.f.storeAt(STATE + XMM + 16 * n, "v128.store", v128(0n));
   }
   xmmReg(n: number): Expr {
     return this.let(load("v128.load", i32(0), STATE + XMM + 16 * n));

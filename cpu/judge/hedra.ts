@@ -1,7 +1,7 @@
 /** Runs cases on Hedra's processor. */
 import { type Cpu, createCpu, RIGHT_R, RIGHT_W, RIGHT_X, Trap } from "../mod.ts";
 import type { AddressSpace } from "../mod.ts";
-import { FS_BASE, GPR, GS_BASE, KERNEL_MEMORY, MXCSR, RIP, STATE_BYTES, USER_RAM, YMM_HIGH } from "../layout.ts";
+import { FS_BASE, GPR, GS_BASE, KERNEL_MEMORY, MXCSR, RIP, STATE_BYTES, USER_RAM, YMM_HIGH, YMM_USED } from "../layout.ts";
 import { FLAGS_UNKNOWN } from "../mxcsr.ts";
 import {
   AREAS,
@@ -87,6 +87,7 @@ export class HedraRunner {
     ram.u8.set(fp.subarray(0, FX_BYTES), FX_AT);
     this.#cpu.fxrstor(at, FX_AT);
     ram.u8.set(fp.subarray(FX_BYTES), at + YMM_HIGH);
+    ram.u32[(at + YMM_USED) >> 2] = 1;
     // The fast code, except when flags are compared.
     if (this.sticky || c.showsFlags) ram.u32[(at + MXCSR) >> 2] &= ~FLAGS_UNKNOWN;
     else ram.u32[(at + MXCSR) >> 2] |= FLAGS_UNKNOWN;

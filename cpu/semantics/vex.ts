@@ -110,10 +110,6 @@ const cleared = (f: Semantic): Semantic => (s, i) => {
   f(s, i);
   s.setYmmHigh(i.ops[0], ZERO);
 };
-/** The upper halves (and with VZEROALL the lower ones) of all sixteen registers. */
-const zeroAll = (whole: boolean): Semantic => (s) => {
-  for (let n = 0; n < 16; n++) s.zeroYmm(n, whole);
-};
 
 function prefixed<F>(table: Readonly<Record<string, F>>, make: (f: F) => Semantic): Record<string, Semantic> {
   return Object.fromEntries(Object.entries(table).map(([name, f]) => [`v${name}`, make(f)]));
@@ -163,8 +159,8 @@ export const VEX: Readonly<Record<string, Semantic>> = {
   ...same("pextrb pextrw pextrd extractps maskmovdqu", MOVES),
   vmovd: (s, i) => i.ops[0].kind === "xmm" ? cleared(MOVES.movd)(s, i) : MOVES.movd(s, i),
   vmovq: (s, i) => i.ops[0].kind === "xmm" ? cleared(MOVES.movq)(s, i) : MOVES.movq(s, i),
-  vzeroupper: zeroAll(false),
-  vzeroall: zeroAll(true),
+  vzeroupper: (s) => s.clearYmm(false),
+  vzeroall: (s) => s.clearYmm(true),
   ...VEX_MOVES,
   ...VEX_CONVERSIONS,
   ...VEX_PERMUTES,

@@ -9,6 +9,8 @@ import { ALL_FLAGS, CC_FLAGS, type Effects, FLAG_BIT, FLAG_LIST, gprBit, xmmBit 
 
 const RSP = 4;
 const leaf = (type: ValType): LocalExpr => ({ kind: "local", type, index: 0 });
+/** The constant of which VEX.128 forms make the upper half. */
+export const isZero = (e: Expr): boolean => e.kind === "const" && e.value === 0n;
 const typeOf = (size: number): ValType => size === 16 ? "v128" : size === 8 ? "i64" : "i32";
 
 class EffectSem implements Sem {
@@ -16,6 +18,10 @@ class EffectSem implements Sem {
     uses: 0,
     defs: 0,
     writes: 0,
+    highUses: 0,
+    highDefs: 0,
+    highWrites: 0,
+    highZeros: 0,
     flagUses: 0,
     flagDefs: 0,
     flagWrites: 0,
@@ -100,12 +106,28 @@ class EffectSem implements Sem {
   setXmm(op: Operand): void {
     if (op.kind === "xmm") this.#def(xmmBit(op.n), true);
   }
-  ymmHigh(): Expr {
+  ymmHigh(op: Operand): Expr {
+    if (op.kind === "xmm" && !((this.e.highDefs >> op.n) & 1)) this.e.highUses |= 1 << op.n;
     return leaf("v128");
   }
-  setYmmHigh(): void {}
-  zeroYmm(n: number, whole: boolean): void {
-    if (whole) this.#def(xmmBit(n), true);
+  setYmmHigh(op: Operand, value: Expr): void {
+    if (op.kind === "xmm") this.#defHigh(op.n, isZero(value));
+  }
+  #defHigh(n: number, zero: boolean): void {
+    const bit = 1 << n;
+    this.e.highWrites |= bit;
+    if (this.#inIf) {
+      this.e.highUses |= bit & ~this.e.highDefs;
+      return;
+    }
+    this.e.highDefs |= bit;
+    if (zero) this.e.highZeros |= bit;
+  }
+  clearYmm(whole: boolean): void {
+    for (let n = 0; n < 16; n++) {
+      if (whole) this.#def(xmmBit(n), true);
+      this.#defHigh(n, true);
+    }
   }
   xmmReg(n: number): Expr {
     this.#use(xmmBit(n));

@@ -19,7 +19,7 @@ import { analyse, type FlagsNeededAt, isCall, type NodeFlow } from "./flow.ts";
 import { Locals } from "./locals.ts";
 import { Memory, type MemoryEnvironment } from "./memory.ts";
 import { type Ending, type RegionContext, RegionSem } from "./region_sem.ts";
-import { ALL_FLAGS, FLAG_BIT, FLAG_LIST, gprBit } from "./regs.ts";
+import { ALL_FLAGS, type Dirty, FLAG_BIT, FLAG_LIST, gprBit } from "./regs.ts";
 
 export interface RegionEnvironment extends MemoryEnvironment {
   flagsNeededAt: FlagsNeededAt;
@@ -42,6 +42,7 @@ const MAX_DEPTH = 128;
 /** Loop iterations per poll of the budget. */
 const POLL_EVERY = 1024;
 const DEPTH_LOCAL = 1;
+const CLEAN: Dirty = { r: 0, high: 0, zero: 0 };
 
 export function emitRegion(m: ModuleBuilder, name: string, g: Graph, env: RegionEnvironment): void {
   new Emitter(m, name, g, env).run();
@@ -68,7 +69,7 @@ class Emitter implements RegionContext {
   #node!: Node;
   #index = 0;
   /** Registers that may differ from the state block, now. */
-  #dirty = 0;
+  #dirty: Dirty = { r: 0, high: 0, zero: 0 };
   #ending: Ending | undefined;
   /** All steps of the node have been emitted. */
   #nodeDone = false;
@@ -124,7 +125,7 @@ class Emitter implements RegionContext {
       f.end();
     }
     this.#checkMode(this.g.entry.pc);
-    this.locals.loadRegisters(need.r);
+    this.locals.loadRegisters(need.r, need.high);
     for (const flag of FLAG_LIST) if (need.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
     this.#node = this.g.entry;
     this.#index = 0;
@@ -145,7 +146,7 @@ class Emitter implements RegionContext {
     if (!this.#arithmetic) return;
     this.env.checksMode(pc);
     const mode = and(load("i32.load", i32(0), STATE + MXCSR), i32(MODE_BITS));
-    this.#exits.leave(ne(mode, i32(FAST_MODE)), pc, Exit.Side, 0, 0);
+    this.#exits.leave(ne(mode, i32(FAST_MODE)), pc, Exit.Side, CLEAN, 0);
   }
 
   // ---- structure
@@ -178,7 +179,7 @@ class Emitter implements RegionContext {
     f.assign(left.index, sub(load("i32.load", i32(0), CTL_BUDGET), i32(1)));
     f.storeAt(CTL_BUDGET, "i32.store", left);
     const fl = this.#flow.get(n)!;
-    this.#exits.leave(lt_s(left, i32(0)), n.pc, Exit.Poll, fl.dirty.r, fl.dirty.f & fl.need.live);
+    this.#exits.leave(lt_s(left, i32(0)), n.pc, Exit.Poll, { ...fl.dirty, zero: fl.zero }, fl.dirty.f & fl.need.live);
     f.assign(this.#poll, i32(POLL_EVERY));
     f.end();
     this.locals.endStep([]);
@@ -188,7 +189,8 @@ class Emitter implements RegionContext {
     this.#index = 0;
     this.#nodeDone = false;
     this.locals.forgetLows();
-    this.#dirty = this.#flow.get(n)!.dirty.r;
+    const { dirty, zero } = this.#flow.get(n)!;
+    this.#dirty = { r: dirty.r, high: dirty.high, zero };
   }
 
   #emitBody(n: Node): void {
@@ -272,7 +274,12 @@ class Emitter implements RegionContext {
     this.#index = n.steps.length - 1;
     this.#nodeDone = true;
     const last = n.steps[this.#index].effects;
-    this.#dirty = fl.dirtyBefore[this.#index].r | last.writes;
+    const before = fl.dirtyBefore[this.#index];
+    this.#dirty = {
+      r: before.r | last.writes,
+      high: before.high | last.highWrites,
+      zero: (fl.zeroBefore[this.#index] & ~last.highWrites) | last.highZeros,
+    };
   }
 
   /** Flags that a join or loop reads must be in their locals. */
@@ -370,12 +377,12 @@ class Emitter implements RegionContext {
     f.end();
     this.locals.write(RSP, add(rsp, i64(8)));
     this.flags.pending = undefined;
-    this.#dirty = 0;
+    this.#clean();
     this.#checkMode(back);
     const after = fl.after[node.steps.length - 1];
-    this.locals.loadRegisters(after.r & ~gprBit(RSP));
+    this.locals.loadRegisters(after.r & ~gprBit(RSP), after.high);
     for (const flag of FLAG_LIST) if (after.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
-    this.#dirty = 0;
+    this.#clean();
     this.locals.endStep([]);
   }
 
@@ -411,13 +418,13 @@ class Emitter implements RegionContext {
     this.locals.storeRegisters(this.#dirty);
     const dirty = this.#dirtyFlags() & flags;
     for (const f of FLAG_LIST) if (dirty & FLAG_BIT[f]) this.locals.storeFlag(f, this.flags.source(f));
-    this.#dirty = 0;
+    this.#clean();
   }
   reload(): void {
     const { insn } = this.#node.steps[this.#index];
     this.#checkMode(insn.pc + insn.length);
     const after = this.#flow.get(this.#node)!.after[this.#index];
-    this.locals.loadRegisters(after.r);
+    this.locals.loadRegisters(after.r, after.high);
     for (const flag of FLAG_LIST) if (after.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
   }
   liveAfter(): number {
@@ -427,7 +434,16 @@ class Emitter implements RegionContext {
     return this.env.insnId(this.#node.steps[this.#index].insn);
   }
   markWritten(register: number): void {
-    this.#dirty |= 1 << register;
+    this.#dirty.r |= 1 << register;
+  }
+  markHigh(register: number, zero: boolean): void {
+    const bit = 1 << register;
+    this.#dirty.high |= bit;
+    this.#dirty.zero = zero ? this.#dirty.zero | bit : this.#dirty.zero & ~bit;
+  }
+  /** Everything has been written back; others may have put anything into the registers since. */
+  #clean(): void {
+    this.#dirty = { r: 0, high: 0, zero: 0 };
   }
   end(how: Ending): void {
     this.#ending = how;

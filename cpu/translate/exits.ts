@@ -9,11 +9,11 @@ import type { FuncBuilder } from "../wasm/encoder.ts";
 import { type Expr, i32 } from "../wasm/expr.ts";
 import { cloneDef, type FlagState, type Pending } from "./flag_state.ts";
 import type { Locals } from "./locals.ts";
-import { FLAG_BIT, FLAG_LIST } from "./regs.ts";
+import { type Dirty, FLAG_BIT, FLAG_LIST } from "./regs.ts";
 
 interface Stub {
   reason: Exit;
-  dirty: number;
+  dirty: Readonly<Dirty>;
   flags: number;
   pending: Pending | undefined;
 }
@@ -37,14 +37,14 @@ export class Exits {
   }
 
   /** Goes on in the region of a table slot (or, while that is empty, in the dispatcher). */
-  jump(pc: number, slot: number, dirty: number, flags: number): void {
+  jump(pc: number, slot: number, dirty: Readonly<Dirty>, flags: number): void {
     this.f.i32(slot);
     this.f.set(this.#slot);
     this.leave(undefined, pc, Exit.Continue, dirty, flags);
   }
 
   /** Leaves for `pc` when `cond` (always when undefined). `flags`: dirty flags that somebody may still read. */
-  leave(cond: Expr | undefined, pc: number, reason: Exit, dirty: number, flags: number): void {
+  leave(cond: Expr | undefined, pc: number, reason: Exit, dirty: Readonly<Dirty>, flags: number): void {
     this.locals.flushLows();
     const label = this.#stub(reason, dirty, flags);
     this.f.i64(BigInt(pc));
@@ -61,14 +61,17 @@ export class Exits {
     this.f.code.u32(this.f.depth + stub);
   }
 
-  #stub(reason: Exit, dirty: number, flags: number): number {
+  #stub(reason: Exit, dirty: Readonly<Dirty>, flags: number): number {
     const p = this.flags.pending && this.flags.pending.mask & flags ? this.flags.pending : undefined;
-    const key = `${reason}|${dirty}|${flags}|${p ? `${p.mask & flags}.${p.id}.${this.flags.keptLocals()}` : ""}`;
+    const zero = dirty.zero & dirty.high,
+      key = `${reason}|${dirty.r}|${dirty.high}|${zero}|${flags}|${
+        p ? `${p.mask & flags}.${p.id}.${this.flags.keptLocals()}` : ""
+      }`;
     let n = this.#byKey.get(key);
     if (n === undefined) {
       // A copy: later instructions may move what the definition refers to into other locals.
       const pending = p && { ...p, def: cloneDef(p.def) };
-      n = this.#stubs.push({ reason, dirty, flags, pending }) - 1;
+      n = this.#stubs.push({ reason, dirty: { ...dirty, zero }, flags, pending }) - 1;
       this.#byKey.set(key, n);
     }
     return n;

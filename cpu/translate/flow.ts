@@ -1,10 +1,11 @@
 /** Dataflow over a region: which registers must be valid in locals, which may be dirty, which flags are live. */
 import type { Graph, Node } from "./cfg.ts";
-import { ALL_FLAGS } from "./regs.ts";
+import { ALL_FLAGS, ALL_HIGH } from "./regs.ts";
 
-/** State at a point: register bits (GPR 0..15, XMM 16..31) and flag bits. */
+/** State at a point: register bits (GPR 0..15, XMM 16..31), upper YMM halves, and flag bits. */
 export interface Bits {
   r: number;
+  high: number;
   f: number;
 }
 export interface Need extends Bits {
@@ -21,6 +22,9 @@ export interface NodeFlow {
   after: Need[];
   /** Dirty before step i. */
   dirtyBefore: Bits[];
+  /** Upper YMM halves that are certainly zero at entry, and before step i. */
+  zero: number;
+  zeroBefore: number[];
 }
 
 /** Flags that code at an address outside the region may read; ALL_FLAGS when unknown. */
@@ -35,11 +39,35 @@ export const isCall = (n: Node): boolean => n.steps.at(-1)?.insn.name === "call"
 export function analyse(g: Graph, flagsNeededAt: FlagsNeededAt, memoryExit: MayLeave, strict: boolean): Map<Node, NodeFlow> {
   const flow = new Map<Node, NodeFlow>();
   for (const n of g.nodes) {
-    flow.set(n, { dirty: { r: 0, f: 0 }, need: { r: 0, f: 0, live: 0 }, after: [], dirtyBefore: [] });
+    const dirty = { r: 0, high: 0, f: 0 }, need = { ...dirty, live: 0 };
+    flow.set(n, { dirty, need, after: [], dirtyBefore: [], zero: n === g.entry ? 0 : ALL_HIGH, zeroBefore: [] });
   }
+  zeros(g, flow);
   forward(g, flow);
   backward(g, flow, flagsNeededAt, memoryExit, strict);
   return flow;
+}
+
+/** Upper halves that are zero on every way to a point, forwards. Calls and helpers may leave anything. */
+function zeros(g: Graph, flow: Map<Node, NodeFlow>): void {
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const n of g.nodes) {
+      const fl = flow.get(n)!;
+      let { zero } = fl;
+      n.steps.forEach(({ effects: e }, i) => {
+        fl.zeroBefore[i] = zero;
+        zero = e.helper ? 0 : (zero & ~e.highWrites) | e.highZeros;
+      });
+      if (isCall(n)) zero = 0;
+      for (const s of n.succ) {
+        const to = flow.get(s)!;
+        if ((to.zero & ~zero) === 0) continue;
+        to.zero &= zero;
+        changed = true;
+      }
+    }
+  }
 }
 
 /** May-dirty, forwards. A call and a helper write everything back. */
@@ -47,19 +75,21 @@ function forward(g: Graph, flow: Map<Node, NodeFlow>): void {
   const work = [...g.nodes];
   while (work.length > 0) {
     const n = work.shift()!, fl = flow.get(n)!;
-    let { r, f } = fl.dirty;
+    let { r, high, f } = fl.dirty;
     for (let i = 0; i < n.steps.length; i++) {
       const e = n.steps[i].effects;
-      fl.dirtyBefore[i] = { r, f };
-      if (e.helper) r = f = 0;
+      fl.dirtyBefore[i] = { r, high, f };
+      if (e.helper) r = high = f = 0;
       r |= e.writes;
+      high |= e.highWrites;
       f |= e.flagWrites;
     }
-    if (isCall(n)) r = f = 0;
+    if (isCall(n)) r = high = f = 0;
     for (const s of n.succ) {
       const d = flow.get(s)!.dirty;
-      if ((r & ~d.r) === 0 && (f & ~d.f) === 0) continue;
+      if ((r & ~d.r) === 0 && (high & ~d.high) === 0 && (f & ~d.f) === 0) continue;
       d.r |= r;
+      d.high |= high;
       d.f |= f;
       if (!work.includes(s)) work.push(s);
     }
@@ -83,49 +113,56 @@ function backward(
     changed = false;
     for (let k = g.nodes.length - 1; k >= 0; k--) {
       const n = g.nodes[k], fl = flow.get(n)!, last = n.steps.length - 1;
-      let r = 0, f = 0, live = open.get(n)!;
+      let r = 0, high = 0, f = 0, live = open.get(n)!;
       for (const s of n.succ) {
         const need = flow.get(s)!.need;
         r |= need.r;
+        high |= need.high;
         f |= need.f;
         live |= need.live;
       }
       if (last >= 0) {
         const e = n.steps[last].effects, dirty = fl.dirtyBefore[last];
         f |= (dirty.f | e.flagWrites) & open.get(n)!;
-        fl.after[last] = { r, f, live };
+        fl.after[last] = { r, high, f, live };
         // After a call everything is reloaded; unless strict, the callee is expected to define flags before it reads them.
         if (isCall(n)) {
-          r = 0;
+          r = high = 0;
           f = strict ? dirty.f : 0;
           live = strict ? ALL_FLAGS : 0;
         }
         r |= dirty.r & ~e.defs;
+        high |= dirty.high & ~e.highDefs;
       }
       for (let i = last; i >= 0; i--) {
         const e = n.steps[i].effects, dirty = fl.dirtyBefore[i];
-        if (i < last) fl.after[i] = { r, f, live };
+        if (i < last) fl.after[i] = { r, high, f, live };
         if (e.helper) {
           // What the semantics read themselves before the helper runs, too.
           r = dirty.r | e.uses;
+          high = dirty.high | e.highUses;
           f = dirty.f | e.flagUses;
           live = ALL_FLAGS;
           continue;
         }
         r = (r & ~e.defs) | e.uses;
+        high = (high & ~e.highDefs) | e.highUses;
         f = (f & ~e.flagDefs) | e.flagUses;
         live = (live & ~e.flagDefs) | e.flagUses;
         if (memoryExit(n, i)) {
           r |= dirty.r;
+          high |= dirty.high;
           f |= dirty.f & live;
         }
       }
       if (n.loopHeader) {
         r |= fl.dirty.r;
+        high |= fl.dirty.high;
         f |= fl.dirty.f & live;
       }
-      if (r !== fl.need.r || f !== fl.need.f || live !== fl.need.live) {
-        fl.need = { r, f, live };
+      const { need } = fl;
+      if (r !== need.r || high !== need.high || f !== need.f || live !== need.live) {
+        fl.need = { r, high, f, live };
         changed = true;
       }
     }

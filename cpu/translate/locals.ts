@@ -1,12 +1,14 @@
 /** Guest registers in wasm locals, temporaries, and expressions that still refer to a register which is about to change. */
-import { FLAG_A, FLAG_C, FLAG_O, FLAG_P, FLAG_S, FLAG_Z, GPR, STATE, XMM } from "../layout.ts";
+import { FLAG_A, FLAG_C, FLAG_O, FLAG_P, FLAG_S, FLAG_Z, GPR, STATE, XMM, YMM_HIGH, YMM_USED } from "../layout.ts";
 import type { Flag } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
 import type { Expr, LoadOp, LocalExpr, StoreOp, ValType } from "../wasm/expr.ts";
+import { ALL_HIGH, type Dirty } from "./regs.ts";
 import { i32, load, unchecked, v128, w } from "../wasm/expr.ts";
 
-/** Register numbers: GPR 0..15, XMM 16..31, as the bits of `Bits.r`. */
-const XMM0 = 16;
+/** Register numbers: GPR 0..15, XMM 16..31, as the bits of `Bits.r`; upper YMM halves 32..47. */
+const XMM0 = 16, REGISTERS = 48;
+export const HIGH0 = 32;
 
 const FLAG_HOME: Record<Flag, { address: number; type: ValType; load: LoadOp; store: StoreOp }> = {
   c: flagHome(FLAG_C, "i32"),
@@ -33,7 +35,7 @@ export class Locals {
   readonly #registers: (number | undefined)[] = [];
   readonly #flags = new Map<Flag, number>();
   /** Expressions handed out since the last `endStep` (or kept by it) that read a register's own local. */
-  readonly #readers: LocalExpr[][] = Array.from({ length: 32 }, () => []);
+  readonly #readers: LocalExpr[][] = Array.from({ length: REGISTERS }, () => []);
   /** Temporaries of this step and of what was kept. */
   #temps: LocalExpr[] = [];
 
@@ -116,23 +118,34 @@ export class Locals {
     this.write(n, w(value.type === "f32" ? "f32x4.replace_lane" : "f64x2.replace_lane", this.#local(n), value, 0));
     this.#lows.set(n, { value, stale: false });
   }
-  loadRegisters(bits: number): void {
+  loadRegisters(bits: number, high: number): void {
     this.forgetLows();
-    for (let n = 0; n < 32; n++) {
-      if (!((bits >>> n) & 1)) continue;
+    for (const n of [...numbers(bits, 0), ...numbers(high, HIGH0)]) {
       this.f.i32(0);
       this.f.load(n < XMM0 ? "i64.load" : "v128.load", home(n));
       this.f.set(this.register(n));
     }
   }
-  storeRegisters(bits: number): void {
+  storeRegisters({ r, high, zero }: Readonly<Dirty>): void {
     this.flushLows();
-    for (let n = 0; n < 32; n++) {
-      if (!((bits >>> n) & 1)) continue;
-      this.f.i32(0);
-      this.f.get(this.register(n));
-      this.f.store(n < XMM0 ? "i64.store" : "v128.store", home(n));
+    for (const n of numbers(r, 0)) this.#store(n);
+    // Zeros need no store while there is nothing but zeros in memory, as nearly always outside of code that uses YMM registers.
+    if (high & zero) {
+      this.f.expr(load("i32.load", i32(0), STATE + YMM_USED));
+      this.f.hint(false);
+      this.f.if();
+      if ((high & zero) === ALL_HIGH) this.f.call("clear_high");
+      else for (const n of numbers(high & zero, HIGH0)) this.f.storeAt(home(n), "v128.store", v128(0n));
+      this.f.end();
     }
+    if (!(high & ~zero)) return;
+    for (const n of numbers(high & ~zero, HIGH0)) this.#store(n);
+    this.f.storeAt(STATE + YMM_USED, "i32.store", i32(1));
+  }
+  #store(n: number): void {
+    this.f.i32(0);
+    this.f.get(this.register(n));
+    this.f.store(n < XMM0 ? "i64.store" : "v128.store", home(n));
   }
 
   // ---- flags
@@ -163,7 +176,7 @@ export class Locals {
     for (const e of kept) collectLocals(e, leaves);
     for (const low of this.#lows.values()) collectLocals(low.value, leaves);
     const indices = new Set([...leaves].map((l) => l.index));
-    for (let n = 0; n < 32; n++) {
+    for (let n = 0; n < REGISTERS; n++) {
       if (this.#readers[n].length > 0) this.#readers[n] = this.#readers[n].filter((e) => leaves.has(e));
     }
     this.#temps = this.#temps.filter((t) => {
@@ -176,7 +189,7 @@ export class Locals {
   detach(): void {
     this.flushLows();
     this.forgetLows();
-    for (let n = 0; n < 32; n++) {
+    for (let n = 0; n < REGISTERS; n++) {
       const readers = this.#readers[n];
       if (readers.length === 0) continue;
       const saved = this.temp(readers[0].type);
@@ -198,7 +211,14 @@ export class Locals {
   }
 }
 
-const home = (n: number): number => STATE + (n < XMM0 ? GPR + 8 * n : XMM + 16 * (n - XMM0));
+const home = (n: number): number =>
+  STATE + (n < XMM0 ? GPR + 8 * n : n < HIGH0 ? XMM + 16 * (n - XMM0) : YMM_HIGH + 16 * (n - HIGH0));
+/** The register numbers of a set whose bit 0 is register `first`. */
+function numbers(bits: number, first: number): number[] {
+  const out: number[] = [];
+  for (let rest = bits; rest !== 0; rest &= rest - 1) out.push(first + 31 - Math.clz32(rest & -rest));
+  return out;
+}
 
 function sizeOf(e: Expr): number {
   switch (e.kind) {

@@ -2,7 +2,7 @@
 import { Exit } from "../exit.ts";
 import { helperNumber } from "../helper_context.ts";
 import type { Insn, MemOperand, Operand, XmmOperand } from "../insn.ts";
-import { CTL_EXIT, FS_BASE, GS_BASE, RIP, ST, STATE, X87_SW, X87_TAG, YMM_HIGH } from "../layout.ts";
+import { CTL_EXIT, FS_BASE, GS_BASE, RIP, ST, STATE, X87_SW, X87_TAG } from "../layout.ts";
 import { emitStore, loadOp } from "../memory_ops.ts";
 import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
@@ -25,8 +25,9 @@ import {
 } from "../wasm/expr.ts";
 import type { Planned } from "./access_plan.ts";
 import type { Step } from "./cfg.ts";
+import { isZero } from "./effects.ts";
 import type { FlagState } from "./flag_state.ts";
-import type { Locals } from "./locals.ts";
+import { HIGH0, type Locals } from "./locals.ts";
 import type { Memory, Place } from "./memory.ts";
 import { ALL_FLAGS } from "./regs.ts";
 
@@ -49,6 +50,7 @@ export interface RegionContext {
   /** Names the step's instruction for `region_helper`. */
   insnId(): number;
   markWritten(register: number): void;
+  markHigh(register: number, zero: boolean): void;
   /** Control transfers end the node; the emitter turns them into structure. */
   end(how: Ending): void;
 }
@@ -149,22 +151,25 @@ export class RegionSem implements Sem {
     this.c.locals.write(16 + op.n, value);
     this.c.markWritten(16 + op.n);
   }
-  /** Upper halves stay in the state block: they are rarely worth a local. */
   ymmHigh(op: Operand): Expr {
-    return this.let(load("v128.load", i32(0), this.#highAddress(op)));
+    if (op.kind !== "xmm") throw new Error("No vector register");
+    return this.c.locals.read(HIGH0 + op.n);
   }
   setYmmHigh(op: Operand, value: Expr): void {
-    this.c.f.storeAt(this.#highAddress(op), "v128.store", value);
-  }
-  #highAddress(op: Operand): number {
     if (op.kind !== "xmm") throw new Error("No vector register");
-    return STATE + YMM_HIGH + 16 * op.n;
+    this.#setHigh(op.n, value);
   }
-  zeroYmm(n: number, whole: boolean): void {
-    this.c.f.storeAt(STATE + YMM_HIGH + 16 * n, "v128.store", v128(0n));
-    if (!whole) return;
-    this.c.locals.write(16 + n, v128(0n));
-    this.c.markWritten(16 + n);
+  #setHigh(n: number, value: Expr): void {
+    this.c.locals.write(HIGH0 + n, value);
+    this.c.markHigh(n, isZero(value) && this.#inIf === 0);
+  }
+  clearYmm(whole: boolean): void {
+    for (let n = 0; n < 16; n++) {
+      this.#setHigh(n, v128(0n));
+      if (!whole) continue;
+      this.c.locals.write(16 + n, v128(0n));
+      this.c.markWritten(16 + n);
+    }
   }
   xmmReg(n: number): Expr {
     return this.c.locals.read(16 + n);

@@ -9,6 +9,14 @@ export const ALL_FLAGS = 63;
 export const gprBit = (n: number): number => 1 << n;
 export const xmmBit = (n: number): number => 1 << (16 + n);
 
+/** Registers whose locals may differ from the state block, `high`: upper YMM halves (bit n), `zero`: those of them that are zero. */
+export interface Dirty {
+  r: number;
+  high: number;
+  zero: number;
+}
+export const ALL_HIGH = 0xffff;
+
 /** What one instruction does with registers and flags. */
 export interface Effects {
   /** Read, or written only in part or on some paths. */
@@ -17,6 +25,11 @@ export interface Effects {
   defs: number;
   /** Written in any way. */
   writes: number;
+  /** The same of upper YMM halves (bit n), and which of them certainly become zero. */
+  highUses: number;
+  highDefs: number;
+  highWrites: number;
+  highZeros: number;
   flagUses: number;
   /** Certainly overwritten. */
   flagDefs: number;

@@ -63,6 +63,9 @@ export class Helpers implements HelperContext {
   contiguous(va: number, bytes: number, write: boolean): number {
     return this.access.contiguous(va, bytes, write);
   }
+  readAt(va: number, bytes: number): number {
+    return this.access.readAt(va, bytes);
+  }
   load8(va: number): number {
     return this.ram.u8[this.access.translate(va, 1, false)];
   }

@@ -98,6 +98,9 @@ export const HELPER_OPERAND = 0x380;
 export const X87_RESULT = 0x380;
 export const X87_RESULT_SE = 0x388;
 export const X87_RESULT_SW = 0x38a;
+/** u32: the field MXCSR as STMXCSR has last stored it, bit 31: and no LDMXCSR since (mxcsr.ts); i32: FP_BUDGET then. */
+export const FP_TOLD = 0x390;
+export const FP_TOLD_BUDGET = 0x394;
 export const STATE_BYTES = 0x400;
 
 // ---- control words (offsets from CTL) ----------------------------------------------------------------------------

@@ -4,11 +4,12 @@
  * Fast code for floating point gives the results of the default modes and sets no flags. It may run only while the flags are *unknown*, which
  * means: nobody is known to look at them. While they are known, or another mode is set, every instruction goes through
  * helpers/sse_exact.ts, which is slow. A context starts with known flags and a budget of instructions; when that is spent, the flags become
- * unknown. A program that clears flags (LDMXCSR with less than there is, as feclearexcept does) makes them known, for good, and exact from
- * then on. Unknown flags read as PE and DE; once a program has been told so, loading just these makes them unknown again: code that saves,
- * clears and restores the environment (rounding functions of C libraries) leaves things as they were.
+ * unknown. A program that clears flags makes them known, for good, and exact from then on: LDMXCSR with less than there is, or of what STMXCSR
+ * has just given without any flag (feclearexcept when there is none). Loading what an earlier STMXCSR gave restores what was known then: code
+ * that saves, clears and restores the environment (rounding functions of C libraries) leaves things as they were. Unknown flags read as PE
+ * and DE; once a program has been told so, loading just these makes them unknown again.
  */
-import { FP_BUDGET, MXCSR } from "./layout.ts";
+import { FP_BUDGET, FP_TOLD, FP_TOLD_BUDGET, MXCSR } from "./layout.ts";
 
 /** Bit of the MXCSR field; never visible to programs. */
 export const FLAGS_UNKNOWN = 1 << 16;
@@ -37,11 +38,31 @@ function loadedMxcsr(field: number, value: number): number {
   return value | told | (stays || (told !== 0 && flags === UNKNOWN_FLAGS) ? FLAGS_UNKNOWN : 0);
 }
 
-/** Loads MXCSR into the state block at `at`, as an instruction does. Whoever clears a flag wants to know it from now on. */
+/** Loads MXCSR into the state block at `at`, as XRSTOR does. Whoever clears a flag wants to know it from now on. */
 export function setMxcsr(u32: Uint32Array, at: number, value: number): void {
   const field = (at + MXCSR) >> 2, old = u32[field];
   u32[field] = loadedMxcsr(old, value & MXCSR_BITS);
   if (visibleMxcsr(old) & ~value & 0x3f) u32[(at + FP_BUDGET) >> 2] = 0;
+}
+
+/** Bit of FP_TOLD. */
+export const JUST_TOLD = 1 << 31;
+
+/** LDMXCSR. */
+export function loadMxcsr(u32: Uint32Array, at: number, value: number): void {
+  const field = (at + MXCSR) >> 2,
+    told = u32[(at + FP_TOLD) >> 2],
+    just = (told & JUST_TOLD) !== 0,
+    budget = (at + FP_BUDGET) >> 2;
+  u32[(at + FP_TOLD) >> 2] = told & ~JUST_TOLD;
+  if (told !== 0 && !just && value === visibleMxcsr(told)) {
+    u32[field] = told;
+    u32[budget] = u32[(at + FP_TOLD_BUDGET) >> 2];
+    return;
+  }
+  const asked = just && value === visibleMxcsr(u32[field]) && (value & 0x3f) === 0;
+  setMxcsr(u32, at, value);
+  if (asked) u32[budget] = 0;
 }
 
 /** What is known of a context's flags, in images that a kernel keeps: until the budget is spent, for good, nothing (and told so). */

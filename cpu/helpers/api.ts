@@ -26,6 +26,8 @@ export interface HelperContext {
   run(va: number, limit: number, write: boolean): number;
   /** Physical address of `va` when all of [va, va+bytes) is contiguous and allows the access, else -1 (nothing raised). */
   contiguous(va: number, bytes: number, write: boolean): number;
+  /** Linear address at which `bytes` (at most 32) bytes of `va` can be read now, across pages, too. */
+  readAt(va: number, bytes: number): number;
   load8(va: number): number;
   load16(va: number): number;
   load32(va: number): number;

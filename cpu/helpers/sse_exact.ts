@@ -4,10 +4,11 @@
  */
 import type { Insn, MemOperand, Operand } from "../insn.ts";
 import { AF, CF, FP_BUDGET, GPR, MXCSR, OF, PF, SF, ST, STATE, VEC, X87_SW, X87_TAG, XMM, YMM_HIGH, ZF } from "../layout.ts";
-import { FLAGS_UNKNOWN, MXCSR_BITS, setMxcsr } from "../mxcsr.ts";
+import { FLAGS_UNKNOWN, loadMxcsr, MXCSR_BITS } from "../mxcsr.ts";
 import type { Helper, HelperContext } from "./api.ts";
 import { baseOf, usesHigh } from "./avx.ts";
-import { Arithmetic, DOUBLE, EARLY, type Format, HALF, SINGLE } from "./ieee.ts";
+import { Arithmetic, DOUBLE, EARLY, type Format, HALF, PE, SINGLE } from "./ieee.ts";
+import { QUICK, type Quick, type QuickOperation } from "./sse_quick.ts";
 
 /** Where an operand's bytes are: a register (two places), or read from memory. */
 class Vector {
@@ -303,7 +304,36 @@ function bodyOf(name: string): Body {
 }
 const BODIES = new Map<string, Body>();
 
+const RESULT: Quick = { value: 0, inexact: false };
+/** Address of an operand's bytes in RAM. */
+function placeOf(c: HelperContext, op: Operand): number {
+  if (op.kind === "xmm") return STATE + XMM + 16 * op.n;
+  return op.kind === "mem" ? c.readAt(c.address(op), op.size) : 0;
+}
+/** Common scalar arithmetic; false: nothing has been done. */
+function quick(c: HelperContext, i: Insn, operation: QuickOperation): boolean {
+  const { view, u32, u8 } = c.ram, field = (STATE + MXCSR) >> 2, { ops } = i;
+  // Rounding to nearest, a masked precision exception; denormals do not come up.
+  if ((u32[field] & 0x7000) !== 0x1000) return false;
+  const dst = ops[0], first = ops[ops.length - 2], double = i.name.endsWith("d");
+  if (dst.kind !== "xmm") return false;
+  const source = placeOf(c, ops[ops.length - 1]), from = placeOf(c, first), to = placeOf(c, dst);
+  const b = double ? view.getFloat64(source, true) : view.getFloat32(source, true);
+  const a = double ? view.getFloat64(from, true) : view.getFloat32(from, true);
+  if (!operation(a, b, RESULT)) return false;
+  if (i.name[0] === "v") {
+    if (from !== to) u8.copyWithin(to, from, from + 16);
+    u8.fill(0, STATE + YMM_HIGH + 16 * dst.n, STATE + YMM_HIGH + 16 * dst.n + 16);
+  }
+  if (double) view.setFloat64(to, RESULT.value, true);
+  else view.setFloat32(to, RESULT.value, true);
+  if (RESULT.inexact) u32[field] |= PE;
+  return true;
+}
+
 const exact: Helper = (c, i) => {
+  const fast = QUICK[i.name[0] === "v" ? i.name.slice(1) : i.name];
+  if (fast && quick(c, i, fast)) return spend(c);
   const vex = i.name[0] === "v", name = vex ? i.name.slice(1) : i.name;
   let body = BODIES.get(name);
   if (!body) BODIES.set(name, body = bodyOf(name));
@@ -339,12 +369,12 @@ function checkWritable(c: HelperContext, op: MemOperand): void {
   if (first < op.size) c.translate(va + first, op.size - first, true);
 }
 
-const loadMxcsr: Helper = (c, i) => {
+const ldmxcsr: Helper = (c, i) => {
   const [source] = i.ops;
   if (source.kind !== "mem") return;
   const value = c.load32(c.address(source));
   if (value & ~MXCSR_BITS) c.raise(VEC.GP, 0);
-  setMxcsr(c.ram.u32, STATE, value);
+  loadMxcsr(c.ram.u32, STATE, value);
 };
 
-export const SSE_EXACT_HELPERS: Readonly<Record<string, Helper>> = { sse_exact: exact, ldmxcsr: loadMxcsr };
+export const SSE_EXACT_HELPERS: Readonly<Record<string, Helper>> = { sse_exact: exact, ldmxcsr };

@@ -254,6 +254,7 @@ export class FlatContext implements HelperContext {
   translate = (va: number) => va;
   run = (_va: number, limit: number) => limit;
   contiguous = (va: number) => va;
+  readAt = (va: number) => va;
   load8 = (va: number) => this.ram.u8[va];
   load16 = (va: number) => this.ram.view.getUint16(va, true);
   load32 = (va: number) => this.ram.view.getUint32(va, true);

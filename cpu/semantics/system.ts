@@ -1,6 +1,6 @@
 /** System instructions as user mode sees them; rows: cpu/opcodes/system.ts. */
-import { FS_BASE, GS_BASE, MXCSR, SEG_FS, SEG_GS, VEC } from "../layout.ts";
-import { FLAGS_TOLD, MXCSR_BITS, UNKNOWN_FLAGS } from "../mxcsr.ts";
+import { FP_BUDGET, FP_TOLD, FP_TOLD_BUDGET, FS_BASE, GS_BASE, MXCSR, SEG_FS, SEG_GS, VEC } from "../layout.ts";
+import { FLAGS_TOLD, JUST_TOLD, MXCSR_BITS, UNKNOWN_FLAGS } from "../mxcsr.ts";
 import { SYSTEM_ROWS } from "../opcodes/system.ts";
 import type { Sem, Semantic } from "../sem.ts";
 import { add, and, i32, i64, mul, ne, or, shl, shr_s, shr_u, toI32, toI64u } from "../wasm/expr.ts";
@@ -63,7 +63,10 @@ const FAULTS: Record<string, Semantic> = Object.fromEntries(
 const storeMxcsr: Semantic = (s, i) => {
   const field = s.state(MXCSR, "i32"), unknown = and(shr_u(field, i32(16)), i32(1));
   s.write(i.ops[0], or(and(field, i32(MXCSR_BITS)), mul(unknown, i32(UNKNOWN_FLAGS))));
-  s.setState(MXCSR, "i32", or(field, mul(unknown, i32(FLAGS_TOLD))));
+  const told = s.let(or(field, mul(unknown, i32(FLAGS_TOLD))));
+  s.setState(MXCSR, "i32", told);
+  s.setState(FP_TOLD, "i32", or(told, i32(JUST_TOLD)));
+  s.setState(FP_TOLD_BUDGET, "i32", s.state(FP_BUDGET, "i32"));
 };
 
 export const SYSTEM: Record<string, Semantic> = {

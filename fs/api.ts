@@ -1,3 +1,5 @@
+import type { Identity } from "./identity.ts";
+
 /** Handle of the client's root directory: always open, never to be closed. A `dir` for paths that are absolute anyway. */
 export const FS_ROOT = 0;
 
@@ -12,9 +14,14 @@ export const FS_ROOT = 0;
  * (`fs/text.ts` has both directions), so that every byte sequence survives the round trip.
  */
 export interface FsClient {
+  /** Requests from here on are made by `who`. */
+  actAs(who: Identity): void;
+  /** Do the permissions allow `mask` (MAY_* of `fs/identity.ts`)? 0 or -errno. An empty path means `dir` itself. */
+  access(dir: number, path: string, mask: number, follow: boolean): number;
   /**
    * Walks `path` (absolute or relative to directory handle `dir`) within the client's root and opens what it names.
-   * `flags` are Linux O_* bits (O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_TMPFILE and the access mode matter).
+   * `flags` are Linux O_* bits (O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_NOATIME, O_PATH, O_TMPFILE and the access mode matter), or
+   * `O_EXEC` of `fs/flags.ts`.
    * Returns a handle. An empty path opens the file of handle `dir` once more, whatever its names are by now (ENOENT for a directory).
    * ".." never leaves the root; at most 40 symlinks (ELOOP).
    */
@@ -47,7 +54,7 @@ export interface FsClient {
   rename(fromDir: number, from: string, toDir: number, to: string, flags: number): number;
   chmod(dir: number, path: string, mode: number, follow: boolean): number;
   chown(dir: number, path: string, uid: number, gid: number, follow: boolean): number;
-  /** Times in nanoseconds since 1970 as [seconds, nanoseconds]; undefined leaves one alone. */
+  /** Times since 1970 as [seconds, nanoseconds], nanoseconds TIME_NOW for the present; undefined leaves one alone. */
   utime(
     dir: number,
     path: string,

@@ -4,12 +4,14 @@ import type { HostEc } from "../hedron/api.ts";
 import { HOST_PD } from "../roottask/protocol.ts";
 import type { FsClient, FsEntry, FsStat, FsStatfs } from "./api.ts";
 import { PATH_MAX } from "./flags.ts";
+import type { Identity } from "./identity.ts";
 import {
   DataWords,
   FIRST_LENGTH,
   FS_OP,
   getWide,
   LIST_BYTE,
+  MAX_GROUPS_AT_ONCE,
   MAX_REPLY_TEXT,
   MAX_TEXT,
   SECOND_LENGTH,
@@ -93,6 +95,18 @@ export class IpcFsClient implements FsClient {
     return true;
   }
 
+  actAs({ uid, gid, groups, capabilities }: Identity): void {
+    for (let first = 0; first === 0 || first < groups.length; first += MAX_GROUPS_AT_ONCE) {
+      const { utcb } = this.ec;
+      [FS_OP.IDENTITY, uid, gid, capabilities, groups.length, first].forEach((word, i) => utcb.set(i, word));
+      const part = groups.slice(first, first + MAX_GROUPS_AT_ONCE);
+      part.forEach((group, i) => utcb.set(TEXT_WORD + i, group));
+      this.call(TEXT_WORD + part.length);
+    }
+  }
+  access(dir: number, path: string, mask: number, follow: boolean): number {
+    return this.withText(FS_OP.ACCESS, path, dir, mask, follow ? 1 : 0);
+  }
   open(dir: number, path: string, flags: number, mode: number): number {
     return this.withText(FS_OP.OPEN, path, dir, flags, mode);
   }

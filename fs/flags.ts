@@ -9,9 +9,16 @@ export const O_TRUNC = 0o1000;
 export const O_APPEND = 0o2000;
 export const O_DIRECTORY = 0o200000;
 export const O_NOFOLLOW = 0o400000;
+export const O_NOATIME = 0o1000000;
 export const O_PATH = 0o10000000;
 /** __O_TMPFILE | O_DIRECTORY. */
 export const O_TMPFILE = 0o20200000;
+
+/**
+ * Opens a program to run it: needs the right to execute instead of that to read, and a regular file. While such a handle is open nobody
+ * may write to the file (ETXTBSY). No O_* bit of Linux; its kernel has the same one inside (FMODE_EXEC).
+ */
+export const O_EXEC = 0o40;
 
 export const S_IFMT = 0o170000;
 export const S_IFSOCK = 0o140000;
@@ -21,6 +28,10 @@ export const S_IFBLK = 0o060000;
 export const S_IFDIR = 0o040000;
 export const S_IFCHR = 0o020000;
 export const S_IFIFO = 0o010000;
+export const S_ISUID = 0o4000;
+export const S_ISGID = 0o2000;
+export const S_ISVTX = 0o1000;
+export const S_IXGRP = 0o010;
 /** Permission, set-id and sticky bits. */
 export const S_PERM = 0o7777;
 

@@ -1,10 +1,12 @@
 /** Open files, directories and O_PATH references of one client, and open() itself. */
-import { EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EROFS } from "../host/errno.ts";
+import { EACCES, EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EPERM, ETXTBSY } from "../host/errno.ts";
 import {
   O_ACCMODE,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
+  O_EXEC,
+  O_NOATIME,
   O_NOFOLLOW,
   O_PATH,
   O_RDONLY,
@@ -15,6 +17,8 @@ import {
   S_IFSOCK,
   S_PERM,
 } from "./flags.ts";
+import * as Rights from "./identity.ts";
+import { MAY_EXEC, MAY_READ, MAY_WRITE } from "./identity.ts";
 import { Last, Namespace } from "./namespace.ts";
 import type { DirectoryEntry, Node } from "./node.ts";
 
@@ -32,6 +36,8 @@ export class Handle {
     readonly writable: boolean,
     /** O_PATH: the node has not been opened. */
     readonly isReference: boolean,
+    /** Nobody may write to the node while this is open. */
+    readonly executes = false,
   ) {}
 }
 
@@ -67,7 +73,7 @@ export class Handles {
       if (status !== -ENOENT || !creates || parent === undefined) return status;
       status = names.writable(parent);
       if (status < 0) return status;
-      const made = parent.create(name, S_IFREG | mode & S_PERM, 0);
+      const made = names.create(parent, name, S_IFREG | mode & S_PERM, 0);
       return typeof made === "number" ? made : this.openNode(made, parent, name, flags, true);
     }
     return exclusive ? -EEXIST : this.openNode(node, parent ?? node, name, flags);
@@ -76,20 +82,25 @@ export class Handles {
   /** A handle for a node that is there; `parent` and `name` are where it was found, the node itself and "" when nowhere. */
   private openNode(node: Node, parent: Node, name: string, flags: number, isNew = false): number {
     const isReference = (flags & O_PATH) !== 0, access = flags & O_ACCMODE, write = access !== O_RDONLY && !isReference;
-    let status = isNew ? 0 : checkOpen(node, flags, write, isReference);
+    let status = isNew ? 0 : this.checkOpen(node, flags, write, isReference);
     if (status < 0) return status;
+    const executes = (flags & O_EXEC) !== 0;
+    if (executes ? node.writers > 0 : write && node.writers < 0) return -ETXTBSY;
     if (!isReference) {
       status = node.open(write);
       if (status < 0) return status;
       if (flags & O_TRUNC && node.type === S_IFREG && node.size() > 0) {
+        Rights.written(this.names.who, node);
         status = node.truncate(0);
         if (status < 0) {
           node.close(write);
           return status;
         }
       }
+      if (write) node.writers++;
+      else if (executes) node.writers--;
     }
-    return this.add(new Handle(node, parent, name, access !== O_WRONLY && !isReference, write, isReference));
+    return this.add(new Handle(node, parent, name, access !== O_WRONLY && !isReference, write, isReference, executes));
   }
 
   private openTemporary(start: Node, path: string, flags: number, mode: number): number {
@@ -100,9 +111,11 @@ export class Handles {
     if (!directory.isDirectory) return -ENOTDIR;
     status = this.names.writable(directory);
     if (status < 0) return status;
-    const node = directory.temporary(S_IFREG | mode & S_PERM);
+    const node = directory.temporary(Rights.newMode(this.names.who, directory, S_IFREG | mode & S_PERM, false));
     if (typeof node === "number") return node;
+    Rights.own(this.names.who, directory, node);
     node.open(true);
+    node.writers++;
     return this.add(new Handle(node, directory, "", (flags & O_ACCMODE) !== O_WRONLY, true, false));
   }
 
@@ -123,6 +136,8 @@ export class Handles {
     if (handle === 0 || --entry.refs > 0) return 0;
     this.table[handle] = undefined;
     this.free.push(handle);
+    if (entry.writable) entry.node.writers--;
+    else if (entry.executes) entry.node.writers++;
     if (!entry.isReference) entry.node.close(entry.writable);
     return 0;
   }
@@ -157,14 +172,18 @@ export class Handles {
     const isSame = there === handle.node || handle.isReference && typeof there !== "number" && there.type === handle.node.type;
     return isSame ? names.pathOf(handle.parent, handle.name) : -ENOENT;
   }
-}
 
-function checkOpen(node: Node, flags: number, write: boolean, isReference: boolean): number {
-  if (flags & O_DIRECTORY && !node.isDirectory) return -ENOTDIR;
-  if (isReference) return 0;
-  if (node.isLink) return -ELOOP;
-  if (node.isDirectory) return write || flags & (O_CREAT | O_TRUNC) ? -EISDIR : 0;
-  if (node.type === S_IFSOCK) return -ENXIO;
-  if (node.type === S_IFREG && node.fs.readOnly && (write || flags & O_TRUNC)) return -EROFS;
-  return 0;
+  private checkOpen(node: Node, flags: number, write: boolean, isReference: boolean): number {
+    if (flags & O_DIRECTORY && !node.isDirectory) return -ENOTDIR;
+    if (isReference) return 0;
+    if (node.isLink) return -ELOOP;
+    if (flags & O_EXEC) return node.type === S_IFREG ? Rights.permits(this.names.who, node, MAY_EXEC) : -EACCES;
+    if (node.isDirectory && (write || flags & (O_CREAT | O_TRUNC))) return -EISDIR;
+    const access = flags & O_ACCMODE;
+    const mask = (access !== O_WRONLY ? MAY_READ : 0) | (write || flags & O_TRUNC ? MAY_WRITE : 0);
+    const status = Rights.permits(this.names.who, node, mask);
+    if (status < 0) return status;
+    if (flags & O_NOATIME && !Rights.owns(this.names.who, node)) return -EPERM;
+    return node.type === S_IFSOCK ? -ENXIO : 0;
+  }
 }

@@ -28,6 +28,8 @@ import {
   S_IFSOCK,
   S_PERM,
 } from "./flags.ts";
+import * as Rights from "./identity.ts";
+import { type Identity, MAY_EXEC, MAY_WRITE, SUPERUSER } from "./identity.ts";
 import type { Node } from "./node.ts";
 import { textBytes } from "./text.ts";
 
@@ -58,6 +60,8 @@ export class Namespace {
   last = "";
   /** The path ended in a slash. */
   trailing = false;
+  /** Who asks: set before each request. */
+  who: Identity = SUPERUSER;
 
   constructor(readonly root: Node) {}
 
@@ -73,6 +77,10 @@ export class Namespace {
       while (path.charCodeAt(at) === SLASH) at++;
       if (!directory.isDirectory) return -ENOTDIR;
       if (at === path.length) return this.found(directory, directory, "");
+      if (!Rights.searchesAll(this.who)) {
+        const status = Rights.permits(this.who, directory, MAY_EXEC);
+        if (status < 0) return status;
+      }
       const slash = path.indexOf("/", at), end = slash < 0 ? path.length : slash;
       let next = end;
       while (path.charCodeAt(next) === SLASH) next++;
@@ -173,28 +181,48 @@ export class Namespace {
     const present = this.step(this.parent, this.last);
     if (typeof present !== "number") return -EEXIST;
     if (present !== -ENOENT) return present;
-    if (this.trailing && !directory) return -ENOENT;
-    return this.writable(this.parent);
+    return this.trailing && !directory ? -ENOENT : this.parent.fs.readOnly ? -EROFS : 0;
   }
 
-  /** May names be made in or removed from this directory? */
+  /** May names be made in this directory? */
   writable(directory: Node): number {
     if (directory.fs.readOnly) return -EROFS;
-    return directory.parent === undefined ? -ENOENT : 0;
+    return directory.parent === undefined ? -ENOENT : Rights.permits(this.who, directory, MAY_WRITE | MAY_EXEC);
+  }
+
+  /** May `node` be taken out of `directory`? */
+  private removable(directory: Node, node: Node): number {
+    return Rights.permits(this.who, directory, MAY_WRITE | MAY_EXEC) || Rights.mayRemove(this.who, directory, node);
+  }
+
+  /** A new file in `directory`, with its owner; not opened. */
+  create(directory: Node, name: string, mode: number, rdev: number): Node | number {
+    const made = directory.create(name, Rights.newMode(this.who, directory, mode, false), rdev);
+    if (typeof made !== "number") Rights.own(this.who, directory, made);
+    return made;
+  }
+
+  /** Gives what has just been made at the place of the last walk its owner. */
+  private own(status: number): number {
+    const made = status < 0 ? status : this.step(this.parent!, this.last);
+    if (typeof made !== "number") Rights.own(this.who, this.parent!, made);
+    return status;
   }
 
   mkdir(start: Node, path: string, mode: number): number {
-    const status = this.vacant(start, path, true);
-    return status < 0 ? status : this.parent!.mkdir(this.last, mode & S_PERM);
+    const status = this.vacant(start, path, true) || this.writable(this.parent!);
+    if (status < 0) return status;
+    return this.own(this.parent!.mkdir(this.last, Rights.newMode(this.who, this.parent!, mode & S_PERM, true)));
   }
 
   mknod(start: Node, path: string, mode: number, rdev: number): number {
     const type = mode & S_IFMT || S_IFREG;
     if (type === S_IFDIR) return -EPERM;
     if (!NODE_TYPES.includes(type)) return -EINVAL;
-    const status = this.vacant(start, path, false);
+    const status = this.vacant(start, path, false) || this.writable(this.parent!);
     if (status < 0) return status;
-    const node = this.parent!.create(this.last, type | mode & S_PERM, rdev);
+    if ((type === S_IFCHR && rdev !== 0 || type === S_IFBLK) && !Rights.has(this.who, Rights.CAP.MKNOD)) return -EPERM;
+    const node = this.create(this.parent!, this.last, type | mode & S_PERM, rdev);
     if (typeof node === "number") return node;
     // Gives back what the file system may have kept open for an open() that would follow a creation.
     if (node.open(false) >= 0) node.close(false);
@@ -204,14 +232,16 @@ export class Namespace {
   symlink(target: string, start: Node, path: string): number {
     if (target === "") return -ENOENT;
     if (textBytes(target) >= PATH_MAX) return -ENAMETOOLONG;
-    const status = this.vacant(start, path, false);
-    return status < 0 ? status : this.parent!.symlink(this.last, target);
+    const status = this.vacant(start, path, false) || this.writable(this.parent!);
+    return status < 0 ? status : this.own(this.parent!.symlink(this.last, target));
   }
 
   link(node: Node, start: Node, path: string): number {
-    const status = this.vacant(start, path, false);
+    let status = this.vacant(start, path, false);
     if (status < 0) return status;
     if (node.fs !== this.parent!.fs) return -EXDEV;
+    status = Rights.mayLink(this.who, node) || this.writable(this.parent!);
+    if (status < 0) return status;
     return node.isDirectory ? -EPERM : this.parent!.link(this.last, node);
   }
 
@@ -226,12 +256,13 @@ export class Namespace {
     if (parent.fs.readOnly) return -EROFS;
     const node = this.step(parent, last);
     if (typeof node === "number") return node;
+    if (!directory && trailing) return node.isDirectory ? -EISDIR : -ENOTDIR;
+    status = this.removable(parent, node);
+    if (status < 0) return status;
     if (directory && !node.isDirectory) return -ENOTDIR;
     if (!directory && node.isDirectory) return -EISDIR;
-    if (!directory && trailing) return -ENOTDIR;
     if (parent.mounts?.has(last) || node.mounts !== undefined && node.mounts.size > 0) return -EBUSY;
-    status = this.writable(parent);
-    return status < 0 ? status : parent.remove(last, directory);
+    return parent.parent === undefined ? -ENOENT : parent.remove(last, directory);
   }
 
   /** On success of a plain rename, `onMoved` learns what has moved, so that open handles can keep their names. */
@@ -267,11 +298,19 @@ export class Namespace {
     if (replaced !== undefined && this.contains(replaced, source)) return isExchange ? -EINVAL : -ENOTEMPTY;
     if (source.mounts?.has(name) || target.mounts?.has(newName)) return -EBUSY;
     if (node === replaced || source === target && name === newName) return 0;
+    status = this.removable(source, node) || (replaced === undefined ? this.writable(target) : this.removable(target, replaced));
+    if (status < 0) return status;
     if (replaced !== undefined && !isExchange && node.isDirectory !== replaced.isDirectory) {
       return node.isDirectory ? -ENOTDIR : -EISDIR;
     }
-    status = this.writable(target);
-    if (status < 0) return status;
+    if (target.parent === undefined) return -ENOENT;
+    if (source !== target) {
+      // A directory that moves gets another "..": that is a change of the directory itself.
+      for (const moved of isExchange ? [node, replaced!] : [node]) {
+        status = moved.isDirectory ? Rights.permits(this.who, moved, MAY_WRITE) : 0;
+        if (status < 0) return status;
+      }
+    }
     status = source.rename(name, target, newName, isExchange);
     if (status < 0) return status;
     onMoved(node, target, newName);

@@ -45,6 +45,8 @@ export abstract class Node {
   name = "";
   /** Directories: roots of file systems mounted here, by name. They hide what the directory itself has under that name. */
   mounts: Map<string, Node> | undefined;
+  /** Handles that may write, or, below 0, those that keep others from it because the file is being executed. */
+  writers = 0;
 
   constructor(readonly fs: FileSystem) {}
 

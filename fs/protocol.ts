@@ -29,6 +29,13 @@ export const FS_OP = {
   STATFS: 22,
   /** (index 0 or 1, 1 = first piece): appends the bytes of the string to a staged string. */
   STAGE: 23,
+  /**
+   * (uid, gid, capabilities (`CAP` bits), groups in all, index of the first one here; the groups from word 8 on, at most
+   * MAX_GROUPS_AT_ONCE). Requests from here on are this user's; the session begins as the superuser.
+   */
+  IDENTITY: 24,
+  /** (directory, MAY_* bits, 1 = follow; string): 0 or -errno. */
+  ACCESS: 25,
 } as const;
 
 export const FIRST_LENGTH = 6;
@@ -41,6 +48,9 @@ export const MAX_TEXT = (508 - TEXT_WORD) * 8;
 export const MAX_REPLY_TEXT = 507 * 8;
 /** utime: this time is left alone. */
 export const TIME_OMIT = -1;
+/** utime: the present time, by the service's clock. Both so need no more than the right to write. */
+export const TIME_NOW = -2;
+export const MAX_GROUPS_AT_ONCE = 500 - 8;
 
 /**
  * Stat reply after the result: u32s, named by their index in the data area. The 64-bit ones are two's complement, low half first.

@@ -4,13 +4,16 @@ import type { HostEc, Utcb } from "../hedron/api.ts";
 import type { FsStat, FsStatfs } from "./api.ts";
 import { directoryType, S_IFDIR, S_IFREG } from "./flags.ts";
 import { Handles } from "./handles.ts";
+import * as Rights from "./identity.ts";
+import { type Identity, SUPERUSER } from "./identity.ts";
 import { Last, type Namespace } from "./namespace.ts";
-import type { Node } from "./node.ts";
+import type { Clock, Node } from "./node.ts";
 import {
   DataWords,
   FIRST_LENGTH,
   FS_OP,
   LIST_BYTE,
+  MAX_GROUPS_AT_ONCE,
   MAX_TEXT,
   putWide,
   SECOND_LENGTH,
@@ -18,6 +21,7 @@ import {
   STAT_AT,
   STAT_WORDS,
   TEXT_WORD,
+  TIME_NOW,
   TIME_OMIT,
 } from "./protocol.ts";
 import { decodeText, encodeText, textBytes } from "./text.ts";
@@ -49,6 +53,7 @@ export class Session {
   readonly stat = newStat();
   readonly statfs = newStatfs();
   readonly words = new DataWords();
+  who: Identity = SUPERUSER;
   private readonly staged = [new Uint8Array(0), new Uint8Array(0)];
 
   /** The client may name memory in [window, window + bytes) only. */
@@ -57,11 +62,13 @@ export class Session {
     readonly window: number,
     readonly bytes: number,
     readonly sessions: () => Iterable<Session>,
+    readonly clock: Clock,
   ) {
     this.handles = new Handles(names);
   }
 
   serve(ec: HostEc): void {
+    this.names.who = this.who;
     const utcb = ec.utcb, operation: Operation | undefined = OPERATIONS[utcb.get(0)];
     utcb.untyped = 1;
     const result = operation === undefined ? -ENOSYS : operation(this, utcb);
@@ -214,15 +221,23 @@ function rename(session: Session, utcb: Utcb): number {
     }));
 }
 
-const time = (utcb: Utcb, word: number): [number, number] | undefined =>
-  utcb.get(word + 1) === TIME_OMIT ? undefined : [utcb.get(word), utcb.get(word + 1)];
+function time({ clock }: Session, utcb: Utcb, word: number): [number, number] | undefined {
+  const nanoseconds = utcb.get(word + 1);
+  if (nanoseconds === TIME_OMIT) return undefined;
+  if (nanoseconds !== TIME_NOW) return [utcb.get(word), nanoseconds];
+  clock.read();
+  return [clock.seconds, clock.nanoseconds];
+}
 
 function utime(session: Session, utcb: Utcb): number {
   // The flag travels with the directory: words 2..5 are the times.
-  const atime = time(utcb, 2), mtime = time(utcb, 4), dir = utcb.get(1), follow = dir % 2 === 1;
+  const atime = time(session, utcb, 2), mtime = time(session, utcb, 4), dir = utcb.get(1), follow = dir % 2 === 1;
+  const isNow = utcb.get(3) === TIME_NOW && utcb.get(5) === TIME_NOW;
   const node = session.find(Math.floor(dir / 2), session.first(utcb), follow);
   if (typeof node === "number") return node;
-  return node.utime(atime, mtime);
+  if (atime === undefined && mtime === undefined) return 0;
+  const status = Rights.mayTouch(session.who, node, isNow);
+  return status < 0 ? status : node.utime(atime, mtime);
 }
 
 function read(session: Session, utcb: Utcb): number {
@@ -238,6 +253,7 @@ function write(session: Session, utcb: Utcb): number {
   if (handle === undefined || !handle.writable) return -EBADF;
   const offset = utcb.get(2), address = utcb.get(3), length = utcb.get(4);
   if (!session.mayUse(address, length)) return -EFAULT;
+  if (length > 0) Rights.written(session.who, handle.node);
   return offset < -1 ? -EINVAL : handle.node.write(offset, address, length);
 }
 
@@ -245,6 +261,7 @@ function truncate(session: Session, utcb: Utcb): number {
   const handle = session.handles.get(utcb.get(1)), size = utcb.get(2);
   if (handle === undefined) return -EBADF;
   if (!handle.writable || handle.node.type !== S_IFREG || size < 0) return -EINVAL;
+  Rights.written(session.who, handle.node);
   return handle.node.truncate(size);
 }
 
@@ -297,13 +314,23 @@ OPERATIONS[FS_OP.READLINK] = (session, utcb) => {
 };
 OPERATIONS[FS_OP.LINK] = link;
 OPERATIONS[FS_OP.RENAME] = rename;
-OPERATIONS[FS_OP.CHMOD] = (session, utcb) => onNode(session, utcb, utcb.get(3) === 1, (node) => node.chmod(utcb.get(2)));
+OPERATIONS[FS_OP.CHMOD] = (session, utcb) =>
+  onNode(session, utcb, utcb.get(3) === 1, (node) => Rights.chmod(session.who, node, utcb.get(2)));
 OPERATIONS[FS_OP.CHOWN] = (session, utcb) =>
-  onNode(session, utcb, utcb.get(4) === 1, (node) => node.chown(utcb.get(2), utcb.get(3)));
+  onNode(session, utcb, utcb.get(4) === 1, (node) => Rights.chown(session.who, node, utcb.get(2), utcb.get(3)));
 OPERATIONS[FS_OP.UTIME] = utime;
 OPERATIONS[FS_OP.PATH_OF] = (session, utcb) => {
   const handle = session.handles.get(utcb.get(1));
   return handle === undefined ? -EBADF : packText(utcb, session.handles.pathOf(handle), utcb.get(2));
 };
 OPERATIONS[FS_OP.STATFS] = statfs;
+OPERATIONS[FS_OP.IDENTITY] = (session, utcb) => {
+  const first = utcb.get(5), count = Math.min(utcb.get(4) - first, MAX_GROUPS_AT_ONCE);
+  const groups = first === 0 ? [] : session.who.groups.slice(0, first);
+  for (let i = 0; i < count; i++) groups.push(utcb.get(TEXT_WORD + i));
+  session.who = { uid: utcb.get(1), gid: utcb.get(2), capabilities: utcb.get(3), groups };
+  return 0;
+};
+OPERATIONS[FS_OP.ACCESS] = (session, utcb) =>
+  onNode(session, utcb, utcb.get(3) === 1, (node) => Rights.permits(session.who, node, utcb.get(2)));
 OPERATIONS[FS_OP.STAGE] = (session, utcb) => session.stage(utcb);

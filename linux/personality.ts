@@ -1,6 +1,7 @@
 import type { Coroutine, HostEc, HostMemory } from "../hedron/api.ts";
 import type { FsClient } from "../fs/api.ts";
 import { IpcFsClient } from "../fs/client.ts";
+import type { Identity } from "../fs/identity.ts";
 import { HOST_PD, PROCESS_SERVICE, type SpawnRequest } from "../roottask/protocol.ts";
 import { AT_FDCWD } from "./abi/fcntl.ts";
 import { virtual } from "./proc/resolve.ts";
@@ -19,6 +20,7 @@ import { FileCache } from "./memory/file_cache.ts";
 import { Pool } from "./memory/pool.ts";
 import { SharedObject } from "./memory/shared.ts";
 import { Clock } from "./process/clock.ts";
+import { credentialsOf } from "./process/credentials.ts";
 import { Dispatcher } from "./process/dispatch.ts";
 import type { CurrentEc } from "./process/kernel_space.ts";
 import { Futexes } from "./process/futex.ts";
@@ -69,6 +71,8 @@ export class Personality {
   readonly fileCache: FileCache;
   readonly vdso: Vdso | undefined;
   readonly fs: FsClient;
+  /** Whose rights the file service looks at. */
+  #actor: Identity | undefined;
   readonly #fsClient: IpcFsClient;
   readonly console: Console;
   readonly statBuffer = emptyStat();
@@ -142,7 +146,7 @@ export class Personality {
   start(request: SpawnRequest): number {
     if (request.strace) this.#trace();
     if (request.verbose) this.options.verbose = true;
-    return this.life.spawn(request.path, request.argv, request.env, request.cwd);
+    return this.life.spawn(request, credentialsOf(0, 0, [0]));
   }
 
   #trace(): void {
@@ -154,6 +158,15 @@ export class Personality {
   enter(ec: HostEc): void {
     this.current.ec = ec;
     this.#fsClient.ec = ec;
+  }
+
+  /** The file service, for requests of `who`; it is told only when that is somebody else than last time. */
+  actAs(who: Identity): FsClient {
+    if (who !== this.#actor) {
+      this.#actor = who;
+      this.fs.actAs(who);
+    }
+    return this.fs;
   }
 
   /** The main EC: console input and timers, for ever. */

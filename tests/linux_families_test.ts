@@ -42,6 +42,15 @@ for (const tool of ["gcc", "musl-gcc"] as const) {
   }
 }
 
+testWith(["gcc"], "users.c of root does with --root / what it does on Linux", async () => {
+  if (Deno.uid() !== 0) return console.log("skipped: only root can become others");
+  const program = await compile("users.c", "gcc", ["-pthread"]);
+  const native = await execute(program, [], { env: GUEST_ENV });
+  const guest = await runHedra(["run", "--root", "/", program]);
+  assert.equal(text(guest.stdout), text(native.stdout));
+  assert.equal(guest.code, native.code);
+});
+
 for (const seed of ["1", "2", "3"]) {
   testWith(["gcc"], `random system calls (seed ${seed}) harm nobody but their process`, async () => {
     const guest = await runHedra(["run", await compile("random_calls.c", "gcc"), seed, "5000"]);

@@ -1,5 +1,7 @@
+import { MAY_READ, MAY_WRITE } from "../../fs/identity.ts";
 import { E } from "../abi/errno.ts";
 import * as F from "../abi/fcntl.ts";
+import { mayTrace, permitsMode } from "../process/access.ts";
 import type { Thread } from "../process/thread.ts";
 import { type Place, remote, virtual } from "../proc/resolve.ts";
 import { dirHandle } from "../syscalls/util.ts";
@@ -8,7 +10,7 @@ import { openFifo } from "./fifo.ts";
 import { IN, tellName } from "./inotify.ts";
 import type { OpenFile } from "./open_file.ts";
 import { ConsoleTerminal } from "./streams.ts";
-import { VirtualFile } from "./virtual.ts";
+import { statNode, VirtualFile } from "./virtual.ts";
 
 /** Flags that only matter while opening. */
 const OPENING = F.O_CREAT | F.O_EXCL | F.O_NOCTTY | F.O_TRUNC | F.O_CLOEXEC;
@@ -32,13 +34,31 @@ function openPlace(t: Thread, place: Place | number, flags: number, mode: number
     return handle === undefined ? place.file.reopen(t, flags) : openReal(t, handle, "", flags & ~(F.O_CREAT | F.O_EXCL), 0);
   }
   const { node } = place;
-  if (node.kind === "device") return (flags & F.O_PATH) === 0 ? node.open(t, flags) : new VirtualFile(node, place.path, flags);
+  if ((flags & F.O_PATH) === 0 && node.kind !== "link") {
+    const status = mayOpen(t, place, flags);
+    if (status < 0) return status;
+  }
+  if (node.kind === "device") return (flags & F.O_PATH) === 0 ? node.open(t, flags) : new VirtualFile(place, flags);
   if ((flags & F.O_CREAT) !== 0 && (flags & F.O_EXCL) !== 0) return -E.EEXIST;
   if (node.kind === "link" && (flags & F.O_PATH) === 0) return -E.ELOOP;
   if (node.kind === "directory" && (flags & F.O_ACCMODE) !== F.O_RDONLY) return -E.EISDIR;
   if (node.kind !== "directory" && (flags & F.O_DIRECTORY) !== 0) return -E.ENOTDIR;
-  if (node.kind === "file" && (flags & F.O_ACCMODE) !== F.O_RDONLY && (node.mode & 0o222) === 0) return -E.EACCES;
-  return new VirtualFile(node, place.path, flags & ~OPENING | F.O_LARGEFILE);
+  return new VirtualFile(place, flags & ~OPENING | F.O_LARGEFILE);
+}
+
+/** The permissions of a name in /proc, /sys or /dev/pts. */
+function mayOpen(t: Thread, place: Place & { kind: "node" }, flags: number): number {
+  const { node, owner } = place;
+  const access = flags & F.O_ACCMODE;
+  const writes = access !== F.O_RDONLY || (flags & F.O_TRUNC) !== 0;
+  if (node.kind === "directory" && writes) return -E.EISDIR;
+  const isOwnFds = node.kind === "directory" && node.guarded === true && owner === t.process;
+  if (isOwnFds) return 0;
+  statNode(t, place, t.os.statBuffer);
+  const status = permitsMode(t, t.os.statBuffer, (access === F.O_WRONLY ? 0 : MAY_READ) | (writes ? MAY_WRITE : 0));
+  if (status < 0 || node.kind === "device") return status;
+  if (node.kind === "file" && writes && (node.mode & 0o222) === 0) return -E.EACCES;
+  return node.guarded === true && owner !== undefined && !mayTrace(t, owner, false) ? -E.EACCES : 0;
 }
 
 /** Opens through the file service, relative to its directory handle. */

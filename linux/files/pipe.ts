@@ -166,7 +166,7 @@ export class PipeEnd extends OpenFile {
   override writeFrom(t: Thread, pa: number, bytes: number): number {
     const { pipe } = this;
     if (pipe.readers === 0) {
-      t.os.signals.sendToThread(t, sigInfo(SIG.PIPE, 0, t.process.pid, t.process.credentials.uid));
+      t.os.signals.sendToThread(t, sigInfo(SIG.PIPE, 0, t.process.pid, t.credentials.ruid));
       return -E.EPIPE;
     }
     if (bytes === 0) return 0;

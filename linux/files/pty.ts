@@ -21,7 +21,7 @@ export class Ptys {
   open(t: Thread, flags: number): PtyMaster {
     let index = t.os.consoleTty === undefined ? 0 : 1;
     while (this.#masters.has(index)) index++;
-    const master = new PtyMaster(t.os, index, flags);
+    const master = new PtyMaster(t.os, index, t.credentials.uid, flags);
     this.#masters.set(index, master);
     return master;
   }
@@ -50,10 +50,14 @@ export class PtyMaster extends OpenFile {
   slaves = 0;
   #hadSlave = false;
 
-  constructor(os: Personality, index: number, flags: number) {
+  /** Who has opened it: the other side belongs to them. */
+  readonly uid: number;
+
+  constructor(os: Personality, index: number, uid: number, flags: number) {
     super(flags & (O_ACCMODE | O_NONBLOCK));
     this.#os = os;
     this.index = index;
+    this.uid = uid;
     this.tty = new Tty(os, (bytes) => this.push(bytes));
     this.tty.rows = this.tty.columns = 0;
   }

@@ -3,6 +3,7 @@ import { E } from "../abi/errno.ts";
 import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG } from "../abi/fcntl.ts";
 import { contentBytes } from "../proc/process_files.ts";
 import type { VirtualNode } from "../proc/node.ts";
+import type { Process } from "../process/process.ts";
 import type { Thread } from "../process/thread.ts";
 import { type DirEntry, fillStat, OpenFile } from "./open_file.ts";
 
@@ -15,16 +16,33 @@ function inodeOf(path: string): number {
 
 const DT_CHR = 2, DT_DIR = 4, DT_REG = 8, DT_LNK = 10;
 
+/** Where in /proc or /sys a node is, and whose it is there. */
+export interface NodePlace {
+  readonly node: VirtualNode;
+  readonly path: string;
+  readonly owner: Process | undefined;
+}
+
 /** stat() of a name in /proc or /sys. */
-export function statNode(t: Thread, node: VirtualNode, path: string, out: FsStat): number {
+export function statNode(t: Thread, { node, path, owner }: NodePlace, out: FsStat): number {
   if (node.kind === "device") {
     fillStat(out, S_IFCHR | 0o620, 3 + (node.rdev & 0xff), node.rdev, 0, 1024);
+    out.uid = node.uid;
     out.gid = 5;
     return 0;
   }
-  const mode = node.kind === "directory" ? S_IFDIR | 0o555 : node.kind === "link" ? S_IFLNK | 0o777 : S_IFREG | node.mode;
+  const mode = node.kind === "directory"
+    ? S_IFDIR | (node.mode ?? 0o555)
+    : node.kind === "link"
+    ? S_IFLNK | 0o777
+    : S_IFREG | node.mode;
   fillStat(out, mode, inodeOf(path), 0, 0, 1024);
   out.dev = 0x14;
+  // Files of a process that is not to be looked into belong to root; its plain directories tell nothing.
+  if (owner !== undefined && (owner.dumpable === 1 || node.kind === "directory" && node.mode === undefined)) {
+    out.uid = owner.credentials.euid;
+    out.gid = owner.credentials.egid;
+  }
   t.os.clock.real(t.os.now());
   for (const time of [out.atime, out.mtime, out.ctime]) {
     time[0] = t.os.clock.seconds;
@@ -35,18 +53,20 @@ export function statNode(t: Thread, node: VirtualNode, path: string, out: FsStat
 
 /** An open file or directory of /proc or /sys. Contents are made at the first read, and again when it starts over. */
 export class VirtualFile extends OpenFile {
-  readonly node: VirtualNode;
-  readonly #path: string;
+  readonly place: NodePlace;
   #bytes: Uint8Array | undefined;
 
-  constructor(node: VirtualNode, path: string, flags: number) {
+  constructor(place: NodePlace, flags: number) {
     super(flags);
-    this.node = node;
-    this.#path = path;
+    this.place = place;
+  }
+
+  get node(): VirtualNode {
+    return this.place.node;
   }
 
   override get path(): string {
-    return this.#path;
+    return this.place.path;
   }
 
   override get seekable(): boolean {
@@ -76,7 +96,7 @@ export class VirtualFile extends OpenFile {
   }
 
   override stat(t: Thread, out: FsStat): number {
-    return statNode(t, this.node, this.#path, out);
+    return statNode(t, this.place, out);
   }
 
   override seek(_t: Thread, offset: number, whence: number): number {
@@ -96,7 +116,7 @@ export class VirtualFile extends OpenFile {
         : child.kind === "device"
         ? DT_CHR
         : DT_REG;
-      return { name, ino: inodeOf(`${this.#path}/${name}`), type, next: cookie + i + 1 };
+      return { name, ino: inodeOf(`${this.path}/${name}`), type, next: cookie + i + 1 };
     });
   }
 }

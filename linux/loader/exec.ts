@@ -1,12 +1,14 @@
 import { E } from "../abi/errno.ts";
-import { S_IFMT, S_IFREG } from "../abi/fcntl.ts";
+import { MAY_READ } from "../../fs/identity.ts";
+import { O_EXEC, S_ISGID, S_ISUID, S_IXGRP } from "../../fs/flags.ts";
 import { PAGE, pageDown, pageUp, PROT_EXEC, PROT_READ, PROT_WRITE } from "../abi/mman.ts";
 import { emptyStat } from "../files/open_file.ts";
 import { FsMapping } from "../files/fs_mapping.ts";
 import type { Mm } from "../memory/mm.ts";
 import { newVma } from "../memory/vma.ts";
 import type { Personality } from "../personality.ts";
-import type { Credentials, Image } from "../process/process.ts";
+import type { Credentials, SetIds } from "../process/credentials.ts";
+import type { Image } from "../process/process.ts";
 import { PROCESS } from "../../roottask/protocol.ts";
 import { decodeElf, type ElfFile, headerTable, type Segment } from "./elf.ts";
 import { bytesToText } from "../trace/text.ts";
@@ -31,6 +33,9 @@ const CLK_TCK = 100;
 
 export interface Opened {
   file: FsMapping;
+  setIds: SetIds;
+  /** May who executes it read it as well? If not, the process must not be looked into. */
+  readable: boolean;
   elf: ElfFile;
 }
 
@@ -55,18 +60,35 @@ export interface Started {
   image: Image;
 }
 
-/** Opens an executable file. A handle, or -errno. */
-function openExecutable(os: ExecOwner, dir: number, path: string, flags: number): FsMapping | number {
-  const handle = os.fs.open(dir, path, flags, 0);
+/**
+ * Opens an executable file; -errno when that cannot be, or the caller may not execute it. While a program runs nobody may write to it
+ * (`deny`); its interpreter is only tested for writers.
+ */
+function openExecutable(
+  os: ExecOwner,
+  dir: number,
+  path: string,
+  flags: number,
+  deny = true,
+): Omit<Opened, "elf"> | number {
+  let handle = os.fs.open(dir, path, flags | O_EXEC, 0);
   if (handle < 0) return handle;
+  const plain = deny ? -1 : os.fs.open(handle, "", 0, 0);
+  if (plain >= 0) {
+    os.fs.close(handle);
+    handle = plain;
+  }
   const stat = emptyStat();
   const status = os.fs.fstat(handle, stat);
-  if (status < 0 || (stat.mode & S_IFMT) !== S_IFREG || (stat.mode & 0o111) === 0) {
+  if (status < 0) {
     os.fs.close(handle);
-    return status < 0 ? status : -E.EACCES;
+    return status;
   }
   const real = os.fs.pathOf(handle);
-  return new FsMapping(os.fs, os.fileCache, handle, typeof real === "string" ? real : path, stat);
+  const file = new FsMapping(os.fs, os.fileCache, handle, typeof real === "string" ? real : path, stat);
+  const hasGid = (stat.mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP);
+  const readable = (stat.mode & 0o444) === 0o444 || os.fs.access(handle, "", MAY_READ, true) >= 0;
+  return { file, readable, setIds: { ...((stat.mode & S_ISUID) !== 0 && { uid: stat.uid }), ...(hasGid && { gid: stat.gid }) } };
 }
 
 /** Reads the ELF headers of `file`; `bad` is the errno for "no ELF file". */
@@ -97,10 +119,11 @@ export function planExec(
   let args = [...argv];
   let current = path;
   for (let depth = 0;; depth++) {
-    const file = openExecutable(os, dir, current, openFlags);
-    if (typeof file === "number") return file;
+    const opened = openExecutable(os, dir, current, openFlags);
+    if (typeof opened === "number") return opened;
+    const { file } = opened;
     const elf = readElf(os, file, E.ENOEXEC);
-    if (typeof elf !== "number") return withInterpreter(os, dir, { file, elf }, args, [...env], path);
+    if (typeof elf !== "number") return withInterpreter(os, dir, { ...opened, elf }, args, [...env], path);
     const script = scriptLine(os.u8.subarray(os.buffer, os.buffer + PREFIX_BYTES));
     file.release();
     if (elf !== -E.ENOEXEC || typeof script === "number") return elf;
@@ -148,14 +171,14 @@ function openInterpreter(
   if (os.u8[at + interp.size - 1] !== 0) return -E.ENOEXEC;
   const zero = os.u8.indexOf(0, at);
   const path = bytesToText(os.u8, at, zero - at);
-  const file = openExecutable(os, dir, path, 0);
-  if (typeof file === "number") return file;
-  const elf = readElf(os, file, E.ELIBBAD);
+  const opened = openExecutable(os, dir, path, 0, false);
+  if (typeof opened === "number") return opened;
+  const elf = readElf(os, opened.file, E.ELIBBAD);
   if (typeof elf === "number") {
-    file.release();
+    opened.file.release();
     return elf;
   }
-  return { file, elf };
+  return { ...opened, elf };
 }
 
 export function dropPlan(plan: ExecPlan): void {
@@ -174,7 +197,13 @@ const MIN_ARGUMENTS = 128 << 10;
  * Second half: maps program, interpreter and stack into `mm`, which is empty. Undefined when memory is short.
  * The plan's files pass to the areas.
  */
-export function startImage(os: Personality, mm: Mm, plan: ExecPlan, credentials: Credentials): Started | undefined {
+export function startImage(
+  os: Personality,
+  mm: Mm,
+  plan: ExecPlan,
+  credentials: Credentials,
+  secure: boolean,
+): Started | undefined {
   const { program, interpreter } = plan;
   const { elf } = program;
   const top = PROCESS.STACK_TOP;
@@ -197,7 +226,7 @@ export function startImage(os: Personality, mm: Mm, plan: ExecPlan, credentials:
   const vdso = os.vdso?.mapInto(mm);
 
   os.random(os.scratch, 16);
-  const { uid, euid, gid, egid } = credentials;
+  const { ruid, euid, rgid, egid } = credentials;
   const stack = buildStack({
     top,
     argv: plan.argv,
@@ -217,11 +246,11 @@ export function startImage(os: Personality, mm: Mm, plan: ExecPlan, credentials:
       [AT.BASE, interpreter === undefined ? 0 : base],
       [AT.FLAGS, 0],
       [AT.ENTRY, elf.entry + bias],
-      [AT.UID, uid],
+      [AT.UID, ruid],
       [AT.EUID, euid],
-      [AT.GID, gid],
+      [AT.GID, rgid],
       [AT.EGID, egid],
-      [AT.SECURE, 0],
+      [AT.SECURE, secure ? 1 : 0],
     ],
   });
   const area = newVma(pageDown(stack.sp) - FIRST_STACK, top, PROT_READ | PROT_WRITE | (elf.execStack ? PROT_EXEC : 0));

@@ -217,7 +217,7 @@ export class Socket extends OpenFile {
     if (this.messages ? target.inboxBytes > 0 && room < data.length : room <= 0 && data.length > 0) return -E.EAGAIN;
     const part = this.messages ? data : data.subarray(0, Math.min(room, data.length));
     if (part.length === 0 && !this.messages) return 0;
-    const { pid, credentials: { euid, egid } } = t.process;
+    const { process: { pid }, credentials: { euid, egid } } = t;
     target.inbox.push({
       data: part.length === data.length ? data : part.slice(),
       at: 0,
@@ -232,7 +232,7 @@ export class Socket extends OpenFile {
 
   #broken(t: Thread, signal: boolean): number {
     if (signal && this.type === SOCK_STREAM) {
-      t.os.signals.sendToThread(t, sigInfo(SIG.PIPE, 0, t.process.pid, t.process.credentials.uid));
+      t.os.signals.sendToThread(t, sigInfo(SIG.PIPE, 0, t.process.pid, t.credentials.ruid));
     }
     return -E.EPIPE;
   }
@@ -259,7 +259,7 @@ export class Socket extends OpenFile {
   /** Connects to a listener with room in its backlog: makes the server's end. */
   attachTo(t: Thread, listener: Socket): void {
     const server = new Socket(this.os, listener.domain, listener.type, listener.protocol, 0);
-    const { credentials: { euid, egid }, pid } = t.process;
+    const { process: { pid }, credentials: { euid, egid } } = t;
     server.peerCredentials = { pid, uid: euid, gid: egid };
     server.local = listener.local;
     this.peerCredentials = listener.peerCredentials;

@@ -1,6 +1,7 @@
 import { PAGE } from "../abi/mman.ts";
 import type { Mm } from "../memory/mm.ts";
 import type { Vma } from "../memory/vma.ts";
+import { capText } from "../process/credentials.ts";
 import { Life, type Process } from "../process/process.ts";
 import { RLIMITS } from "../process/limits.ts";
 import type { Thread } from "../process/thread.ts";
@@ -8,7 +9,7 @@ import { putU64 } from "../memory/user.ts";
 import { SIG_DFL, SIG_IGN } from "../signals/numbers.ts";
 import type { SigSet } from "../signals/sigset.ts";
 import { textToBytes } from "../trace/text.ts";
-import { directory, file, link, type VirtualNode } from "./node.ts";
+import { directory, file, guarded, link, type VirtualNode } from "./node.ts";
 
 const TICK_NS = 10_000_000;
 const kib = (bytes: number): number => Math.floor(bytes / 1024);
@@ -111,7 +112,8 @@ function actionMask(p: Process, select: (handler: number) => boolean): string {
 }
 
 function status(asker: Thread, p: Process, t: Thread | undefined): string {
-  const { mm, credentials: c } = p;
+  const { mm } = p;
+  const c = t?.credentials ?? p.credentials;
   const state = stateOf(p, t);
   const memory = p.life === Life.Zombie ? [] : [
     ["VmPeak", `${String(kib(mm.totalBytes)).padStart(8)} kB`],
@@ -124,7 +126,6 @@ function status(asker: Thread, p: Process, t: Thread | undefined): string {
     ["VmExe", `${String(kib(sum(mm, (vma) => (vma.prot & 4) !== 0))).padStart(8)} kB`],
     ["VmSwap", "       0 kB"],
   ];
-  const full = c.euid === 0 ? "000001ffffffffff" : "0000000000000000";
   const rows: string[][] = [
     ["Name", t?.name ?? p.name],
     ["Umask", `0${p.fsContext.umask.toString(8).padStart(3, "0")}`],
@@ -134,8 +135,8 @@ function status(asker: Thread, p: Process, t: Thread | undefined): string {
     ["Pid", String(t?.tid ?? p.pid)],
     ["PPid", String(p.parentPid)],
     ["TracerPid", "0"],
-    ["Uid", [c.uid, c.euid, c.suid, c.euid].join("\t")],
-    ["Gid", [c.gid, c.egid, c.sgid, c.egid].join("\t")],
+    ["Uid", [c.ruid, c.euid, c.suid, c.uid].join("\t")],
+    ["Gid", [c.rgid, c.egid, c.sgid, c.gid].join("\t")],
     ["FDSize", String(Math.max(64, p.files.files.length))],
     ["Groups", `${c.groups.join(" ")} `],
     ["NStgid", String(p.pid)],
@@ -150,11 +151,11 @@ function status(asker: Thread, p: Process, t: Thread | undefined): string {
     ["SigBlk", t === undefined ? "0".repeat(16) : setText(t.mask)],
     ["SigIgn", actionMask(p, (handler) => handler === SIG_IGN)],
     ["SigCgt", actionMask(p, (handler) => handler !== SIG_DFL && handler !== SIG_IGN)],
-    ["CapInh", "0000000000000000"],
-    ["CapPrm", full],
-    ["CapEff", full],
-    ["CapBnd", "000001ffffffffff"],
-    ["CapAmb", "0000000000000000"],
+    ["CapInh", capText(c.inheritable)],
+    ["CapPrm", capText(c.permitted)],
+    ["CapEff", capText(c.effective)],
+    ["CapBnd", capText(c.bounding)],
+    ["CapAmb", capText(c.ambient)],
     ["NoNewPrivs", p.noNewPrivileges ? "1" : "0"],
     ["Seccomp", "0"],
     ["Cpus_allowed", "1"],
@@ -255,6 +256,8 @@ function auxv(p: Process): Uint8Array {
 function descriptors(p: Process): VirtualNode {
   return {
     kind: "directory",
+    mode: 0o500,
+    guarded: true,
     lookup: (_t, name) => {
       const open = /^\d+$/.test(name) ? p.files.get(Number(name)) : undefined;
       return open === undefined ? undefined : link(() => open.path, () => open);
@@ -266,6 +269,7 @@ function descriptors(p: Process): VirtualNode {
 function descriptorInfo(p: Process): VirtualNode {
   return {
     kind: "directory",
+    guarded: true,
     lookup: (_t, name) => {
       const open = /^\d+$/.test(name) ? p.files.get(Number(name)) : undefined;
       return open === undefined
@@ -295,24 +299,24 @@ function common(p: Process, t: Thread | undefined): Record<string, VirtualNode> 
   return {
     cmdline: file(() => p.life === Life.Zombie ? "" : memoryRange(p, p.image.argStart, p.image.argEnd)),
     comm: file(() => `${t?.name ?? p.name}\n`, 0o644),
-    cwd: link((asker) => {
+    cwd: guarded(link((asker) => {
       const path = p.fsContext.virtualCwd ?? asker.fs.pathOf(p.fsContext.cwd);
       return typeof path === "string" ? path : "/";
-    }),
-    environ: file(() => memoryRange(p, p.image.envStart, p.image.envEnd), 0o400),
-    exe: link(() => p.image.path),
+    })),
+    environ: guarded(file(() => memoryRange(p, p.image.envStart, p.image.envEnd), 0o400)),
+    exe: guarded(link(() => p.image.path)),
     fd: descriptors(p),
     fdinfo: descriptorInfo(p),
     io: file(() => "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n", 0o400),
     limits: file(() => limits(p)),
-    maps: file(() => maps(p)),
+    maps: guarded(file(() => maps(p))),
     mountinfo: file(() => MOUNTINFO),
     mounts: file(() => MOUNTS),
     oom_adj: file(() => "0\n", 0o644),
     oom_score: file(() => "0\n"),
     oom_score_adj: file(() => "0\n", 0o644),
-    root: link(() => "/"),
-    smaps: file(() => smaps(p)),
+    root: guarded(link(() => "/")),
+    smaps: guarded(file(() => smaps(p))),
     stat: file((asker) => stat(asker, p, t)),
     statm: file(() => statm(p)),
     status: file((asker) => status(asker, p, t)),
@@ -322,9 +326,9 @@ function common(p: Process, t: Thread | undefined): Record<string, VirtualNode> 
 
 export function processDirectory(p: Process): VirtualNode {
   const leader = p.threads[0];
-  return directory({
+  const names = directory({
     ...common(p, leader),
-    auxv: file(() => auxv(p), 0o400),
+    auxv: guarded(file(() => auxv(p), 0o400)),
     cgroup: file(() => "0::/\n"),
     coredump_filter: file(() => "00000033\n", 0o644),
     gid_map: file(() => "         0          0 4294967295\n"),
@@ -342,6 +346,7 @@ export function processDirectory(p: Process): VirtualNode {
       names: () => p.threads.map((each) => String(each.tid)),
     },
   });
+  return { ...names, process: p };
 }
 
 /** Bytes of what a node holds. */

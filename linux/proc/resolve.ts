@@ -2,13 +2,15 @@ import { E } from "../abi/errno.ts";
 import { AT_FDCWD } from "../abi/fcntl.ts";
 import { VirtualFile } from "../files/virtual.ts";
 import type { OpenFile } from "../files/open_file.ts";
+import { mayTrace } from "../process/access.ts";
+import type { Process } from "../process/process.ts";
 import type { Thread } from "../process/thread.ts";
 import type { VirtualNode } from "./node.ts";
 import { PROC, PTS, SYS } from "./tree.ts";
 
 /** Where a path that touches /proc or /sys leads. */
 export type Place =
-  | { readonly kind: "node"; readonly node: VirtualNode; readonly path: string }
+  | { readonly kind: "node"; readonly node: VirtualNode; readonly path: string; readonly owner: Process | undefined }
   /** A descriptor's file itself (/proc/PID/fd/N). */
   | { readonly kind: "open"; readonly file: OpenFile }
   /** Out of the virtual trees: to be looked up by the file service. */
@@ -28,33 +30,45 @@ function looksVirtual(path: string): boolean {
  * A path that begins in /proc or /sys, by its own text or by the directory `fd` that it is relative to; undefined for all others, which
  * the file service knows (it answers -EREMOTE when a symbolic link or the working directory leads there: see `remote`).
  */
-export function virtual(t: Thread, fd: number, path: string, follow: boolean): Place | number | undefined {
-  if (path.charCodeAt(0) === 0x2f) return looksVirtual(path) ? walk(t, path, follow) : undefined;
+export function virtual(t: Thread, fd: number, path: string, follow: boolean, reads = false): Place | number | undefined {
+  if (path.charCodeAt(0) === 0x2f) return looksVirtual(path) ? walk(t, path, follow, reads) : undefined;
   if (fd === AT_FDCWD) {
     const { virtualCwd } = t.process.fsContext;
-    return virtualCwd === undefined ? undefined : walk(t, `${virtualCwd}/${path}`, follow);
+    return virtualCwd === undefined ? undefined : walk(t, `${virtualCwd}/${path}`, follow, reads);
   }
   const file = t.process.files.get(fd);
   if (!(file instanceof VirtualFile)) return undefined;
-  return file.isDirectory ? walk(t, `${file.path}/${path}`, follow) : -E.ENOTDIR;
+  return file.isDirectory ? walk(t, `${file.path}/${path}`, follow, reads) : -E.ENOTDIR;
 }
 
 /** The same for a path that the file service has answered with -EREMOTE. */
-export function remote(t: Thread, dir: number, path: string, follow: boolean): Place | number {
-  if (path.charCodeAt(0) === 0x2f) return walk(t, path, follow);
+export function remote(t: Thread, dir: number, path: string, follow: boolean, reads = false): Place | number {
+  if (path.charCodeAt(0) === 0x2f) return walk(t, path, follow, reads);
   const { cwd, virtualCwd } = t.process.fsContext;
   const base = dir === cwd && virtualCwd !== undefined ? virtualCwd : t.fs.pathOf(dir);
-  return typeof base === "number" ? base : walk(t, `${base === "/" ? "" : base}/${path}`, follow);
+  return typeof base === "number" ? base : walk(t, `${base === "/" ? "" : base}/${path}`, follow, reads);
 }
 
-/** Walks an absolute path by components: real links are read through the file service until a virtual root is reached. */
-function walk(t: Thread, path: string, follow: boolean): Place | number {
+/**
+ * `reads`: what is found will be looked into, which is -EACCES for a node of a process that the caller may not trace.
+ * Walks an absolute path by components: real links are read through the file service until a virtual root is reached.
+ */
+function walk(t: Thread, path: string, follow: boolean, reads = false): Place | number {
   let rest = path.split("/").filter((part) => part !== "" && part !== ".");
   const trailing = path.endsWith("/");
   /** Components so far; `nodes[i]` belongs to the first i+1 of them, when they are virtual. */
   let done: string[] = [];
   let nodes: VirtualNode[] = [];
   let links = 0;
+  /** Whose directory of /proc it goes through. */
+  const owner = (): Process | undefined => {
+    for (const node of nodes) if (node.kind === "directory" && node.process !== undefined) return node.process;
+  };
+  const closed = (node: VirtualNode): boolean => {
+    if (node.kind === "device" || node.guarded !== true) return false;
+    const process = owner();
+    return process !== undefined && !mayTrace(t, process, false);
+  };
   while (rest.length > 0) {
     const name = rest[0];
     rest = rest.slice(1);
@@ -88,10 +102,12 @@ function walk(t: Thread, path: string, follow: boolean): Place | number {
     }
     const parent = nodes[nodes.length - 1];
     if (parent.kind !== "directory") return -E.ENOTDIR;
+    if (closed(parent)) return -E.EACCES;
     const child = parent.lookup(t, name);
     if (child === undefined) return -E.ENOENT;
     if (child.kind === "link" && (!last || follow || trailing)) {
       if (++links > MAX_LINKS) return -E.ELOOP;
+      if (closed(child)) return -E.EACCES;
       if (child.file !== undefined && last) {
         const file = child.file();
         return file.handle === undefined || !file.path.startsWith("/")
@@ -113,6 +129,7 @@ function walk(t: Thread, path: string, follow: boolean): Place | number {
   }
   if (nodes.length === 0 || nodes.length < done.length) return { kind: "real", path: `/${done.join("/")}` };
   const node = nodes[nodes.length - 1];
+  if (reads && closed(node)) return -E.EACCES;
   if (trailing && node.kind === "file") return -E.ENOTDIR;
-  return { kind: "node", node, path: `/${done.join("/")}` };
+  return { kind: "node", node, path: `/${done.join("/")}`, owner: owner() };
 }

@@ -124,6 +124,11 @@ const FIXED: Readonly<Record<string, VirtualNode>> = {
       "file-max": setting("9223372036854775807"),
       "nr_open": setting("1048576"),
       "pipe-max-size": setting("1048576"),
+      "protected_fifos": setting("0"),
+      "protected_hardlinks": setting("1"),
+      "protected_regular": setting("0"),
+      "protected_symlinks": setting("0"),
+      "suid_dumpable": setting("0"),
       inotify: directory({
         max_user_watches: setting("65536"),
         max_user_instances: setting("128"),
@@ -195,11 +200,14 @@ export const PTS: VirtualNode = {
       return {
         kind: "device",
         rdev,
+        uid: 0,
         open: (_t, flags) => new ConsoleTerminal(consoleTty, 0, flags),
       };
     }
     const master = ptys.get(index);
-    return master === undefined ? undefined : { kind: "device", rdev, open: (opener, flags) => master.slave(opener, flags) };
+    return master === undefined
+      ? undefined
+      : { kind: "device", rdev, uid: master.uid, open: (opener, flags) => master.slave(opener, flags) };
   },
   names: (t) => [...(t.os.consoleTty === undefined ? [] : ["0"]), ...t.os.ptys.indices.map(String)],
 };

@@ -1,5 +1,5 @@
 import { MTD } from "../../hedron/api.ts";
-import { HOST_PD, PROCESS } from "../../roottask/protocol.ts";
+import { HOST_PD, PROCESS, type SpawnRequest } from "../../roottask/protocol.ts";
 import { E } from "../abi/errno.ts";
 import { FdTable } from "../files/fd_table.ts";
 import { FsContext } from "../files/fs_context.ts";
@@ -9,9 +9,11 @@ import type { Personality } from "../personality.ts";
 import { SIG } from "../signals/numbers.ts";
 import { SigActions, type SigInfo } from "../signals/state.ts";
 import { reportKill } from "../trace/report.ts";
+import { CAP, capable, type Credentials, executing } from "./credentials.ts";
 import { REPLY_ALL } from "./dispatch.ts";
 import { exitRobustList, wakeFutex } from "./futex.ts";
 import { objectCrd } from "./kernel_space.ts";
+import { RLIMIT_NPROC } from "./limits.ts";
 import { Life, Process } from "./process.ts";
 import { adopt, bury } from "./parents.ts";
 import { register, unregister } from "./registration.ts";
@@ -56,9 +58,10 @@ export class Lifecycle {
   // ---- birth ----------------------------------------------------------------------------------------------------------
 
   /** A start request of roottask. The new pid, or -errno. */
-  spawn(path: string, argv: readonly string[], env: readonly string[], cwd: string): number {
+  spawn({ path, argv, env, cwd }: SpawnRequest, credentials: Credentials): number {
     const os = this.#os;
-    const cwdHandle = os.fs.open(0, cwd, 0o10200000, 0);
+    const fs = os.actAs(credentials);
+    const cwdHandle = fs.open(0, cwd, 0o10200000, 0);
     if (cwdHandle < 0) return cwdHandle;
     const full = env.some((e) => e.startsWith("LINUX_UNDER_HEDRON=")) ? [...env] : [...env, "LINUX_UNDER_HEDRON=true"];
     const plan = planExec(os, cwdHandle, path, argv, full);
@@ -84,11 +87,12 @@ export class Lifecycle {
       image: { path, argv, argStart: 0, argEnd: 0, envStart: 0, envEnd: 0, auxv: [] },
       startTime: os.now(),
       root: pid,
+      credentials,
     });
     process.services = window;
     openStandardStreams(os, process);
     const started = argumentsFit(argv, full, space.mm.stackLimit)
-      ? startImage(os, space.mm, plan, process.credentials)
+      ? startImage(os, space.mm, plan, process.credentials, false)
       : (dropPlan(plan), undefined);
     if (started === undefined) {
       space.release();
@@ -149,12 +153,13 @@ export class Lifecycle {
   clone(t: Thread, options: CloneOptions): Thread | number {
     const os = this.#os;
     const parent = t.process;
-    if (!os.mayAddTask()) return -E.EAGAIN;
+    if (!os.mayAddTask() || options.thread && this.#tooMany(t)) return -E.EAGAIN;
     const registers = captureRegisters(t);
     const child = options.thread ? parent : this.#forkProcess(t, options);
     if (typeof child === "number") return child;
     const tid = options.thread ? this.#nextTid++ : child.pid;
     const n = this.#newThread(child, tid, t.name);
+    n.credentials = t.credentials;
     n.mask.copy(t.mask);
     if (!options.thread && !options.shareMemory) {
       n.altStack = t.altStack;
@@ -169,10 +174,19 @@ export class Lifecycle {
     return n;
   }
 
+  /** RLIMIT_NPROC counts the threads of a user; root and the privileged have as many as they like. */
+  #tooMany({ process, credentials: c }: Thread): boolean {
+    const limit = process.limits.soft[RLIMIT_NPROC];
+    if (c.ruid === 0 || capable(c, CAP.SYS_RESOURCE) || capable(c, CAP.SYS_ADMIN)) return false;
+    let tasks = 0;
+    for (const p of this.#os.processes.values()) if (p.credentials.ruid === c.ruid) tasks += Math.max(1, p.threads.length);
+    return tasks >= limit;
+  }
+
   #forkProcess(t: Thread, options: CloneOptions): Process | number {
     const os = this.#os;
     const parent = t.process;
-    if (os.processes.size >= parent.limits.soft[6]) return -E.EAGAIN;
+    if (this.#tooMany(t)) return -E.EAGAIN;
     let space = parent.space;
     if (options.shareMemory) space.mm.users++;
     else {
@@ -199,6 +213,7 @@ export class Lifecycle {
       image: parent.image,
       startTime: os.now(),
       root: parent.root,
+      credentials: t.credentials,
     });
     child.pgid = parent.pgid;
     child.sid = parent.sid;
@@ -239,7 +254,10 @@ export class Lifecycle {
     t.tid = p.pid;
     const { mm } = p.space;
     mm.stackLimit = Math.min(p.limits.soft[3], 64 << 20);
-    const started = startImage(os, mm, plan, p.credentials);
+    const { credentials, secure } = executing(t.credentials, p.noNewPrivileges ? {} : plan.program.setIds);
+    const started = startImage(os, mm, plan, credentials, secure);
+    p.dumpable = plan.program.readable ? 1 : 0;
+    if (credentials !== t.credentials) t.become(credentials);
     if (p.actions.users > 1) {
       p.actions.users--;
       p.actions = new SigActions(p.actions);

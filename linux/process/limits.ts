@@ -18,7 +18,13 @@ export const RLIMITS = [
   ["RTTIME", Infinity, Infinity],
 ] as const;
 
-export const RLIMIT_FSIZE = 1, RLIMIT_DATA = 2, RLIMIT_STACK = 3, RLIMIT_NPROC = 6, RLIMIT_NOFILE = 7, RLIMIT_AS = 9;
+export const RLIMIT_FSIZE = 1,
+  RLIMIT_DATA = 2,
+  RLIMIT_STACK = 3,
+  RLIMIT_NPROC = 6,
+  RLIMIT_NOFILE = 7,
+  RLIMIT_AS = 9,
+  RLIMIT_NICE = 13;
 
 export class Limits {
   readonly soft: number[];

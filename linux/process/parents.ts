@@ -36,7 +36,7 @@ export function tellParent(os: Personality, p: Process, code: number, status: nu
   const signal = code <= CLD_DUMPED ? p.exitSignal : SIG.CHLD;
   const quiet = code >= CLD_STOPPED && (parent.actions.table[SIG.CHLD].flags & SA_NOCLDSTOP) !== 0;
   if (signal !== 0 && !quiet) {
-    const info = sigInfo(signal, code, p.pid, p.credentials.uid);
+    const info = sigInfo(signal, code, p.pid, p.credentials.ruid);
     info.status = status;
     os.signals.sendToProcess(parent, info);
   }

@@ -4,22 +4,12 @@ import type { FsContext } from "../files/fs_context.ts";
 import type { Mm } from "../memory/mm.ts";
 import type { UserMemory } from "../memory/user.ts";
 import { PendingSignals, type SigActions } from "../signals/state.ts";
+import type { Credentials } from "./credentials.ts";
 import type { IntervalTimer, PosixTimers } from "./itimer.ts";
 import { Limits } from "./limits.ts";
 import type { Space } from "./space.ts";
 import type { Thread } from "./thread.ts";
 import { WaitQueue } from "./wait.ts";
-
-/** User and group ids. */
-export interface Credentials {
-  uid: number;
-  euid: number;
-  suid: number;
-  gid: number;
-  egid: number;
-  sgid: number;
-  groups: number[];
-}
 
 export interface Image {
   /** Path given to execve: AT_EXECFN. */
@@ -69,6 +59,7 @@ export class Process {
   actions: SigActions;
   readonly pending = new PendingSignals();
   readonly limits: Limits;
+  /** Those of its first thread (`Thread.become` keeps them so), and what is left of them when that has ended. */
   credentials: Credentials;
   image: Image;
   /** PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER. */
@@ -112,6 +103,7 @@ export class Process {
     image: Image;
     startTime: number;
     root: number;
+    credentials: Credentials;
   }) {
     this.pid = init.pid;
     this.parent = init.parent;
@@ -127,9 +119,7 @@ export class Process {
     this.pgid = parent?.pgid ?? init.pid;
     this.sid = parent?.sid ?? init.pid;
     this.limits = new Limits(parent?.limits);
-    this.credentials = parent === undefined
-      ? { uid: 0, euid: 0, suid: 0, gid: 0, egid: 0, sgid: 0, groups: [0] }
-      : { ...parent.credentials, groups: [...parent.credentials.groups] };
+    this.credentials = init.credentials;
     if (parent !== undefined) {
       this.tty = parent.tty;
       this.nice = parent.nice;

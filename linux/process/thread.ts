@@ -4,6 +4,7 @@ import type { FsClient } from "../../fs/api.ts";
 import { PendingSignals, type SigInfo } from "../signals/state.ts";
 import { SigSet } from "../signals/sigset.ts";
 import type { Personality } from "../personality.ts";
+import { type Credentials, isSomebodyElse } from "./credentials.ts";
 import type { Process } from "./process.ts";
 import type { Slot } from "./slot.ts";
 import { Woken } from "./wait.ts";
@@ -35,6 +36,8 @@ export class Thread {
   ec = 0;
   sc = 0;
   eventBase = 0;
+  /** Only `become` changes it. */
+  credentials: Credentials;
   /** comm, at most 15 bytes. */
   name: string;
   readonly mask = new SigSet();
@@ -81,10 +84,21 @@ export class Thread {
     this.host = slot.host;
     this.state = slot.host.state;
     this.name = name;
+    this.credentials = process.credentials;
   }
 
+  /** The file service, with this thread's rights. */
   get fs(): FsClient {
-    return this.os.fs;
+    return this.os.actAs(this.credentials);
+  }
+
+  /** Other credentials from now on; gives 0. */
+  become(c: Credentials): 0 {
+    const p = this.process, old = this.credentials;
+    this.credentials = c;
+    if (this.tid === p.pid) p.credentials = c;
+    if (isSomebodyElse(old, c)) p.dumpable = p.deathSignal = 0;
+    return 0;
   }
 
   // ---- arguments of the running system call ---------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import { newVma } from "../memory/vma.ts";
 import { SharedObject } from "../memory/shared.ts";
 import { moveMapping } from "../memory/remap.ts";
 import { RLIMIT_AS, RLIMIT_DATA } from "../process/limits.ts";
+import { CAP, capable } from "../process/credentials.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { PROCESS } from "../../roottask/protocol.ts";
@@ -115,7 +116,7 @@ function place(t: Thread, address: number, bytes: number, flags: number, fixed: 
   if (fixed) {
     if (address % PAGE !== 0) return -E.EINVAL;
     if (!(address + bytes <= USER_TOP)) return -E.ENOMEM;
-    if (address < M.MMAP_MIN_ADDR && t.process.credentials.euid !== 0) return -E.EPERM;
+    if (address < M.MMAP_MIN_ADDR && !capable(t.credentials, CAP.SYS_RAWIO)) return -E.EPERM;
     if (address === 0) return -E.EPERM;
     if ((flags & M.MAP_FIXED_NOREPLACE) !== 0 && mm.vmas.intersects(address, address + bytes)) return -E.EEXIST;
     return address;

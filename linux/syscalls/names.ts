@@ -1,3 +1,4 @@
+import { TIME_NOW } from "../../fs/protocol.ts";
 import { E } from "../abi/errno.ts";
 import {
   AT_EMPTY_PATH,
@@ -103,13 +104,13 @@ function linkTarget(t: Thread, fd: number, path: string): string | number {
     const handle = t.process.files.get(fd)?.handle;
     return handle === undefined ? -E.ENOENT : t.fs.readlink(handle, "");
   }
-  let place = virtual(t, fd, path, false);
+  let place = virtual(t, fd, path, false, true);
   if (place === undefined) {
     const dir = dirHandle(t, fd, path);
     if (dir < 0) return dir;
     const target = t.fs.readlink(dir, path);
     if (target !== -E.EREMOTE) return target;
-    place = remote(t, dir, path, false);
+    place = remote(t, dir, path, false, true);
   }
   if (typeof place === "number") return place;
   if (place.kind === "open") return place.file.path;
@@ -178,6 +179,9 @@ function fchmodat2(t: Thread): Result {
   return chmodAt(t, t.int(0), pathArg(t, 1), t.uint(2), (flags & AT_SYMLINK_NOFOLLOW) === 0);
 }
 
+/** A user or group id; -1 leaves it alone. */
+const idArg = (t: Thread, n: number): number => t.int(n) === -1 ? -1 : t.uint(n);
+
 function chownAt(t: Thread, fd: number, path: string | number, uid: number, gid: number, follow: boolean): Result {
   return changing(t, fd, path, follow, (dir, p) => t.fs.chown(dir, p, uid, gid, follow));
 }
@@ -185,7 +189,7 @@ function chownAt(t: Thread, fd: number, path: string | number, uid: number, gid:
 function fchown(t: Thread): Result {
   const file = fileArg(t, 0);
   if (file === undefined || !file.readable && !file.writable) return -E.EBADF;
-  return file.handle === undefined ? 0 : t.fs.chown(file.handle, "", t.int(1), t.int(2), true);
+  return file.handle === undefined ? 0 : t.fs.chown(file.handle, "", idArg(t, 1), idArg(t, 2), true);
 }
 
 function fchownat(t: Thread): Result {
@@ -194,9 +198,9 @@ function fchownat(t: Thread): Result {
   const path = pathArg(t, 1);
   if (path === "" && (flags & AT_EMPTY_PATH) !== 0) {
     const { handle } = fileArg(t, 0) ?? {};
-    return handle === undefined ? -E.EBADF : t.fs.chown(handle, "", t.int(2), t.int(3), true);
+    return handle === undefined ? -E.EBADF : t.fs.chown(handle, "", idArg(t, 2), idArg(t, 3), true);
   }
-  return chownAt(t, t.int(0), path, t.int(2), t.int(3), (flags & AT_SYMLINK_NOFOLLOW) === 0);
+  return chownAt(t, t.int(0), path, idArg(t, 2), idArg(t, 3), (flags & AT_SYMLINK_NOFOLLOW) === 0);
 }
 
 // ---- times ----------------------------------------------------------------------------------------------------------
@@ -204,21 +208,18 @@ function fchownat(t: Thread): Result {
 const UTIME_NOW = 0x3fff_ffff, UTIME_OMIT = 0x3fff_fffe, NS = 1_000_000_000;
 type Time = [number, number] | undefined;
 
-function now(t: Thread): [number, number] {
-  const { clock } = t.os;
-  clock.real(t.os.now());
-  return [clock.seconds, clock.nanoseconds];
-}
+/** The present time, by the file service's clock. */
+const NOW: [number, number] = [0, TIME_NOW];
 
 /** Two times: seconds and a fraction in units of `unit` ns. -errno for bad ones. */
 function readTimes(t: Thread, address: number, unit: number): [Time, Time] | number {
-  if (address === 0) return [now(t), now(t)];
+  if (address === 0) return [NOW, NOW];
   const { user } = t.process;
   const read = (where: number): Time | number => {
     const pa = user.in(where, 16);
     if (pa < 0) return -E.EFAULT;
     const fraction = getI64(user.data, pa + 8);
-    if (unit === 1 && fraction === UTIME_NOW) return now(t);
+    if (unit === 1 && fraction === UTIME_NOW) return NOW;
     if (unit === 1 && fraction === UTIME_OMIT) return undefined;
     if (fraction < 0 || fraction >= NS / unit) return -E.EINVAL;
     return [getI64(user.data, pa), fraction * unit];
@@ -264,7 +265,7 @@ function futimesat(t: Thread): Result {
 
 function utime(t: Thread): Result {
   const address = t.arg(1);
-  if (address === 0) return setTimes(t, AT_FDCWD, pathArg(t, 0), [now(t), now(t)], true);
+  if (address === 0) return setTimes(t, AT_FDCWD, pathArg(t, 0), [NOW, NOW], true);
   const atime = t.process.user.i64(address);
   const mtime = t.process.user.i64(address + 8);
   if (Number.isNaN(atime) || Number.isNaN(mtime)) return -E.EFAULT;
@@ -314,9 +315,9 @@ export const NAME_CALLS: readonly SyscallRow[] = [
   sys(89, "readlink", ["path", "outbuf", "size"], (t) => readlinkAt(t, CWD, pathArg(t, 0), t.arg(1), t.int(2))),
   sys(90, "chmod", ["path", "mode"], (t) => chmodAt(t, CWD, pathArg(t, 0), t.uint(1), true)),
   sys(91, "fchmod", ["fd", "mode"], fchmod),
-  sys(92, "chown", ["path", "int", "int"], (t) => chownAt(t, CWD, pathArg(t, 0), t.int(1), t.int(2), true)),
+  sys(92, "chown", ["path", "int", "int"], (t) => chownAt(t, CWD, pathArg(t, 0), idArg(t, 1), idArg(t, 2), true)),
   sys(93, "fchown", ["fd", "int", "int"], fchown),
-  sys(94, "lchown", ["path", "int", "int"], (t) => chownAt(t, CWD, pathArg(t, 0), t.int(1), t.int(2), false)),
+  sys(94, "lchown", ["path", "int", "int"], (t) => chownAt(t, CWD, pathArg(t, 0), idArg(t, 1), idArg(t, 2), false)),
   sys(95, "umask", ["octal"], umask),
   sys(132, "utime", ["path", "ptr"], utime),
   sys(133, "mknod", ["path", "mode", "dev"], (t) => mknodAt(t, CWD, pathArg(t, 0), t.uint(1), t.arg(2))),

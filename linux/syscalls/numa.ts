@@ -1,5 +1,6 @@
 import { E } from "../abi/errno.ts";
 import { putU64 } from "../memory/user.ts";
+import { mayTrace } from "../process/access.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { readVector } from "./io.ts";
@@ -83,8 +84,7 @@ function processVm(t: Thread, write: boolean): Result {
   const p = t.os.processes.get(t.int(0));
   if (p === undefined) return -E.ESRCH;
   if (t.arg(5) !== 0) return -E.EINVAL;
-  const { euid } = t.process.credentials;
-  if (euid !== 0 && euid !== p.credentials.uid) return -E.EPERM;
+  if (!mayTrace(t, p, true)) return -E.EPERM;
   const local = readVector(t, t.arg(1), t.arg(2));
   const remote = readVector(t, t.arg(3), t.arg(4));
   if (typeof local === "number") return local;

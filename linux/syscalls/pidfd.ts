@@ -1,6 +1,7 @@
 import { E } from "../abi/errno.ts";
 import { O_NONBLOCK } from "../abi/fcntl.ts";
 import { PidFd } from "../files/pidfd.ts";
+import { mayKill, mayTrace } from "../process/access.ts";
 import { Life } from "../process/process.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
@@ -8,7 +9,7 @@ import { SI_TKILL, SI_USER } from "../signals/numbers.ts";
 import { sigInfo } from "../signals/state.ts";
 import { install } from "./events.ts";
 import { sys, type SyscallRow } from "./row.ts";
-import { mayKill, queuedInfo } from "./signals.ts";
+import { queuedInfo } from "./signals.ts";
 import { fileArg } from "./util.ts";
 
 function pidfdOpen(t: Thread): Result {
@@ -29,7 +30,7 @@ function pidfdSendSignal(t: Thread): Result {
   if (p.life === Life.Gone) return -E.ESRCH;
   if (!mayKill(t, p, signal)) return -E.EPERM;
   const info = t.arg(2) === 0
-    ? sigInfo(signal, SI_USER, t.process.pid, t.process.credentials.uid)
+    ? sigInfo(signal, SI_USER, t.process.pid, t.credentials.ruid)
     : queuedInfo(t, signal, t.arg(2), p === t.process);
   if (typeof info === "number") return info;
   if (info.signal !== signal || t.arg(2) !== 0 && info.code === SI_TKILL && p !== t.process) return -E.EINVAL;
@@ -43,8 +44,7 @@ function pidfdGetfd(t: Thread): Result {
   if (t.uint(2) !== 0) return -E.EINVAL;
   const p = file.process;
   if (p.life === Life.Zombie || p.life === Life.Gone) return -E.ESRCH;
-  const { euid } = t.process.credentials;
-  if (euid !== 0 && euid !== p.credentials.uid) return -E.EPERM;
+  if (!mayTrace(t, p, true)) return -E.EPERM;
   const other = p.files.get(t.int(1));
   return other === undefined ? -E.EBADF : install(t, other.dup(), true);
 }

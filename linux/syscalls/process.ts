@@ -5,6 +5,7 @@ import { PidFd } from "../files/pidfd.ts";
 import { planExec } from "../loader/exec.ts";
 import type { CloneOptions } from "../process/lifecycle.ts";
 import { reap } from "../process/parents.ts";
+import { CAP, capable } from "../process/credentials.ts";
 import { Life, type Process } from "../process/process.ts";
 import type { Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
@@ -46,7 +47,7 @@ function clone(t: Thread, request: CloneRequest): Result {
   const has = (bit: number): boolean => (flags & bit) !== 0;
   if (has(C.SIGHAND) && !has(C.VM) || has(C.THREAD) && !has(C.SIGHAND)) return -E.EINVAL;
   if (has(C.SIGHAND) && (request.highFlags & CLEAR_SIGHAND) !== 0) return -E.EINVAL;
-  if (has(NAMESPACES)) return t.process.credentials.euid === 0 ? -E.EINVAL : -E.EPERM;
+  if (has(NAMESPACES)) return capable(t.credentials, CAP.SYS_ADMIN) ? -E.EINVAL : -E.EPERM;
   if ((request.highFlags & INTO_CGROUP) !== 0 || has(C.PIDFD) && has(C.THREAD)) return -E.EINVAL;
   if (request.exitSignal > 64) return -E.EINVAL;
   if (has(C.FS) && has(C.NEWNS)) return -E.EINVAL;
@@ -180,6 +181,7 @@ function exec(t: Thread, fd: number, path: string | number, argvAt: number, envA
   if (typeof env === "number") return env;
   // An empty argv becomes one empty string (fs/exec.c).
   if (argv.length === 0) argv.push("");
+  t.os.actAs(t.credentials);
   const plan = planExec(t.os, dir, t.os.execPath(t, name), argv, env, (flags & AT_SYMLINK_NOFOLLOW) !== 0 ? O_NOFOLLOW : 0);
   if (plan === -E.EINVAL) {
     // Past the point of no return the kernel forces SIGSEGV (fs/exec.c).
@@ -299,7 +301,7 @@ function waitid(t: Thread): Result {
       user.data.setInt32(at, SIG.CHLD, true);
       user.data.setInt32(at + 8, code, true);
       user.data.setInt32(at + 16, child.pid, true);
-      user.data.setUint32(at + 20, child.credentials.uid, true);
+      user.data.setUint32(at + 20, child.credentials.ruid, true);
       const value = code === CLD_EXITED
         ? status >> 8
         : code === CLD_STOPPED
@@ -348,7 +350,6 @@ export const PROCESS_CALLS: readonly SyscallRow[] = [
     "execve",
     ["path", "argv", "ptr"],
     (t) => exec(t, AT_FDCWD, pathArg(t, 0), t.arg(1), t.arg(2), 0),
-    "set-user-id bits are ignored",
   ),
   sys(60, "exit", ["int"], exit),
   sys(61, "wait4", ["pid", "wstatus", "waitflags", "rusage"], wait4),
@@ -360,7 +361,6 @@ export const PROCESS_CALLS: readonly SyscallRow[] = [
     "execveat",
     ["dirfd", "path", "argv", "ptr", "atflags"],
     (t) => exec(t, t.int(0), pathArg(t, 1), t.arg(2), t.arg(3), t.int(4)),
-    "set-user-id bits are ignored",
   ),
   sys(435, "clone3", ["ptr", "size"], clone3, "no namespaces, no cgroup"),
 ];

@@ -1,5 +1,8 @@
 import { E } from "../abi/errno.ts";
 import { putU64 } from "../memory/user.ts";
+import { mayReschedule } from "../process/access.ts";
+import { CAP, capable } from "../process/credentials.ts";
+import { RLIMIT_NICE } from "../process/limits.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { sys, type SyscallRow } from "./row.ts";
@@ -91,7 +94,8 @@ function setpriority(t: Thread): Result {
   const p = which === 0 && t.int(1) !== 0 ? t.os.processes.get(t.int(1)) : t.process;
   if (p === undefined) return -E.ESRCH;
   const nice = Math.max(-20, Math.min(19, t.int(2)));
-  if (nice < p.nice && t.process.credentials.euid !== 0) return -E.EACCES;
+  if (!mayReschedule(t, p)) return -E.EPERM;
+  if (nice < p.nice && 20 - nice > p.limits.soft[RLIMIT_NICE] && !capable(t.credentials, CAP.SYS_NICE)) return -E.EACCES;
   p.nice = nice;
   return 0;
 }

@@ -1,7 +1,8 @@
 import { E } from "../abi/errno.ts";
 import { timespecNs } from "../abi/structs.ts";
 import { getU64, putU64 } from "../memory/user.ts";
-import { Life, type Process } from "../process/process.ts";
+import { mayKill } from "../process/access.ts";
+import { Life } from "../process/process.ts";
 import { R11, RAX, Reply, type Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
 import { REPLY_ALL } from "../process/dispatch.ts";
@@ -185,14 +186,7 @@ function sigaltstack(t: Thread): Result {
 // ---- sending --------------------------------------------------------------------------------------------------------
 
 function fromUser(t: Thread, signal: number, code = SI_USER): SigInfo {
-  return sigInfo(signal, code, t.process.pid, t.process.credentials.uid);
-}
-
-export function mayKill(t: Thread, p: Process, signal: number): boolean {
-  const { euid, uid } = t.process.credentials;
-  const to = p.credentials;
-  return euid === 0 || [euid, uid].some((id) => id === to.uid || id === to.suid) ||
-    signal === SIG.CONT && p.sid === t.process.sid;
+  return sigInfo(signal, code, t.process.pid, t.credentials.ruid);
 }
 
 function kill(t: Thread): Result {

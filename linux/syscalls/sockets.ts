@@ -1,3 +1,4 @@
+import { MAY_WRITE } from "../../fs/identity.ts";
 import { E } from "../abi/errno.ts";
 import { AT_FDCWD, O_NONBLOCK, S_IFSOCK } from "../abi/fcntl.ts";
 import * as A from "../abi/socket.ts";
@@ -7,6 +8,7 @@ import { isUnix } from "../net/network.ts";
 import { isDatagram, join, Socket, State } from "../net/socket.ts";
 import { getOption, setOption } from "../net/options.ts";
 import { recvfrom, recvmmsg, recvmsg, sendmmsg, sendmsg, sendto, socketArg } from "../net/transfer.ts";
+import { CAP, capable } from "../process/credentials.ts";
 import type { Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
 import { install } from "./events.ts";
@@ -43,7 +45,7 @@ function socketpair(t: Thread): Result {
   if (typeof a === "number") return a;
   const b = new Socket(t.os, AF_UNIX, a.type, 0, t.int(1) & O_NONBLOCK);
   join(a, b);
-  const { pid, credentials: { euid, egid } } = t.process;
+  const { process: { pid }, credentials: { euid, egid } } = t;
   a.peerCredentials = b.peerCredentials = { pid, uid: euid, gid: egid };
   const cloexec = (t.int(1) & A.SOCK_CLOEXEC) !== 0;
   const first = install(t, a, cloexec);
@@ -81,10 +83,10 @@ export function writeAddress(t: Thread, value: Address, address: number, lengthA
   return 0;
 }
 
-/** Key of the socket file at `path`. */
-export function unixKey(t: Thread, name: string): string | number {
+/** Key of the socket file at `path`; who connects needs the right to write to it. */
+export function unixKey(t: Thread, name: string, connects = true): string | number {
   if (name.startsWith("\0")) return name;
-  const status = statAt(t, AT_FDCWD, name, 0);
+  const status = (connects && t.fs.access(t.process.fsContext.cwd, name, MAY_WRITE, true)) || statAt(t, AT_FDCWD, name, 0);
   if (status < 0) return status;
   const { dev, ino, mode } = statBuffer(t);
   return (mode & 0o170000) === S_IFSOCK ? `${dev}:${ino}` : -E.ECONNREFUSED;
@@ -99,7 +101,7 @@ function bind(t: Thread): Result {
   if (s.local !== undefined) return -E.EINVAL;
   if (isUnix(address)) return bindUnix(t, s, address.name);
   if (!isAny(address.host) && !isLoopback(address.host)) return -E.EADDRNOTAVAIL;
-  if (address.port !== 0 && address.port < 1024 && t.process.credentials.euid !== 0) return -E.EACCES;
+  if (address.port !== 0 && address.port < 1024 && !capable(t.credentials, CAP.NET_BIND_SERVICE)) return -E.EACCES;
   const port = t.os.network.bindPort(s, address.host, address.port);
   if (port < 0) return port;
   s.boundPort = port;
@@ -114,7 +116,7 @@ function bindUnix(t: Thread, s: Socket, wanted: string): number {
     const dir = dirHandle(t, AT_FDCWD, name);
     const made = t.fs.mknod(dir, name, S_IFSOCK | 0o777 & ~t.process.fsContext.umask, 0);
     if (made < 0) return made === -E.EEXIST ? -E.EADDRINUSE : made;
-    const found = unixKey(t, name);
+    const found = unixKey(t, name, false);
     if (typeof found === "number") return found;
     key = found;
   }
@@ -136,7 +138,7 @@ function listen(t: Thread): Result {
   }
   s.backlog = Math.min(Math.max(0, t.int(1)), A.SOMAXCONN);
   s.state = State.Listening;
-  const { pid, credentials: { euid, egid } } = t.process;
+  const { process: { pid }, credentials: { euid, egid } } = t;
   s.peerCredentials = { pid, uid: euid, gid: egid };
   return 0;
 }

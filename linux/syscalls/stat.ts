@@ -1,9 +1,12 @@
+import { MAY_EXEC, MAY_READ, MAY_WRITE } from "../../fs/identity.ts";
 import { E } from "../abi/errno.ts";
-import { AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFMT } from "../abi/fcntl.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW } from "../abi/fcntl.ts";
 import { putStat, putStatfs, putStatx, STAT_BYTES, STATFS_BYTES, STATX_BYTES } from "../abi/structs.ts";
 import { statNode } from "../files/virtual.ts";
 import { type Place, remote, virtual } from "../proc/resolve.ts";
 import type { FsStat, FsStatfs } from "../../fs/api.ts";
+import { permitsMode } from "../process/access.ts";
+import { realUser } from "../process/credentials.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { sys, type SyscallRow } from "./row.ts";
@@ -39,7 +42,7 @@ export function statAt(t: Thread, fd: number, path: string | number, flags: numb
 function statPlace(t: Thread, place: Place | number, follow: boolean, out: FsStat): number {
   if (typeof place === "number") return place;
   if (place.kind === "open") return place.file.stat(t, out);
-  return place.kind === "real" ? t.fs.stat(0, place.path, follow, out) : statNode(t, place.node, place.path, out);
+  return place.kind === "real" ? t.fs.stat(0, place.path, follow, out) : statNode(t, place, out);
 }
 
 function stat(t: Thread): Result {
@@ -132,19 +135,39 @@ function fstatfs(t: Thread): Result {
   return copyStatfs(t, file.handle ?? t.process.fsContext.cwd, t.arg(1));
 }
 
-const R_OK = 4, W_OK = 2, X_OK = 1;
+const AT_EACCESS = 0x200;
 
-/** May root (everybody, here) access a file so? Execution needs at least one x bit, unless it is a directory. */
+/** access(2) asks for the real user, with AT_EACCESS for the effective one. */
 function accessAt(t: Thread, fd: number, path: string | number, mode: number, flags: number): Result {
-  if ((mode & ~(R_OK | W_OK | X_OK)) !== 0) return -E.EINVAL;
-  const status = statAt(t, fd, path, flags);
-  if (status < 0) return status;
-  const stat = statBuffer(t);
-  if ((mode & X_OK) !== 0 && (stat.mode & S_IFMT) !== S_IFDIR && (stat.mode & 0o111) === 0) return -E.EACCES;
-  const { uid, gid } = t.process.credentials;
-  if (uid === 0) return 0;
-  const shift = uid === stat.uid ? 6 : gid === stat.gid ? 3 : 0;
-  return (stat.mode >> shift & mode) === mode ? 0 : -E.EACCES;
+  if ((mode & ~(MAY_READ | MAY_WRITE | MAY_EXEC)) !== 0) return -E.EINVAL;
+  if (typeof path === "number") return path;
+  const own = t.credentials;
+  if ((flags & AT_EACCESS) === 0) t.credentials = realUser(own);
+  try {
+    return mayAccess(t, fd, path, mode, flags);
+  } finally {
+    t.credentials = own;
+  }
+}
+
+function mayAccess(t: Thread, fd: number, path: string, mode: number, flags: number): number {
+  if (path === "") {
+    const status = statAt(t, fd, path, flags);
+    if (status < 0) return status;
+    const { handle } = fd === AT_FDCWD ? { handle: t.process.fsContext.cwd } : t.process.files.get(fd) ?? {};
+    return handle === undefined ? permitsMode(t, statBuffer(t), mode) : t.fs.access(handle, "", mode, true);
+  }
+  const follow = (flags & AT_SYMLINK_NOFOLLOW) === 0;
+  let place = virtual(t, fd, path, follow);
+  if (place === undefined) {
+    const dir = dirHandle(t, fd, path);
+    const status = dir < 0 ? dir : t.fs.access(dir, path, mode, follow);
+    if (status !== -E.EREMOTE) return status;
+    place = remote(t, dir, path, follow);
+  }
+  if (typeof place === "object" && place.kind === "real") return t.fs.access(0, place.path, mode, follow);
+  const status = statPlace(t, place, follow, statBuffer(t));
+  return status < 0 ? status : permitsMode(t, statBuffer(t), mode);
 }
 
 function access(t: Thread): Result {
@@ -157,7 +180,7 @@ function faccessat(t: Thread): Result {
 
 function faccessat2(t: Thread): Result {
   const flags = t.int(3);
-  if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | 0x200)) !== 0) return -E.EINVAL;
+  if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EACCESS)) !== 0) return -E.EINVAL;
   return accessAt(t, t.int(0), pathArg(t, 1), t.int(2), flags);
 }
 

@@ -3,10 +3,12 @@ import { TASK_SIZE } from "../abi/mman.ts";
 import { getU64, putU64 } from "../memory/user.ts";
 import { BUFFER_BYTES } from "../personality.ts";
 import { MTD } from "../../hedron/api.ts";
+import { CAP, capable, SECURE } from "../process/credentials.ts";
 import type { Process } from "../process/process.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { bytesToText, textToBytes } from "../trace/text.ts";
+import { ambient, dropBounding, keepCaps, readBounding, setSecurebits } from "./capabilities.ts";
 import { sys, type SyscallRow } from "./row.ts";
 import { pathArg } from "./util.ts";
 
@@ -32,7 +34,7 @@ function uname(t: Thread): Result {
 }
 
 function setName(t: Thread, set: (name: string) => void): Result {
-  if (t.process.credentials.euid !== 0) return -E.EPERM;
+  if (!capable(t.credentials, CAP.SYS_ADMIN)) return -E.EPERM;
   const length = t.int(1);
   if (length < 0 || length > 64) return -E.EINVAL;
   const bytes = t.process.user.bytes(t.arg(0), length);
@@ -80,7 +82,7 @@ function getrandom(t: Thread): Result {
 // deno-fmt-ignore
 const PR = {
   SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, GET_KEEPCAPS: 7, SET_KEEPCAPS: 8, SET_NAME: 15, GET_NAME: 16,
-  GET_SECCOMP: 21, SET_SECCOMP: 22, CAPBSET_READ: 23, GET_TSC: 25, GET_SECUREBITS: 27, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30,
+  GET_SECCOMP: 21, SET_SECCOMP: 22, CAPBSET_READ: 23, CAPBSET_DROP: 24, GET_TSC: 25, GET_SECUREBITS: 27, SET_SECUREBITS: 28, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30,
   SET_CHILD_SUBREAPER: 36, GET_CHILD_SUBREAPER: 37, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39, GET_TID_ADDRESS: 40, SET_THP_DISABLE: 41,
   GET_THP_DISABLE: 42, CAP_AMBIENT: 47, SET_VMA: 0x5356_4d41,
 } as const;
@@ -117,19 +119,28 @@ function prctl(t: Thread): Result {
       return user.putBytes(value, bytes) ? 0 : -E.EFAULT;
     }
     case PR.SET_TIMERSLACK:
-    case PR.SET_KEEPCAPS:
     case PR.SET_VMA:
       return 0;
     case PR.GET_TIMERSLACK:
       return TIMER_SLACK;
+    case PR.SET_KEEPCAPS:
+      return keepCaps(t, value);
     case PR.GET_KEEPCAPS:
-    case PR.GET_SECCOMP:
+      return (t.credentials.securebits & SECURE.KEEP_CAPS) === 0 ? 0 : 1;
+    case PR.SET_SECUREBITS:
+      return setSecurebits(t, value);
     case PR.GET_SECUREBITS:
+      return t.credentials.securebits;
+    case PR.CAPBSET_DROP:
+      return dropBounding(t, value);
+    case PR.CAP_AMBIENT:
+      return ambient(t, value, t.arg(2), t.arg(3) + t.arg(4));
+    case PR.GET_SECCOMP:
     case PR.GET_THP_DISABLE:
     case PR.SET_THP_DISABLE:
       return 0;
     case PR.CAPBSET_READ:
-      return value > 40 ? -E.EINVAL : 1;
+      return readBounding(t, value);
     case PR.GET_TSC:
       return user.putU32(value, 1) ? 0 : -E.EFAULT;
     case PR.SET_CHILD_SUBREAPER:
@@ -195,7 +206,7 @@ function limits(t: Thread, p: Process, resource: number, newAt: number, oldAt: n
     if (at < 0) return -E.EFAULT;
     wanted = [getLimit(user.data, at), getLimit(user.data, at + 8)];
     if (wanted[0] > wanted[1]) return -E.EINVAL;
-    if (wanted[1] > hard[resource] && t.process.credentials.euid !== 0) return -E.EPERM;
+    if (wanted[1] > hard[resource] && !capable(t.credentials, CAP.SYS_RESOURCE)) return -E.EPERM;
     if (resource === 7 && wanted[1] > 1 << 20) return -E.EPERM;
   }
   if (oldAt !== 0) {
@@ -215,7 +226,11 @@ function limits(t: Thread, p: Process, resource: number, newAt: number, oldAt: n
 function prlimit64(t: Thread): Result {
   const pid = t.int(0);
   const p = pid === 0 ? t.process : t.os.processes.get(pid);
-  return p === undefined ? -E.ESRCH : limits(t, p, t.int(1), t.arg(2), t.arg(3));
+  if (p === undefined) return -E.ESRCH;
+  const { ruid, rgid } = t.credentials, to = p.credentials;
+  const isSame = [to.euid, to.suid, to.ruid].every((id) => id === ruid) && [to.egid, to.sgid, to.rgid].every((id) => id === rgid);
+  if (p !== t.process && !isSame && !capable(t.credentials, CAP.SYS_RESOURCE)) return -E.EPERM;
+  return limits(t, p, t.int(1), t.arg(2), t.arg(3));
 }
 
 /** struct rusage: 144 bytes. */
@@ -241,30 +256,6 @@ function getrusage(t: Thread): Result {
   return who === RUSAGE_CHILDREN ? putRusage(t, t.arg(1), t.process.childrenTime, 0) : -E.EINVAL;
 }
 
-/** capget: root has every capability, others none. */
-const CAPABILITY_V3 = 0x2008_0522, CAPABILITIES = [0xffff_ffff, 0x1ff] as const;
-
-function capget(t: Thread): Result {
-  const { user } = t.process;
-  const version = user.u32(t.arg(0));
-  if (version < 0) return -E.EFAULT;
-  if (version !== CAPABILITY_V3) {
-    user.putU32(t.arg(0), CAPABILITY_V3);
-    return t.arg(1) === 0 ? 0 : -E.EINVAL;
-  }
-  if (t.arg(1) === 0) return 0;
-  const at = user.out(t.arg(1), 24);
-  if (at < 0) return -E.EFAULT;
-  user.u8.fill(0, at, at + 24);
-  if (t.process.credentials.euid === 0) {
-    CAPABILITIES.forEach((bits, i) => {
-      user.data.setUint32(at + 12 * i, bits, true);
-      user.data.setUint32(at + 12 * i + 4, bits, true);
-    });
-  }
-  return user.done();
-}
-
 function chroot(t: Thread): Result {
   const path = pathArg(t, 0);
   return typeof path === "number" ? path : -E.EPERM;
@@ -281,14 +272,6 @@ export const SYSTEM_CALLS: readonly SyscallRow[] = [
   sys(97, "getrlimit", ["resource", "rlimit"], (t) => limits(t, t.process, t.int(0), 0, t.arg(1))),
   sys(98, "getrusage", ["int", "rusage"], getrusage, "CPU time and resident memory only; all time counts as user time"),
   sys(99, "sysinfo", ["ptr"], sysinfo),
-  sys(125, "capget", ["ptr", "ptr"], capget),
-  sys(
-    126,
-    "capset",
-    ["ptr", "ptr"],
-    (t) => t.process.credentials.euid === 0 ? 0 : -E.EPERM,
-    "capabilities cannot be dropped one by one",
-  ),
   sys(135, "personality", ["hex"], personality),
   sys(157, "prctl", ["prctl", "hex", "hex", "hex", "hex"], prctl, "names, death signal, dumpable, subreaper, no_new_privs"),
   sys(158, "arch_prctl", ["archprctl", "ptr"], archPrctl),

@@ -1,3 +1,4 @@
+import { CAPABILITY_CALLS } from "./capabilities.ts";
 import { DESCRIPTOR_CALLS } from "./descriptors.ts";
 import { EVENT_CALLS } from "./events.ts";
 import { FUTEX_CALLS } from "./futex.ts";
@@ -44,6 +45,7 @@ export const SYSCALLS: readonly SyscallRow[] = [
   ...SIGNAL_CALLS,
   ...TIME_CALLS,
   ...ID_CALLS,
+  ...CAPABILITY_CALLS,
   ...SYSTEM_CALLS,
   ...SCHEDULING_CALLS,
   ...REFUSED_CALLS,

@@ -1,6 +1,7 @@
 import { E } from "../abi/errno.ts";
 import { timespecNs } from "../abi/structs.ts";
 import { getI64, putU64 } from "../memory/user.ts";
+import { CAP, capable } from "../process/credentials.ts";
 import type { Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
 import { IntervalTimer, PosixTimers } from "../process/itimer.ts";
@@ -104,7 +105,7 @@ function time(t: Thread): Result {
 }
 
 function settable(t: Thread): Result {
-  return t.process.credentials.euid === 0 ? 0 : -E.EPERM;
+  return capable(t.credentials, CAP.SYS_TIME) ? 0 : -E.EPERM;
 }
 
 function clockSettime(t: Thread): Result {

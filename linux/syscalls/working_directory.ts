@@ -1,7 +1,9 @@
+import { MAY_EXEC } from "../../fs/identity.ts";
 import { E } from "../abi/errno.ts";
 import { AT_FDCWD } from "../abi/fcntl.ts";
-import { VirtualFile } from "../files/virtual.ts";
+import { statNode, VirtualFile } from "../files/virtual.ts";
 import { type Place, remote, virtual } from "../proc/resolve.ts";
+import { permitsMode } from "../process/access.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { textToBytes } from "../trace/text.ts";
@@ -16,9 +18,18 @@ function chdir(t: Thread): Result {
   if (path === "") return -E.ENOENT;
   const place = virtual(t, AT_FDCWD, path, true);
   if (place !== undefined) return enterPlace(t, place);
-  const handle = t.fs.open(t.process.fsContext.cwd, path, O_PATH_DIRECTORY, 0);
+  const handle = openDirectory(t, t.process.fsContext.cwd, path);
   if (handle === -E.EREMOTE) return enterPlace(t, remote(t, t.process.fsContext.cwd, path, true));
   return enter(t, handle);
+}
+
+/** A directory that the caller may search: its handle, or -errno. */
+function openDirectory(t: Thread, dir: number, path: string): number {
+  const handle = t.fs.open(dir, path, O_PATH_DIRECTORY, 0);
+  if (handle < 0) return handle;
+  const status = t.fs.access(handle, "", MAY_EXEC, true);
+  if (status < 0) t.fs.close(handle);
+  return status < 0 ? status : handle;
 }
 
 function enter(t: Thread, handle: number, virtualPath?: string): number {
@@ -30,16 +41,19 @@ function enter(t: Thread, handle: number, virtualPath?: string): number {
 /** Relative paths then go through the personality, because the file service knows the root directories of /proc and /sys only. */
 function enterPlace(t: Thread, place: Place | number): number {
   if (typeof place === "number") return place;
-  if (place.kind === "real") return enter(t, t.fs.open(0, place.path, O_PATH_DIRECTORY, 0));
+  if (place.kind === "real") return enter(t, openDirectory(t, 0, place.path));
   if (place.kind === "open" || place.node.kind !== "directory") return -E.ENOTDIR;
-  return enter(t, t.fs.open(0, "/", O_PATH_DIRECTORY, 0), place.path);
+  const stat = t.os.statBuffer;
+  statNode(t, place, stat);
+  const status = permitsMode(t, stat, MAY_EXEC);
+  return status < 0 ? status : enter(t, t.fs.open(0, "/", O_PATH_DIRECTORY, 0), place.path);
 }
 
 function fchdir(t: Thread): Result {
   const file = fileArg(t, 0);
   if (file === undefined) return -E.EBADF;
-  if (file instanceof VirtualFile) return enterPlace(t, { kind: "node", node: file.node, path: file.path });
-  return file.handle === undefined ? -E.ENOTDIR : enter(t, t.fs.open(file.handle, ".", O_PATH_DIRECTORY, 0));
+  if (file instanceof VirtualFile) return enterPlace(t, { kind: "node", ...file.place });
+  return file.handle === undefined ? -E.ENOTDIR : enter(t, openDirectory(t, file.handle, "."));
 }
 
 function getcwd(t: Thread): Result {

@@ -21,8 +21,8 @@ export interface BootOptions {
 
 /** 128 MiB of kernel memory and this make 1536 MiB: 512 MiB of free RAM from 1 GiB on, which the thesis's roottask relies on (ABI 10.7). */
 const DEFAULT_BOOT_MIB = 1408;
-/** Memory descriptors that fit the HIP beside RAM and kernel (ABI 3). */
-const MAX_MODULES = 28;
+/** Memory descriptors that fit the HIP beside the first MiB, RAM and kernel (ABI 3). */
+const MAX_MODULES = 27;
 
 /**
  * `hedra boot`: a machine whose roottask is a machine-code program. Exit code 0 when nothing can run any more (which is how

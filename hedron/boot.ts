@@ -72,16 +72,29 @@ export interface GuestBoot {
   serialPort: number;
 }
 
+/** The first MiB of a PC: RAM, in which firmware has left the BIOS data area with the port of the first serial line; VGA memory; ROM. */
+const LOW_MEMORY = 0x10_0000, BDA_COM1 = 0x400;
+
+/** The machine itself lies there in physical memory, so the kernel PD shows kernel memory at these addresses instead. */
+function mapLowMemory(k: Kernel, serialPort: number): void {
+  const at = k.memory.range(LOW_MEMORY);
+  if (at === 0) throw new Error("Cannot boot: no kernel memory for the first MiB");
+  k.cpu.ram.view.setUint16(at + BDA_COM1, serialPort, true);
+  k.kern.space.map(0, at, LOW_MEMORY, RIGHT_R | RIGHT_W | RIGHT_X);
+}
+
 /** Boots a machine-code roottask: HIP, root objects, ELF segments in place, registers (ABI 2.2 to 2.4). */
 export function bootGuest(k: Kernel, boot: GuestBoot): void {
   const hip = k.memory.page();
   if (hip === 0) throw new Error("Cannot boot: no kernel memory for the HIP");
   writeHip(k.cpu.ram.view, hip, k.version, {
     ...boot,
+    reserved: [{ address: 0, size: LOW_MEMORY }],
     memory: [{ address: USER_RAM, size: k.cpu.ram.size - USER_RAM }],
-    kernel: { address: 0, size: USER_RAM },
+    kernel: { address: LOW_MEMORY, size: USER_RAM - LOW_MEMORY },
   });
   k.kern.space.map(hip, hip, PAGE, RIGHT_R);
+  mapLowMemory(k, boot.serialPort);
   const { pd, ec } = createRoot(k, undefined);
   pd.space.map(ROOT_HIP, hip, PAGE, RIGHT_R);
   pd.space.map(ROOT_UTCB, ec.utcb, PAGE, RIGHT_R | RIGHT_W, TAG_NOT_DELEGATABLE);

@@ -56,15 +56,21 @@ Deno.test("a guest roottask starts with the HIP in RSP, its segments mapped in p
 
 Deno.test("the HIP's words sum to zero and its descriptors end with kernel memory", () => {
   const { kernel, cpu } = boot(elf(), function* (): ReturnType<Script> {});
-  const hip = kernel.kern.space.extents(0, USER_RAM)[0].pa, { view } = cpu.ram;
+  const hip = kernel.kern.space.extents(KERNEL_MEMORY, USER_RAM)[0].pa, { view } = cpu.ram;
   const length = view.getUint16(hip + 6, true);
-  assert.equal(length, 0xd20 + 3 * 24);
+  assert.equal(length, 0xd20 + 4 * 24);
   let sum = 0;
   for (let at = 0; at < length; at += 2) sum += view.getUint16(hip + at, true);
   assert.equal(sum % 65536, 0);
-  const types = [0, 1, 2].map((i) => view.getUint32(hip + 0xd20 + 24 * i + 16, true));
-  assert.deepEqual(types, [1, 0xffff_fffe, 0xffff_ffff]);
+  const types = [0, 1, 2, 3].map((i) => view.getUint32(hip + 0xd20 + 24 * i + 16, true));
+  assert.deepEqual(types, [2, 1, 0xffff_fffe, 0xffff_ffff]);
   assert.equal(view.getUint32(hip + 0x18, true), 5004);
+});
+
+Deno.test("the BIOS data area tells the port of the serial line", () => {
+  const { kernel, cpu } = boot(elf(() => {}), function* (): ReturnType<Script> {});
+  const low = kernel.kern.space.extents(0, PAGE)[0];
+  assert.equal(cpu.ram.view.getUint16(low.pa + 0x400, true), 0x3f8);
 });
 
 for (

@@ -15,6 +15,8 @@ export interface HipContent {
   tscKhz: number;
   serialPort: number;
   modules: readonly BootModule[];
+  /** There, but not for taking: the first MiB. */
+  reserved: readonly { address: number; size: number }[];
   /** RAM that can be given away. */
   memory: readonly { address: number; size: number }[];
   kernel: { address: number; size: number };
@@ -23,7 +25,7 @@ export interface HipContent {
 const SIGNATURE = 0x41564f4e;
 const CPU_ONLINE = 1;
 /** Types of memory descriptors. */
-const MEM_RAM = 1, MEM_KERNEL = 0xffff_ffff, MEM_MODULE = 0xffff_fffe;
+const MEM_RAM = 1, MEM_RESERVED = 2, MEM_KERNEL = 0xffff_ffff, MEM_MODULE = 0xffff_fffe;
 
 /** Where a version has what: offsets of tables and of the fields that depend on the machine. */
 interface Layout {
@@ -86,6 +88,7 @@ export function writeHip(view: DataView, at: number, version: Version, content: 
     u32(next + 20, aux);
     next += MEM_BYTES;
   };
+  for (const { address, size } of content.reserved) descriptor(address, size, MEM_RESERVED, 0);
   for (const { address, size } of content.memory) descriptor(address, size, MEM_RAM, 0);
   for (const { address, size, commandLine } of content.modules) descriptor(address, size, MEM_MODULE, commandLine);
   descriptor(content.kernel.address, content.kernel.size, MEM_KERNEL, 0);

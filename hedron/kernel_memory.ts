@@ -27,6 +27,15 @@ export class KernelMemory {
     return page;
   }
 
+  /** Adjacent zero-filled pages that are kept for ever, or 0. */
+  range(bytes: number): number {
+    const start = this.#nextPage;
+    if (start + bytes > this.#lastBlock) return 0;
+    this.#nextPage += bytes;
+    this.cpu.ram.u8.fill(0, start, start + bytes);
+    return start;
+  }
+
   freePage(page: number): void {
     this.#freePages.push(page);
   }

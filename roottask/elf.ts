@@ -45,6 +45,7 @@ export function parseElf(read: ReadAt): Executable | number {
 
   const segments: Segment[] = [];
   let hasNote = false, isFreeBsd = header.getUint8(EI_OSABI) === ELFOSABI_FREEBSD, isLinux = type === ET_DYN;
+  let hasStackSegment = false, loadsHeader = false;
   for (let at = 0; at < table.byteLength; at += PROGRAM_HEADER_BYTES) {
     const kind = table.getUint32(at, true);
     const segment = {
@@ -55,13 +56,17 @@ export function parseElf(read: ReadAt): Executable | number {
       memoryBytes: word(table, at + 40),
     };
     if (kind === PT_LOAD && segment.memoryBytes > 0) segments.push(segment);
+    if (kind === PT_LOAD && segment.offset < HEADER_BYTES) loadsHeader = true;
     if (kind === PT_NOTE) {
       const notes = view(read(segment.offset, Math.min(segment.fileBytes, MAX_NOTES)));
       hasNote ||= hasNoteOf(notes, HEDRON_NOTE);
       isFreeBsd ||= hasNoteOf(notes, FREEBSD_NOTE);
     }
-    if (kind === PT_INTERP || kind === PT_TLS || kind === PT_GNU_STACK) isLinux = true;
+    if (kind === PT_INTERP || kind === PT_TLS) isLinux = true;
+    if (kind === PT_GNU_STACK) hasStackSegment = true;
   }
+  // LLVM's linker writes PT_GNU_STACK into hyperapps as well; what a Linux linker script does and theirs do not is load the ELF header.
+  isLinux ||= hasStackSegment && loadsHeader;
   if (isFreeBsd && !hasNote) return { kind: "freebsd", entry, segments };
   const isHyperapp = hasNote || !isLinux && entrySymbolIsStart(read, header, entry);
   return { kind: isHyperapp ? "hyperapp" : "linux", entry, segments };

@@ -2,9 +2,10 @@
 import { PAGE } from "../cpu/layout.ts";
 import { RIGHT_R, RIGHT_W } from "../cpu/space.ts";
 import { FS_ROOT } from "../fs/api.ts";
-import { O_APPEND } from "../fs/flags.ts";
+import { O_APPEND, O_CREAT } from "../fs/flags.ts";
 import { decodeText } from "../fs/text.ts";
 import type { HostEc, PortalHandler } from "../hedron/api.ts";
+import { EEXIST, ENOENT } from "../host/errno.ts";
 import { delegateMemory } from "./delegate.ts";
 import { SERVICE } from "./layout.ts";
 import type { Stream } from "./output.ts";
@@ -17,6 +18,7 @@ type Service = (context: Context, ec: HostEc, process: Process, request: Reader)
 /** Descriptors 0..2 are the standard streams, which have portals of their own. */
 const FIRST_FD = 3;
 const NO_FD = -1;
+const PARENT_MODE = 0o755;
 
 /** Handlers by SERVICE number. `bounce`: a page of roottask's RAM for data that comes in messages. */
 export function serviceHandlers(context: Context, bounce: number): PortalHandler[] {
@@ -124,12 +126,24 @@ function files(context: Context, ec: HostEc, process: Process, request: Reader, 
 
 /** A descriptor as the client's i32: the upper half of the reply word is not looked at. */
 function open(context: Context, process: Process, path: string, flags: number, mode: number): number {
-  const handle = context.fs.open(FS_ROOT, path, flags | 0, mode);
+  let handle = context.fs.open(FS_ROOT, path, flags | 0, mode);
+  if (handle === -ENOENT && (flags & O_CREAT) !== 0 && makeParents(context, path)) {
+    handle = context.fs.open(FS_ROOT, path, flags | 0, mode);
+  }
   if (handle < 0) return NO_FD;
   let fd = FIRST_FD;
   while (process.files.has(fd)) fd++;
   process.files.set(fd, { handle, offset: 0, append: (flags & O_APPEND) !== 0 });
   return fd;
+}
+
+/** The thesis's file system is flat, so its programs create "/foo/bar" without asking for "/foo". False when a directory cannot be made. */
+function makeParents(context: Context, path: string): boolean {
+  for (let end = path.indexOf("/", 1); end > 0; end = path.indexOf("/", end + 1)) {
+    const made = context.fs.mkdir(FS_ROOT, path.slice(0, end), PARENT_MODE);
+    if (made < 0 && made !== -EEXIST) return false;
+  }
+  return true;
 }
 
 function read(context: Context, process: Process, fd: number, address: number, count: number): number {

@@ -19,6 +19,8 @@ export interface RawOptions {
   timeout?: string;
   cpu?: string;
   kind?: string;
+  user?: string;
+  deterministic: boolean;
   /** A set of calls; true = all. */
   strace: boolean | string;
   straceSummary: boolean;
@@ -73,6 +75,15 @@ export const OPTIONS: readonly OptionRow[] = [
     value: "v1|v2|v3",
     help: "instruction set: level of the x86-64 psABI (default: v3, with everything else there is)",
   },
+  {
+    key: "user",
+    value: "UID[:GID]",
+    help: "start Linux programs as this user (default: 0, root; a GID that is left out is the UID)",
+  },
+  {
+    key: "deterministic",
+    help: "the same addresses, random numbers and date (2025-01-01) in every run",
+  },
   { key: "kind", value: "linux|freebsd|hyperapp", help: "how to start PROGRAM instead of telling by its ELF file" },
   {
     key: "strace",
@@ -116,6 +127,7 @@ export const rowsFor = (command: string): OptionRow[] => OPTIONS.filter((row) =>
 export const noOptions = (): RawOptions => ({
   mount: [],
   env: [],
+  deterministic: false,
   strace: false,
   straceSummary: false,
   verbose: false,
@@ -155,6 +167,9 @@ export interface RunOptions {
   timeoutSeconds: number | undefined;
   cpuLevel: CpuLevel;
   kind: Kind | undefined;
+  /** Who Linux programs are started as. */
+  user: { uid: number; gid: number } | undefined;
+  deterministic: boolean;
   strace: boolean;
   /** The calls that it is about, as typed; undefined = all. */
   straceSet: string | undefined;
@@ -269,6 +284,19 @@ function parseFormat(text: string): ProfileFormat {
   return text;
 }
 
+/** Ids as Linux has them; -1 means "none" there. */
+const LAST_ID = 2 ** 32 - 2;
+
+function parseUser(text: string): { uid: number; gid: number } {
+  const [uid, gid = uid] = (/^(\d+)(?::(\d+))?$/.exec(text)?.slice(1) ?? []).map((id) =>
+    id === undefined ? undefined : Number(id)
+  );
+  if (uid === undefined || gid === undefined || uid > LAST_ID || gid > LAST_ID) {
+    throw usage(`Cannot use "${text}" as --user: expected UID or UID:GID, numbers up to ${LAST_ID}`);
+  }
+  return { uid, gid };
+}
+
 function parseCwd(text: string): string {
   if (!text.startsWith("/")) throw usage(`Cannot use "${text}" as --cwd: expected an absolute path in the guest`);
   return text;
@@ -287,6 +315,8 @@ export function validate(raw: RawOptions): RunOptions {
     timeoutSeconds: raw.timeout === undefined ? undefined : parseTimeout(raw.timeout),
     cpuLevel: raw.cpu === undefined ? "v3" : parseLevel(raw.cpu),
     kind: raw.kind === undefined ? undefined : parseKind(raw.kind),
+    user: raw.user === undefined ? undefined : parseUser(raw.user),
+    deterministic: raw.deterministic,
     strace: raw.strace !== false || raw.straceSummary,
     straceSet: typeof raw.strace === "string" ? raw.strace : undefined,
     straceSummary: raw.straceSummary,

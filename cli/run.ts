@@ -47,13 +47,15 @@ export async function configure(options: RunOptions, host: DenoHost, program: st
   return {
     memoryMiB: options.memoryMiB,
     cpuLevel: options.cpuLevel,
-    host,
+    host: options.deterministic ? (await import("../host/deterministic_host.ts")).deterministic(host) : host,
     mounts: [...mounts, ...options.mounts.map(extraMount)],
     programs: [{ kind, path, argv: [program, ...args], env, cwd: options.cwd }],
     output: { style: "raw" },
     strace: options.strace,
     traceSet,
     traceSummary: options.straceSummary,
+    fixedAddresses: options.deterministic,
+    user: options.user,
     permissions: permissionsOf(options, program),
     timeLimitSeconds: options.timeoutSeconds,
     verbose: options.verbose,
@@ -107,7 +109,7 @@ export async function bootMachine(config: BootConfig, cpu?: MakeCpu): Promise<Bo
     needsLinux ? import("../linux/mod.ts") : undefined,
     config.programs.some(({ kind }) => kind === "freebsd") ? import("../freebsd/mod.ts") : undefined,
   ]);
-  const { strace, traceSet, traceSummary, verbose } = config;
+  const { strace, traceSet, traceSummary, verbose, fixedAddresses, user } = config;
   const limit = config.timeLimitSeconds;
   const release = limit === undefined ? undefined : (await import("../host/watchdog.ts")).watch(limit * 1000, EXIT.TIMEOUT);
   // Without a timer Deno would end a process whose guest waits for a signal only.
@@ -115,7 +117,7 @@ export async function bootMachine(config: BootConfig, cpu?: MakeCpu): Promise<Bo
   try {
     return await boot({
       ...config,
-      linux: linux && (() => linux.createLinux({ strace, traceSet, traceSummary, verbose })),
+      linux: linux && (() => linux.createLinux({ strace, traceSet, traceSummary, verbose, fixedAddresses, user })),
       freebsd: freebsd && (() => freebsd.createFreeBsd({ strace, verbose })),
     }, cpu);
   } catch (error) {

@@ -13,6 +13,7 @@ import { FileLocks } from "./files/locks.ts";
 import type { Pipe } from "./files/pipe.ts";
 import { Ptys } from "./files/pty.ts";
 import { Tty } from "./files/tty.ts";
+import { FIXED_LAYOUT, type Layout, randomLayout } from "./loader/layout.ts";
 import { UserMemory } from "./memory/user.ts";
 import type { Mm } from "./memory/mm.ts";
 import { Network } from "./net/network.ts";
@@ -20,7 +21,7 @@ import { FileCache } from "./memory/file_cache.ts";
 import { Pool } from "./memory/pool.ts";
 import { SharedObject } from "./memory/shared.ts";
 import { Clock } from "./process/clock.ts";
-import { credentialsOf } from "./process/credentials.ts";
+import { type Credentials, credentialsOf } from "./process/credentials.ts";
 import { Dispatcher } from "./process/dispatch.ts";
 import type { CurrentEc } from "./process/kernel_space.ts";
 import { Futexes } from "./process/futex.ts";
@@ -49,6 +50,10 @@ export interface LinuxOptions {
   traceSet?: ReadonlySet<number>;
   /** A table at the end instead of a line for each call. */
   traceSummary?: boolean;
+  /** Every run has the same addresses. */
+  fixedAddresses?: boolean;
+  /** Who programs are started as; root when absent. */
+  user?: { uid: number; gid: number };
   /** More messages: unimplemented calls as they happen. */
   verbose: boolean;
 }
@@ -56,6 +61,7 @@ export interface LinuxOptions {
 /** RAM that the personality uses itself: staging page, scratch page, texts. */
 const OWN_BYTES = 256 << 10;
 const PAGE = 4096;
+const LAYOUT_BYTES = 16;
 /** Names in the report of calls that are not implemented. */
 const NAMED_CALLS = 12;
 /** Bytes of `Personality.buffer`. */
@@ -69,6 +75,11 @@ export class Personality {
   readonly data: DataView<ArrayBuffer>;
   readonly pool: Pool;
   readonly fileCache: FileCache;
+  /**
+   * Random, but one for all programs of this machine: what the processor has learned about code at one address then serves every process
+   * that runs it.
+   */
+  readonly layout: Layout;
   readonly vdso: Vdso | undefined;
   readonly fs: FsClient;
   /** Whose rights the file service looks at. */
@@ -128,6 +139,10 @@ export class Personality {
     this.staging = own;
     this.scratch = own + PAGE;
     this.buffer = own + 2 * PAGE;
+    this.random(this.scratch, LAYOUT_BYTES);
+    this.layout = options.fixedAddresses
+      ? FIXED_LAYOUT
+      : randomLayout(new DataView(this.u8.buffer, this.u8.byteOffset + this.scratch, LAYOUT_BYTES));
     this.fileCache = new FileCache(this.pool);
     this.pool.reclaim = () => this.fileCache.clear();
     this.#fsClient = new IpcFsClient(ec);
@@ -146,7 +161,13 @@ export class Personality {
   start(request: SpawnRequest): number {
     if (request.strace) this.#trace();
     if (request.verbose) this.options.verbose = true;
-    return this.life.spawn(request, credentialsOf(0, 0, [0]));
+    return this.life.spawn(request, this.#user);
+  }
+
+  /** A user of --user is in no other group, root in the one that it has after a boot. */
+  get #user(): Credentials {
+    const { uid, gid } = this.options.user ?? { uid: 0, gid: 0 };
+    return credentialsOf(uid, gid, uid === 0 ? [gid] : []);
   }
 
   #trace(): void {

@@ -74,6 +74,10 @@ export interface BootConfig {
   traceSet?: ReadonlySet<number>;
   /** Strace gives a table at the end instead of a line for each call. */
   traceSummary?: boolean;
+  /** Linux programs get the same addresses in each run. */
+  fixedAddresses?: boolean;
+  /** Who the Linux programs are started as; root when absent. */
+  user?: { uid: number; gid: number };
   /** Each becomes a capability of the personalities. "max-procs N" is enforced by Linux's; the others tell what stands elsewhere here. */
   permissions?: readonly Permission[];
   /** The machine stops after so many seconds, whatever its guests do. */

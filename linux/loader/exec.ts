@@ -9,14 +9,12 @@ import { newVma } from "../memory/vma.ts";
 import type { Personality } from "../personality.ts";
 import type { Credentials, SetIds } from "../process/credentials.ts";
 import type { Image } from "../process/process.ts";
-import { PROCESS } from "../../roottask/protocol.ts";
 import { decodeElf, type ElfFile, headerTable, type Segment } from "./elf.ts";
+import { type Layout, mmapBase } from "./layout.ts";
 import { bytesToText } from "../trace/text.ts";
 import { PREFIX_BYTES, scriptLine } from "./script.ts";
 import { AT, buildStack, stackBytes } from "./stack.ts";
 
-/** ELF_ET_DYN_BASE without randomisation, arch/x86/include/asm/elf.h. */
-const PIE_BASE = 0x5555_5555_4000;
 /** Nesting of scripts, fs/exec.c. */
 const MAX_SCRIPTS = 5;
 /** Segments up to this size are read when the program starts, larger ones when touched. */
@@ -25,8 +23,6 @@ const EAGER_SEGMENT = 16 << 20;
 const EAGER_ZEROS = 64 << 20;
 /** The stack that exists from the start; more comes by page faults. */
 const FIRST_STACK = 128 << 10;
-/** Distance of the mmap area from the stack: at least this, arch/x86/mm/mmap.c. */
-const MIN_GAP = 128 << 20;
 /** CPUID.1:EDX. */
 const HWCAP = 0x078b_fbff;
 const CLK_TCK = 100;
@@ -201,17 +197,15 @@ export function startImage(
   os: Personality,
   mm: Mm,
   plan: ExecPlan,
-  credentials: Credentials,
-  secure: boolean,
+  { credentials, secure, layout }: { credentials: Credentials; secure: boolean; layout: Layout },
 ): Started | undefined {
   const { program, interpreter } = plan;
   const { elf } = program;
-  const top = PROCESS.STACK_TOP;
-  const gap = Math.min(Math.max(mm.stackLimit + (1 << 20), MIN_GAP), top / 6);
-  mm.mmapBase = pageDown(top - gap);
-  const bias = elf.relocatable ? PIE_BASE - PIE_BASE % elf.align - (elf.low - elf.low % elf.align) : 0;
+  const { stackTop: top, pieBase } = layout;
+  mm.mmapBase = mmapBase(layout, mm.stackLimit);
+  const bias = elf.relocatable ? pieBase - pieBase % elf.align - (elf.low - elf.low % elf.align) : 0;
   let ok = mapElf(os, mm, program, bias);
-  mm.brkStart = mm.brk = pageUp(elf.high + bias);
+  mm.brkStart = mm.brk = pageUp(elf.high + bias) + layout.heapGap;
 
   let base = 0;
   let entry = elf.entry + bias;
@@ -228,7 +222,7 @@ export function startImage(
   os.random(os.scratch, 16);
   const { ruid, euid, rgid, egid } = credentials;
   const stack = buildStack({
-    top,
+    top: top - layout.stackSlack,
     argv: plan.argv,
     env: plan.env,
     execfn: plan.execfn,

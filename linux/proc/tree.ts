@@ -151,7 +151,7 @@ const FIXED: Readonly<Record<string, VirtualNode>> = {
         entropy_avail: text("256"),
         poolsize: text("256"),
       }),
-      randomize_va_space: setting("0"),
+      randomize_va_space: file(({ os }) => `${os.options.fixedAddresses ? 0 : 2}\n`, 0o644),
       shmmax: setting("18446744073692774399"),
       "threads-max": setting("4096"),
       version: text(UTSNAME.version),

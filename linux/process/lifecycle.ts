@@ -5,6 +5,7 @@ import { FdTable } from "../files/fd_table.ts";
 import { FsContext } from "../files/fs_context.ts";
 import { openStandardStreams } from "../files/streams.ts";
 import { argumentsFit, dropPlan, type ExecPlan, planExec, startImage } from "../loader/exec.ts";
+import { FIXED_LAYOUT } from "../loader/layout.ts";
 import type { Personality } from "../personality.ts";
 import { SIG } from "../signals/numbers.ts";
 import { SigActions, type SigInfo } from "../signals/state.ts";
@@ -21,6 +22,8 @@ import { captureRegisters, loadRegisters, resetRegisters } from "./registers.ts"
 import { Space } from "./space.ts";
 import { Reply, Thread } from "./thread.ts";
 
+/** personality(2), what `setarch -R` sets. */
+const ADDR_NO_RANDOMIZE = 0x4_0000;
 const PRIORITY = 1, QUANTUM_US = 10_000;
 /** Service portals in the order REGISTER delegates them, and where a process has them. */
 const SERVICES = [PROCESS.STDOUT, PROCESS.STDERR, PROCESS.ALLOCATE, PROCESS.FS, PROCESS.ECHO, PROCESS.RAW_ECHO] as const;
@@ -92,7 +95,7 @@ export class Lifecycle {
     process.services = window;
     openStandardStreams(os, process);
     const started = argumentsFit(argv, full, space.mm.stackLimit)
-      ? startImage(os, space.mm, plan, process.credentials, false)
+      ? startImage(os, space.mm, plan, { credentials, secure: false, layout: os.layout })
       : (dropPlan(plan), undefined);
     if (started === undefined) {
       space.release();
@@ -255,7 +258,8 @@ export class Lifecycle {
     const { mm } = p.space;
     mm.stackLimit = Math.min(p.limits.soft[3], 64 << 20);
     const { credentials, secure } = executing(t.credentials, p.noNewPrivileges ? {} : plan.program.setIds);
-    const started = startImage(os, mm, plan, credentials, secure);
+    const layout = (p.personality & ADDR_NO_RANDOMIZE) === 0 ? os.layout : FIXED_LAYOUT;
+    const started = startImage(os, mm, plan, { credentials, secure, layout });
     p.dumpable = plan.program.readable ? 1 : 0;
     if (credentials !== t.credentials) t.become(credentials);
     if (p.actions.users > 1) {

@@ -80,15 +80,20 @@ export function translate(sender: Pd, send: Crd, receiver: Pd, window: Crd): Crd
   const node = spaceOf(sender, send.kind)?.find(send.base);
   if (!node) return NULL_CRD;
   const space = spaceOf(receiver, send.kind), base = window.base - window.base % 2 ** window.order;
-  if (sender === receiver && overlaps(node, base, window.order)) {
-    return { kind: send.kind, base: node.base, order: node.order, rights: node.rights };
-  }
   for (let n = node.parent; n; n = n.parent) {
-    if (n.space === space && overlaps(n, base, window.order)) {
-      return { kind: send.kind, base: n.base, order: n.order, rights: node.rights };
-    }
+    if (n.space === space && overlaps(n, base, window.order)) return named(send.kind, n, node, window);
   }
-  return NULL_CRD;
+  return sender === receiver && overlaps(node, base, window.order) ? named(send.kind, node, node, window) : NULL_CRD;
+}
+
+/**
+ * What translation answers when `found` names the sender's `node`. The kernel ORs the window's base to the place (ABI 5.5), so a window
+ * whose base is not aligned to its size shows only places that have those low bits.
+ */
+function named(kind: CrdKind, found: CapNode, node: CapNode, window: Crd): Crd {
+  const stray = window.base % 2 ** window.order;
+  if (found.order < window.order && stray !== 0 && (found.base | stray) !== found.base) return NULL_CRD;
+  return { kind, base: found.base, order: found.order, rights: node.rights };
 }
 
 /** One typed item (ABI 5.3 and 5.6). `meta` holds the flags in its low 12 bits. Returns the result and the returned meta. */

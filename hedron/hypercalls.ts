@@ -8,7 +8,7 @@ import { type Kernel, nameOf } from "./kernel.ts";
 import { createKp, mapKp, unmapKp } from "./kernel_page.ts";
 import { Cont, Ec, EC_CTRL, type KernelObject, Kp, KP_CTRL, Pd, Pt, PT_CTRL, Sc, SC_CTRL, Sm, SM_UP } from "./objects.ts";
 import type { Registers } from "./registers.ts";
-import { BLOCKED, down, up } from "./semaphore.ts";
+import { BLOCKED, chain, down, up } from "./semaphore.ts";
 
 /** A hypercall has decided its caller's continuation itself: blocked, waiting, idle or already finished. */
 const NO_STATUS = BLOCKED;
@@ -90,9 +90,10 @@ function sysRevoke(k: Kernel, ec: Ec, r: Registers): Result {
     if (!(remote instanceof Pd)) return Status.BadCap;
     pd = remote;
   }
-  const sm = k.version.forkCalls ? objectAt(ec, r.selector, SM_UP) : undefined;
   revoke(k, pd, r.crd(RSI), (r.flags & 1) !== 0);
-  if (sm instanceof Sm && !sm.destroyed) up(k, sm);
+  // Looked up afterwards: its capability may have been among those that went.
+  const sm = k.version.forkCalls ? objectAt(ec, r.selector, SM_UP) : undefined;
+  if (sm instanceof Sm) up(k, sm);
   return Status.Success;
 }
 
@@ -179,18 +180,18 @@ function sysAssignPci(_k: Kernel, ec: Ec, r: Registers): Result {
  * 14 assign_gsi. In: sel kern GSI semaphore, RDX[31:0] CPU, RAX semaphore to chain or ~0. Out: RSI, RDX MSI address and data, 0 here.
  * Status, in order: BAD_CPU, BAD_CAP.
  */
-function sysAssignGsi(_k: Kernel, ec: Ec, r: Registers): Result {
+function sysAssignGsi(k: Kernel, ec: Ec, r: Registers): Result {
   if (r.lo(RDX) !== 0) return Status.BadCpu;
   const gsi = objectAt(ec, r.selector, 0);
   if (!(gsi instanceof Sm) || gsi.gsi < 0) return Status.BadCap;
   if (r.lo(RAX) !== 0xffff_ffff || r.hi(RAX) !== 0xffff_ffff) {
     const chained = objectAt(ec, r.num(RAX), 0);
     if (chained === gsi) {
-      gsi.target = undefined;
+      chain(k, gsi, undefined);
       return Status.Success;
     }
     if (!(chained instanceof Sm) || chained.gsi >= 0) return Status.BadCap;
-    gsi.target = chained;
+    chain(k, gsi, chained);
   }
   r.set(RSI, 0);
   r.set(RDX, 0);

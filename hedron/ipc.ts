@@ -4,7 +4,7 @@ import { iret, RCX, RDI, setNumber, setReg, sysret } from "./frame.ts";
 import { enterHostHandler, returnToHost } from "./host_run.ts";
 import type { Kernel } from "./kernel.ts";
 import { stateToUtcb, utcbToState } from "./mtd.ts";
-import { Cont, type Ec, type Pt, Sm, SM_DOWN } from "./objects.ts";
+import { Cont, type Ec, type Pt, Sm } from "./objects.ts";
 import { down } from "./semaphore.ts";
 import { copyMessage, typedCount } from "./utcb.ts";
 import { RIP } from "../cpu/layout.ts";
@@ -97,7 +97,8 @@ export function finishCall(k: Kernel, caller: Ec, status: Status): void {
 
 /**
  * Reply (hypercall 1; ABI 7.2): gives the caller its answer and makes the EC idle. A global EC that replies stops for ever.
- * `smSelector`: the caller's call is started again after a down on that semaphore, on the caller's behalf.
+ * `smSelector`, whatever the rights: a down on that semaphore on the caller's behalf; then its native call starts again, or it goes on
+ * with the state of the reply.
  */
 export function reply(k: Kernel, ec: Ec, smSelector: number): void {
   const caller = ec.caller;
@@ -105,9 +106,12 @@ export function reply(k: Kernel, ec: Ec, smSelector: number): void {
   if (caller === undefined) return;
   ec.caller = caller.partner = undefined;
   if (k.trace !== undefined) k.trace.answered(caller, Status.Success);
-  if (smSelector !== 0 && restart(k, ec, caller, smSelector)) return;
+  const sm = smSelector === 0 ? undefined : ec.pd.objects.find(smSelector)?.object;
   const u32 = k.cpu.ram.u32, typed = typedCount(u32[(ec.utcb + k.version.utcbItems) >> 2]) !== 0;
-  if (caller.cont === Cont.CallWait) {
+  if (caller.cont === Cont.CallWait && sm instanceof Sm) {
+    // Its selector is still in retrySelector; while blocked the EC keeps this continuation.
+    caller.cont = Cont.RetryCall;
+  } else if (caller.cont === Cont.CallWait) {
     if (typed) transferItems(k, ec, caller, undefined);
     copyMessage(u32, ec.utcb, caller.utcb, k.version.utcbItems);
     finishCall(k, caller, Status.Success);
@@ -119,17 +123,8 @@ export function reply(k: Kernel, ec: Ec, smSelector: number): void {
     caller.viaSysret = false;
     caller.cont = Cont.User;
   }
+  if (sm instanceof Sm) down(k, caller, sm, false, 0);
   if (caller.destroyed) k.life.finishDestroy(caller);
-}
-
-/** Reply with a semaphore (ABI 7.2, 4). False when the selector is no semaphore with the right to `down`. */
-function restart(k: Kernel, ec: Ec, caller: Ec, selector: number): boolean {
-  const node = ec.pd.objects.find(selector);
-  if (!(node?.object instanceof Sm) || (node.rights & SM_DOWN) === 0) return false;
-  caller.cont = caller.cont === Cont.CallWait ? Cont.RetryCall : Cont.RetryMessage;
-  // Both kinds of wait keep the selector of their portal in retrySelector; while blocked the EC keeps its retry continuation.
-  down(k, caller, node.object, false, 0);
-  return true;
 }
 
 /** The handler died: COM_ABT for a native call, death for an EC that waits in a state message (ABI 7.7). */

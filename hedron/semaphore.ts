@@ -2,6 +2,7 @@ import { Status } from "./api.ts";
 import { setNumber, setReg, sysret } from "./frame.ts";
 import { RDI, RDX, RSI } from "./frame.ts";
 import type { Kernel } from "./kernel.ts";
+import { finishCall } from "./ipc.ts";
 import { Cont, type Ec, type Sm } from "./objects.ts";
 
 /** Returned by `down` when the EC has been blocked. */
@@ -37,9 +38,10 @@ function deliverSignal(k: Kernel, ec: Ec, source: Sm): void {
 
 /**
  * Down (ABI 9.3). With the counter at zero the EC is blocked, FIFO, until an up, the absolute TSC `deadline` (0 = none) or
- * the semaphore's destruction.
+ * the semaphore's destruction. A semaphore that signals another one cannot be waited for, except that a GSI's answers at once.
  */
 export function down(k: Kernel, ec: Ec, sm: Sm, zeroCounter: boolean, deadline: number): Status | typeof BLOCKED {
+  if (sm.target !== undefined) return sm.gsi >= 0 ? Status.Success : Status.BadCap;
   if (sm.count > 0) {
     sm.count = zeroCounter ? 0 : sm.count - 1;
     const source = sm.signallers.shift();
@@ -64,7 +66,8 @@ export function release(k: Kernel, ec: Ec, status: Status): void {
   }
   k.timers.remove(ec);
   if (ec.cont === Cont.HostResume) ec.status = status;
-  else if (ec.cont === Cont.User) {
+  else if (ec.cont === Cont.RetryCall && status !== Status.Success) finishCall(k, ec, status);
+  else if (ec.cont === Cont.User && (ec.viaSysret || status !== Status.Success)) {
     const at = k.cpu.locate(ec.state);
     setReg(k.cpu.ram.u32, at + RDI, status, 0);
     sysret(k.cpu, at);
@@ -72,9 +75,10 @@ export function release(k: Kernel, ec: Ec, status: Status): void {
   k.wakeWaiting(ec);
 }
 
-/** Up (ABI 9.3): releases the first waiter, else counts. */
+/** Up (ABI 9.3): releases the first waiter, else counts. A GSI's semaphore with a chained one hands the up on to that. */
 export function up(k: Kernel, sm: Sm): void {
   const target = sm.target;
+  if (target !== undefined && sm.gsi >= 0) return up(k, target);
   if (target === undefined) {
     if (sm.first) release(k, sm.first, Status.Success);
     else sm.count++;
@@ -90,6 +94,14 @@ export function up(k: Kernel, sm: Sm): void {
     target.signallers.push(sm);
     target.count++;
   }
+}
+
+/** Chains a GSI's semaphore to `target` (undefined = to none), with what it has counted so far. */
+export function chain(k: Kernel, gsi: Sm, target: Sm | undefined): void {
+  gsi.target = target;
+  const counted = gsi.count;
+  gsi.count = 0;
+  for (let i = 0; i < counted; i++) up(k, gsi);
 }
 
 /** Destruction wakes the waiters with BAD_CAP (ABI 5.7). */

@@ -12,6 +12,9 @@
 #include "events.h"
 #include "semaphores.h"
 #include "foreign.h"
+#include "vectors.h"
+#include "messages.h"
+#include "trees.h"
 #endif
 
 __attribute__((noreturn)) void roottask(void);
@@ -38,6 +41,16 @@ void roottask(void) {
     suite_scheduling();
     suite_foreign();
     suite_death();
+    suite_vectors();
+    suite_pager();
+    suite_reply_items();
+    suite_bases();
+    suite_reply_semaphore();
+    suite_helping();
+    suite_event_base();
+    suite_trees();
+    suite_waiting();
+    suite_time();
 #endif
     put("conformance: ");
     put_number(checks);

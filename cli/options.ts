@@ -1,5 +1,6 @@
 import { CPU_LEVELS, type CpuLevel } from "../cpu/level.ts";
 import { PERSONALITIES, type PersonalityName } from "../roottask/layout.ts";
+import { type Placement, PLACEMENTS } from "../roottask/boot_config.ts";
 import { EXIT, UserError } from "./errors.ts";
 
 /** How a guest program is to be started. */
@@ -21,6 +22,7 @@ export interface RawOptions {
   kind?: string;
   user?: string;
   deterministic: boolean;
+  personality?: string;
   /** A set of calls; true = all. */
   strace: boolean | string;
   straceSummary: boolean;
@@ -85,6 +87,12 @@ export const OPTIONS: readonly OptionRow[] = [
     help: "the same addresses, random numbers and date (2025-01-01) in every run",
   },
   { key: "kind", value: "linux|freebsd|hyperapp", help: "how to start PROGRAM instead of telling by its ELF file" },
+  {
+    key: "personality",
+    value: "own|roottask",
+    help: "protection domain that the personality runs in (default: its own)",
+    only: ["run"],
+  },
   {
     key: "strace",
     value: "SET",
@@ -170,6 +178,7 @@ export interface RunOptions {
   /** Who Linux programs are started as. */
   user: { uid: number; gid: number } | undefined;
   deterministic: boolean;
+  personality: Placement;
   strace: boolean;
   /** The calls that it is about, as typed; undefined = all. */
   straceSet: string | undefined;
@@ -297,6 +306,12 @@ function parseUser(text: string): { uid: number; gid: number } {
   return { uid, gid };
 }
 
+function parsePlacement(text: string | undefined): Placement {
+  const placement = text === undefined ? "own" : PLACEMENTS.find((each) => each === text);
+  if (placement === undefined) throw usage(`Cannot use "${text}" as --personality: expected ${PLACEMENTS.join(" or ")}`);
+  return placement;
+}
+
 function parseCwd(text: string): string {
   if (!text.startsWith("/")) throw usage(`Cannot use "${text}" as --cwd: expected an absolute path in the guest`);
   return text;
@@ -317,6 +332,7 @@ export function validate(raw: RawOptions): RunOptions {
     kind: raw.kind === undefined ? undefined : parseKind(raw.kind),
     user: raw.user === undefined ? undefined : parseUser(raw.user),
     deterministic: raw.deterministic,
+    personality: parsePlacement(raw.personality),
     strace: raw.strace !== false || raw.straceSummary,
     straceSet: typeof raw.strace === "string" ? raw.strace : undefined,
     straceSummary: raw.straceSummary,

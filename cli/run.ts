@@ -51,6 +51,7 @@ export async function configure(options: RunOptions, host: DenoHost, program: st
     mounts: [...mounts, ...options.mounts.map(extraMount)],
     programs: [{ kind, path, argv: [program, ...args], env, cwd: options.cwd }],
     output: { style: "raw" },
+    personality: options.personality,
     strace: options.strace,
     traceSet,
     traceSummary: options.straceSummary,

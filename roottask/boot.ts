@@ -55,6 +55,7 @@ export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine 
     programs: config.programs,
     permissions: config.permissions ?? [],
     manifest: config.manifest,
+    placement: config.personality ?? "own",
     personalities: { linux: config.linux, freebsd: config.freebsd },
     output: config.output,
     strace: config.strace,

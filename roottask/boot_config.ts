@@ -1,5 +1,5 @@
 /**
- * What `boot()` (roottask/boot.ts) is told: memory, what the guests may see of the host, and the programs to run. Types only.
+ * What `boot()` (roottask/boot.ts) is told: memory, what the guests may see of the host, and the programs to run.
  */
 import type { CpuLevel } from "../cpu/level.ts";
 import type { Host, HostDirectory } from "../host/api.ts";
@@ -9,6 +9,10 @@ import type { Layer } from "../fs/changes.ts";
 import type { HostProgram } from "../hedron/api.ts";
 import type { KernelView } from "../hedron/inspect.ts";
 import type { Machine } from "../machine.ts";
+
+/** Where a personality's code runs: in a protection domain of its own, or in roottask's. */
+export const PLACEMENTS = ["own", "roottask"] as const;
+export type Placement = (typeof PLACEMENTS)[number];
 
 export type ProgramKind = PersonalityName | "hyperapp" | "auto";
 
@@ -66,6 +70,8 @@ export interface BootConfig {
   /** The same for FreeBSD. */
   freebsd?: () => HostProgram;
   /** Raw: bytes pass through. Prefixed: each line gets "[name pid] ", in colour when `colour`. */
+  /** Default: own. */
+  personality?: Placement;
   /** Services to start before the programs: path of the manifest in the guest's tree, and what reads it (roottask/manifest.ts). */
   manifest?: { path: string; parse: (text: string) => ServiceSpec[] | string };
   output: { style: "raw" } | { style: "prefixed"; colour: boolean };

@@ -21,6 +21,7 @@ import {
   ROOT,
   SERVICE,
 } from "./layout.ts";
+import type { Placement } from "./boot_config.ts";
 import type { Stream } from "./output.ts";
 import type { Context } from "./processes.ts";
 import { passPermissions } from "./permissions.ts";
@@ -82,29 +83,38 @@ export class PersonalityPd {
   private readonly mailbox: number;
   private readonly selectors: PersonalitySelectors;
 
-  /** `permissions`: how many there are. `hearsConsole`: it is told when console input arrives; one personality of a machine is. */
+  /**
+   * `hearsConsole`: it is told when console input arrives; one personality of a machine is.
+   * `permissions`: how many there are.
+   * `placement`: "roottask" makes its main EC in roottask's PD, whose capability space then holds what HOST_PD promises it. Its own
+   * selectors run from HOST_PD.FREE up to those of roottask's host PDs, and in blocks above roottask's processes.
+   */
   constructor(
     private readonly name: PersonalityName,
     private readonly context: Context,
     private readonly host: Host,
     private readonly pool: Range,
-    private readonly hearsConsole: boolean,
-    private readonly permissions: number,
+    private readonly how: { hearsConsole: boolean; placement: Placement; permissions: number },
   ) {
-    this.selectors = personalitySelectors(name);
+    const own = personalitySelectors(name);
+    this.selectors = how.placement === "own" ? own : { ...own, pd: ROOT.PD };
     this.mailbox = pool.start + pool.bytes - MAILBOX_BYTES;
   }
 
   *start(ec: HostEc, program: HostProgram, services: readonly PortalHandler[]): Coroutine {
     const { pool, selectors } = this;
-    createHostPd(ec, selectors.pd, selectors.ec, program, [pool]);
+    if (this.how.placement === "own") createHostPd(ec, selectors.pd, selectors.ec, program, [pool]);
+    else {
+      ec.createEc(selectors.ec, ROOT.PD, { global: true, utcb: 0, program });
+      ec.label(selectors.ec, this.name);
+    }
     const fsPortal = attachFs(ec, pool);
     ec.delegate(ROOT.FS_PD, object(fsPortal, RIGHT_CALL), selectors.pd, object(HOST_PD.FS, ALL_RIGHTS));
     ec.createPt(selectors.processService, ROOT.PD, ROOT.SERVICE_EC, 0, this.processService(services));
     ec.label(selectors.processService, "process service");
     ec.createPt(selectors.consoleService, ROOT.PD, ROOT.SERVICE_EC, 0, this.consoleService());
     ec.label(selectors.consoleService, "console");
-    if (this.hearsConsole) {
+    if (this.how.hearsConsole) {
       const kernel = object(KERNEL_GSI + GSI.CONSOLE, UP_AND_DOWN);
       ec.delegate(ROOT.PD, kernel, ROOT.PD, object(selectors.sm, ALL_RIGHTS), { hypervisor: true });
       ec.label(selectors.sm, "console input");
@@ -114,7 +124,7 @@ export class PersonalityPd {
     delegateObject(ec, selectors.processService, RIGHT_CALL, selectors.pd, HOST_PD.PROCESS);
     delegateObject(ec, selectors.consoleService, RIGHT_CALL, selectors.pd, HOST_PD.CONSOLE);
     delegateObject(ec, selectors.sm, UP_AND_DOWN, selectors.pd, HOST_PD.CONSOLE_SM);
-    passPermissions(ec, this.permissions, selectors.pd);
+    passPermissions(ec, this.how.permissions, selectors.pd);
     yield* startHostPd(ec, selectors.pd, selectors.ec, selectors.sc, HOST_PD.SPAWN, selectors.spawn);
   }
 
@@ -167,7 +177,7 @@ export class PersonalityPd {
         case PROCESS_SERVICE.POOL:
           utcb.set(0, this.pool.start);
           utcb.set(1, this.mailbox - this.pool.start);
-          utcb.set(2, Math.min(this.permissions, MAX_PERMISSIONS));
+          utcb.set(2, Math.min(this.how.permissions, MAX_PERMISSIONS));
           utcb.untyped = 3;
           return;
         case PROCESS_SERVICE.WALL_CLOCK: {

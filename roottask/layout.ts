@@ -52,7 +52,7 @@ export function personalitySelectors(name: PersonalityName): PersonalitySelector
 }
 
 /** Processes below this number have the thesis's selectors; the others follow in blocks. */
-const THESIS_SLOTS = 64;
+export const THESIS_SLOTS = 64;
 const BLOCKS = 0x1_0000;
 /** PD, EC, SC, then service portals, then exception portals. */
 const BLOCK_SIZE = 64;

@@ -34,8 +34,13 @@ export const EXCEPTION_ID_SHIFT = 5, SERVICE_ID_SHIFT = 3;
 
 export class Processes {
   private readonly byPid = new Map<number, Process>();
-  private readonly slots: boolean[] = [true];
+  private readonly slots: boolean[];
   private nextPid = 1;
+  /** `firstSlot`: processes use the selectors of this slot and up. */
+  constructor(firstSlot = 0) {
+    this.slots = new Array<boolean>(Math.max(1, firstSlot)).fill(true);
+  }
+
   /** Endings that nobody has asked for yet. */
   readonly endings = new Map<number, Ending>();
 

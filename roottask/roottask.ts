@@ -8,15 +8,15 @@ import { fileService, type FileServiceHost, FS_ADMIN } from "../fs/program.ts";
 import { FS_ADMIN_OP } from "../fs/protocol.ts";
 import type { Coroutine, HostEc, HostProgram, Status, Wait } from "../hedron/api.ts";
 import type { Host } from "../host/api.ts";
-import { EISDIR, ENOENT, ENOEXEC, ENOSYS, ENOTDIR } from "../host/errno.ts";
-import type { BootConfig, Permission, ProgramResult, ProgramSpec } from "./boot_config.ts";
+import { EBUSY, EISDIR, ENOENT, ENOEXEC, ENOSYS, ENOTDIR } from "../host/errno.ts";
+import type { BootConfig, Permission, Placement, ProgramResult, ProgramSpec } from "./boot_config.ts";
 import { delegateMemory, fetchObject } from "./delegate.ts";
 import { inspectExecutable } from "./diagnose.ts";
 import { type Executable, parseElf, type ReadAt } from "./elf.ts";
 import { exceptionHandler } from "./exceptions.ts";
 import { administerFs, attachFs, createHostPd, PersonalityPd, type Range, startHostPd } from "./host_pds.ts";
 import { type Handlers, startHyperapp } from "./hyperapp.ts";
-import { ALL_RIGHTS, GSI, KERNEL_GSI, object, PERSONALITIES, type PersonalityName, ROOT } from "./layout.ts";
+import { ALL_RIGHTS, GSI, KERNEL_GSI, object, PERSONALITIES, type PersonalityName, ROOT, THESIS_SLOTS } from "./layout.ts";
 import { reason, startExitCode } from "./messages.ts";
 import { createPermissions } from "./permissions.ts";
 import { Output } from "./output.ts";
@@ -45,6 +45,7 @@ export interface RoottaskConfig {
   permissions: readonly Permission[];
   personalities: Record<PersonalityName, BootConfig["linux"]>;
   manifest: BootConfig["manifest"];
+  placement: Placement;
   output: BootConfig["output"];
   strace: boolean;
   verbose: boolean;
@@ -122,7 +123,14 @@ export class Roottask implements HostProgram {
     const pool = new Pool(pools.own.start, pools.own.bytes), buffer = pool.take(BUFFER_BYTES);
     const output = new Output(config.host, config.output);
     const fs = new IpcFsClient(ec, ROOT.FS_SESSION);
-    const context: Context = { main: ec, output, pool, fs, processes: new Processes(), observe: config.observe };
+    const context: Context = {
+      main: ec,
+      output,
+      pool,
+      fs,
+      processes: new Processes(config.placement === "roottask" ? THESIS_SLOTS : 0),
+      observe: config.observe,
+    };
     this.context = context;
     const handlers: Handlers = {
       exception: exceptionHandler(context),
@@ -257,9 +265,15 @@ export class Roottask implements HostProgram {
   ): Generator<Wait, number, Status> {
     const { config, running } = this, program = config.personalities[name], pool = pools.get(name);
     if (program === undefined || pool === undefined) return -ENOSYS;
+    // Two personalities would want the same selectors of roottask.
+    if (config.placement === "roottask" && running.size > 0 && !running.has(name)) return -EBUSY;
     let personality = running.get(name);
     if (personality === undefined) {
-      personality = new PersonalityPd(name, context, config.host, pool, running.size === 0, config.permissions.length);
+      personality = new PersonalityPd(name, context, config.host, pool, {
+        hearsConsole: running.size === 0,
+        placement: config.placement,
+        permissions: config.permissions.length,
+      });
       running.set(name, personality);
       yield* personality.start(ec, program(), handlers.services);
     }

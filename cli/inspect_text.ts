@@ -1,4 +1,4 @@
-import type { CapabilityView, KernelView, ObjectView, PdView } from "../hedron/inspect.ts";
+import type { CapabilityView, KernelView, ObjectView, PdView, PtView } from "../hedron/inspect.ts";
 
 /** What each right bit allows, by kind of object (Hedron ABI 5.1). */
 const RIGHTS: Record<CapabilityView["kind"], readonly string[]> = {
@@ -11,6 +11,10 @@ const RIGHTS: Record<CapabilityView["kind"], readonly string[]> = {
 };
 
 const title = (kind: string, { id, label }: ObjectView): string => `${kind} ${id}${label ? ` ${label}` : ""}`;
+
+/** Guests give no names: theirs are told by number, portals by where their handler begins as well. */
+const portalName = ({ id, label, entry }: PtView): string =>
+  label || `PT ${id}${entry > 0 ? ` entry 0x${entry.toString(16)}` : ""}`;
 
 /** Joins neighbours for which `next` holds into runs. */
 function runs<T>(items: readonly T[], next: (previous: T, item: T) => boolean): T[][] {
@@ -45,7 +49,7 @@ function portals(pts: PdView["ecs"][number]["pts"]): Branch[] {
   return groups.map((group) => {
     const [first, last] = [group[0], group[group.length - 1]];
     const mtd = first.mtd ? `, MTD 0x${first.mtd.toString(16)}` : "";
-    if (group.length === 1) return leaf(`${title("PT", first)}, id ${first.portalId}${mtd}`);
+    if (group.length === 1) return leaf(`${first.label ? title("PT", first) : portalName(first)}, id ${first.portalId}${mtd}`);
     return leaf(
       `PT ${first.label}, ${group.length} portals, ids ${first.portalId}-${last.portalId}${mtd}`,
     );
@@ -89,11 +93,13 @@ export function capabilitiesText(view: KernelView & { only?: number }): string {
   const labels = new Map<number, string>(view.pds.flatMap((pd) => [
     [pd.id, pd.label] as const,
     ...pd.sms.map((sm) => [sm.id, sm.label] as const),
-    ...pd.ecs.flatMap((
-      ec,
-    ) => [[ec.id, ec.label] as const, ...[...ec.scs, ...ec.pts].map((each) => [each.id, each.label] as const)]),
+    ...pd.ecs.flatMap((ec) => [
+      [ec.id, ec.label] as const,
+      ...ec.scs.map((sc) => [sc.id, sc.label] as const),
+      ...ec.pts.map((pt) => [pt.id, portalName(pt)] as const),
+    ]),
   ]));
-  const label = (each: CapabilityView) => labels.get(each.object) ?? "";
+  const label = (each: CapabilityView) => labels.get(each.object) || `${each.kind} ${each.object}`;
   const isNext = (a: CapabilityView, b: CapabilityView) =>
     b.selector === a.selector + 1 && a.kind === b.kind && a.rights === b.rights && label(a) === label(b) &&
     a.from?.pd === b.from?.pd;
@@ -103,12 +109,13 @@ export function capabilitiesText(view: KernelView & { only?: number }): string {
     if (each.from) derived.set(place(each.from), [...derived.get(place(each.from)) ?? [], each]);
   }
   const to = (group: CapabilityView[]): string => {
-    const names = new Set(
-      group.flatMap((each) => derived.get(place(each)) ?? []).map((each) => pdNames.get(each.pd) ?? `PD ${each.pd}`),
-    );
-    return names.size === 0
-      ? ""
-      : `, to ${[...names].slice(0, 4).join(", ")}${names.size > 4 ? ` and ${names.size - 4} more` : ""}`;
+    const places = new Map<number, number[]>();
+    for (const { pd, selector } of group.flatMap((each) => derived.get(place(each)) ?? [])) {
+      places.set(pd, [...places.get(pd) ?? [], selector]);
+    }
+    const names = [...places].map(([pd, at]) => `${pdNames.get(pd) ?? `PD ${pd}`} ${range(Math.min(...at), Math.max(...at))}`);
+    if (names.length === 0) return "";
+    return `, to ${names.slice(0, 4).join(", ")}${names.length > 4 ? ` and ${names.length - 4} more` : ""}`;
   };
   return view.pds.filter((pd) => view.only === undefined || view.only === pd.id).map((pd) => {
     const own = view.capabilities.filter((each) => each.pd === pd.id);

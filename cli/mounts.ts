@@ -1,4 +1,5 @@
 import { DenoDirectory } from "../host/deno_directory.ts";
+import { tarProblem } from "../fs/tar_fs.ts";
 import type { Mount } from "../roottask/boot_config.ts";
 import { EXIT, reasonOf, UserError } from "./errors.ts";
 import type { Grant } from "./options.ts";
@@ -69,8 +70,10 @@ async function readTar(path: string): Promise<Uint8Array<ArrayBuffer>> {
   } catch (error) {
     throw failure("Cannot open root", path, error);
   }
-  if (isTar(bytes)) return bytes;
-  throw new UserError(`Cannot open root "${path}": neither a directory nor a tar archive`, EXIT.FAILURE);
+  if (!isTar(bytes)) throw new UserError(`Cannot open root "${path}": neither a directory nor a tar archive`, EXIT.FAILURE);
+  const problem = tarProblem(bytes);
+  if (problem !== undefined) throw new UserError(`Cannot open root "${path}": damaged tar archive: ${problem}`, EXIT.FAILURE);
+  return bytes;
 }
 
 /** POSIX.1-1988 "ustar": the first header's checksum is right; it counts its own field as blanks. */

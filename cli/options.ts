@@ -35,6 +35,7 @@ export interface RawOptions {
   format?: string;
   output?: string;
   pd?: string;
+  interval?: string;
   dot: boolean;
 }
 
@@ -100,7 +101,10 @@ export const OPTIONS: readonly OptionRow[] = [
     help: "print Linux system calls on stderr: every one, or those of SET: names and classes such as %file, or !SET",
   },
   { key: "straceSummary", help: "print counts, errors and time of each Linux system call instead, at the end" },
-  { key: "verbose", help: "say what the machine does; internal errors come with a stack trace" },
+  {
+    key: "verbose",
+    help: "say what is granted, which hypercalls fail and how long the program ran; internal errors with a stack trace",
+  },
   { key: "json", help: "print JSON (with run: the statistics and changes)", only: ["ps", "caps", "run"] },
   { key: "stats", help: "when the program has ended, print what the processor did on stderr", only: ["run"] },
   {
@@ -122,6 +126,12 @@ export const OPTIONS: readonly OptionRow[] = [
     value: "FILE",
     help: "where to write the profile (default: profile.FORMAT), or the trace",
     only: ["profile", "trace"],
+  },
+  {
+    key: "interval",
+    value: "SECONDS",
+    help: "show how it stands every so many seconds, while the program runs",
+    only: ["ps", "caps"],
   },
   { key: "pd", value: "NAME", help: "show one protection domain only", only: ["caps"] },
   { key: "dot", help: "print a graph for Graphviz", only: ["caps"] },
@@ -195,6 +205,7 @@ export interface RunOptions {
   output: string | undefined;
   /** Label or id of the PD to show. */
   pd: string | undefined;
+  intervalSeconds: number | undefined;
   dot: boolean;
 }
 
@@ -264,10 +275,10 @@ function parseMaxProcs(text: string): number {
 }
 
 /** Seconds for a timer. */
-export function parseTimeout(text: string): number {
+export function parseTimeout(text: string, option = "timeout"): number {
   const seconds = /^[0-9]*\.?[0-9]+$/.test(text) ? Number(text) : 0;
   if (!(seconds > 0 && seconds <= MAX_TIMEOUT_S)) {
-    throw usage(`Cannot use "${text}" as --timeout: expected seconds, at most ${MAX_TIMEOUT_S}`);
+    throw usage(`Cannot use "${text}" as --${option}: expected seconds, at most ${MAX_TIMEOUT_S}`);
   }
   return seconds;
 }
@@ -327,6 +338,7 @@ export function validate(raw: RawOptions): RunOptions {
     cwd: raw.cwd === undefined ? "/" : parseCwd(raw.cwd),
     memoryMiB: raw.memory === undefined ? DEFAULT_MEMORY_MIB : parseMemory(raw.memory),
     maxProcs: raw.maxProcs === undefined ? undefined : parseMaxProcs(raw.maxProcs),
+    intervalSeconds: raw.interval === undefined ? undefined : parseTimeout(raw.interval, "interval"),
     timeoutSeconds: raw.timeout === undefined ? undefined : parseTimeout(raw.timeout),
     cpuLevel: raw.cpu === undefined ? "v3" : parseLevel(raw.cpu),
     kind: raw.kind === undefined ? undefined : parseKind(raw.kind),

@@ -16,6 +16,7 @@ const DEFAULT_ENV = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 export async function runProgram(raw: RawOptions, program: string, args: string[]): Promise<number> {
   const { denoHost } = await import("../host/deno_host.ts");
   const options = validate(raw), config = await configure(options, denoHost(), program, args);
+  if (options.verbose) announce(config);
   if (!options.diff && options.commit === undefined) return runConfigured(config, options);
   const { commitTarget, printChanges, saveChanges } = await import("./changes.ts");
   const layers: Layer[] = [], target = options.commit === undefined ? undefined : commitTarget(options.commit);
@@ -27,6 +28,14 @@ export async function runProgram(raw: RawOptions, program: string, args: string[
   return problems.length > 0 && exitCode === EXIT.OK ? EXIT.FAILURE : exitCode;
 }
 
+/** What the guest is given. */
+function announce(config: BootConfig): void {
+  const [{ kind, path, argv, cwd, env }] = config.programs;
+  const what = kind === "auto" ? "" : ` as a ${kind} program`;
+  print("stderr", `hedra: Starting "${path}"${what} with ${argv.length - 1} arguments in ${cwd}, environment ${env.join(" ")}\n`);
+  for (const { name, value } of config.permissions ?? []) print("stderr", `hedra: Granted: ${name} ${value}\n`);
+}
+
 async function runConfigured(config: BootConfig, options: RunOptions): Promise<number> {
   if (options.stats) {
     const { runWithStats } = await import("./stats.ts");
@@ -36,7 +45,12 @@ async function runConfigured(config: BootConfig, options: RunOptions): Promise<n
     const { runWithEngine } = await import("./engine.ts");
     return runWithEngine(config, options.engine);
   }
-  return finish((await bootMachine(config)).programs[0]);
+  const started = performance.now(), result = (await bootMachine(config)).programs[0];
+  if (options.verbose && result.pid >= 0) {
+    const ms = Math.round(performance.now() - started);
+    print("stderr", `hedra: "${result.spec.path}" (pid ${result.pid}) has ended with ${result.exitCode} after ${ms} ms\n`);
+  }
+  return finish(result);
 }
 
 /** The machine for one program. Throws a UserError when something on the host is missing or wrong. */

@@ -34,6 +34,63 @@ const TYPES: Readonly<Record<string, number>> = {
 };
 const BLOCK = 512;
 
+interface Member {
+  path: string;
+  link: string;
+  header: Header;
+  /** A pax record that applies to it. */
+  get(key: string): string | undefined;
+  /** Offset and bytes of its contents, as far as they are there. */
+  data: number;
+  size: number;
+}
+
+/** Calls `enter` for each member. Undefined, or in words why the archive ends too early. */
+function walk(image: Uint8Array, enter: (member: Member) => void): string | undefined {
+  let path: string | undefined, link: string | undefined;
+  let pax: Map<string, string> | undefined;
+  const global = new Map<string, string>();
+  let at = 0;
+  while (at + BLOCK <= image.length) {
+    if (image[at] === 0) {
+      // Two zero blocks end the archive; a single one is skipped, as GNU tar does.
+      if (at + BLOCK < image.length && image[at + BLOCK] === 0) return undefined;
+      at += BLOCK;
+      continue;
+    }
+    const header = new Header(image, at);
+    if (!header.valid) return `no header at byte ${at}`;
+    const paxSize = pax?.get("size") ?? global.get("size");
+    const size = paxSize === undefined || header.isExtension ? header.size : Number(paxSize);
+    const data = at + BLOCK;
+    if (!Number.isSafeInteger(size) || size < 0) return `absurd size of "${header.path}"`;
+    const hasData = header.isExtension || TYPES[header.flag] === S_IFREG || TYPES[header.flag] === undefined;
+    at = data + (hasData ? Math.ceil(size / BLOCK) * BLOCK : 0);
+    const available = Math.max(0, Math.min(size, image.length - data));
+    if (header.flag === "L") path = untilZero(image, data, available);
+    else if (header.flag === "K") link = untilZero(image, data, available);
+    else if (header.flag === "x") pax = paxRecords(image, data, available);
+    else if (header.flag === "g") { for (const [key, value] of paxRecords(image, data, available)) global.set(key, value); }
+    else {
+      const records = pax, get = (key: string) => records?.get(key) ?? global.get(key);
+      enter({
+        path: get("path") ?? path ?? header.path,
+        link: get("linkpath") ?? link ?? header.link,
+        header,
+        get,
+        data,
+        size: available,
+      });
+      path = link = pax = undefined;
+    }
+    if (hasData && available < size) return `"${header.path}" ends after ${available} of ${size} bytes`;
+  }
+  return at < image.length ? `a header ends after ${image.length - at} of ${BLOCK} bytes` : undefined;
+}
+
+/** In words why an archive is cut off or damaged; undefined for a whole one. */
+export const tarProblem = (image: Uint8Array): string | undefined => walk(image, () => {});
+
 export class TarFs implements FileSystem {
   readonly readOnly = true;
   readonly root: Node;
@@ -67,39 +124,10 @@ export class TarFs implements FileSystem {
   build(): void {
     if (this.built) return;
     this.built = true;
-    const image = this.ram.view(this.address, this.bytes);
-    let path: string | undefined, link: string | undefined;
-    let pax: Map<string, string> | undefined;
-    const global = new Map<string, string>();
-    for (let at = 0; at + BLOCK <= image.length;) {
-      if (image[at] === 0) {
-        // Two zero blocks end the archive; a single one is skipped, as GNU tar does.
-        if (at + BLOCK < image.length && image[at + BLOCK] === 0) break;
-        at += BLOCK;
-        continue;
-      }
-      const header = new Header(image, at);
-      if (!header.valid) break;
-      const paxSize = pax?.get("size") ?? global.get("size");
-      const size = paxSize === undefined || header.isExtension ? header.size : Number(paxSize);
-      const data = at + BLOCK;
-      if (!Number.isSafeInteger(size) || size < 0) break;
-      const hasData = header.isExtension || TYPES[header.flag] === S_IFREG || TYPES[header.flag] === undefined;
-      at = data + (hasData ? Math.ceil(size / BLOCK) * BLOCK : 0);
-      const available = Math.max(0, Math.min(size, image.length - data));
-      if (header.flag === "L") path = untilZero(image, data, available);
-      else if (header.flag === "K") link = untilZero(image, data, available);
-      else if (header.flag === "x") pax = paxRecords(image, data, available);
-      else if (header.flag === "g") { for (const [key, value] of paxRecords(image, data, available)) global.set(key, value); }
-      else {
-        const get = (key: string) => pax?.get(key) ?? global.get(key);
-        this.enter(get("path") ?? path ?? header.path, get("linkpath") ?? link ?? header.link, header, get, {
-          address: this.address + data,
-          size: available,
-        });
-        path = link = pax = undefined;
-      }
-    }
+    walk(
+      this.ram.view(this.address, this.bytes),
+      ({ path, link, header, get, data, size }) => this.enter(path, link, header, get, { address: this.address + data, size }),
+    );
   }
 
   private enter(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { FS_ROOT } from "./api.ts";
 import { O_RDONLY, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "./flags.ts";
+import { tarProblem } from "./tar_fs.ts";
 import { writeTar } from "./tar_writer.ts";
 import { newStat, type Rig, withFs } from "../tests/support/fs_rig.ts";
 
@@ -121,4 +122,18 @@ Deno.test("damaged images give what can be read and nothing beyond", () => {
     assert.equal(content(rig, "/b"), -2);
   });
   withFs([{ guest: "/", source: new Uint8Array(1000) }], (rig) => assert.equal(content(rig, "/a"), -2));
+});
+
+Deno.test("tarProblem() says where an archive is cut off or damaged", () => {
+  const whole = writeTar([{ path: "a", bytes: text("first") }, { path: "b", bytes: text("x".repeat(5000)) }]),
+    broken = whole.slice();
+  broken[1024 + 10] ^= 1;
+  const cases: [Uint8Array, string | undefined][] = [
+    [whole, undefined],
+    [whole.slice(0, 1024), undefined],
+    [whole.slice(0, 1024 + 100), "a header ends after 100 of 512 bytes"],
+    [whole.slice(0, 512 * 3 + 100), '"b" ends after 100 of 5000 bytes'],
+    [broken, "no header at byte 1024"],
+  ];
+  for (const [image, problem] of cases) assert.equal(tarProblem(image), problem);
 });

@@ -20,6 +20,8 @@ export interface ScView extends ObjectView {
 export interface PtView extends ObjectView {
   portalId: number;
   mtd: number;
+  /** Where its handler begins; 0 when that is TypeScript. */
+  entry: number;
 }
 
 export interface EcView extends ObjectView {
@@ -119,7 +121,12 @@ export function inspect(k: Kernel): KernelView {
       if (object instanceof Sm) own.push({ ...viewOf(object), count: object.count, waiters: waiters(object) });
       if (object instanceof Pt) {
         const list = pts.get(object.ec) ?? [];
-        list.push({ ...viewOf(object), portalId: object.idHigh * 0x1_0000_0000 + object.idLow, mtd: object.mtd >>> 0 });
+        list.push({
+          ...viewOf(object),
+          portalId: object.idHigh * 0x1_0000_0000 + object.idLow,
+          mtd: object.mtd >>> 0,
+          entry: object.entry,
+        });
         pts.set(object.ec, list);
       }
     }

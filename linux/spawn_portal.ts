@@ -13,7 +13,7 @@ export function serveSpawn(
   const local = os.selectors.take();
   ec.createEc(local, HOST_PD.SELF_PD, { global: false, utcb: 0 });
   ec.label(local, "spawn");
-  return ec.createPt(HOST_PD.SPAWN, HOST_PD.SELF_PD, local, 0, (_id, handler) => {
+  const status = ec.createPt(HOST_PD.SPAWN, HOST_PD.SELF_PD, local, 0, (_id, handler) => {
     os.enter(handler);
     const { utcb } = handler;
     const request = readRequest(handler);
@@ -21,6 +21,8 @@ export function serveSpawn(
     utcb.untyped = 1;
     utcb.typed = 0;
   });
+  ec.label(HOST_PD.SPAWN, "start programs");
+  return status;
 }
 
 /** The JSON of a START message, from the message itself or from the pool. */

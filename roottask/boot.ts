@@ -3,6 +3,7 @@ import type { Cpu } from "../cpu/api.ts";
 import { PAGE, USER_RAM } from "../cpu/layout.ts";
 import { MOUNT_KIND } from "../fs/protocol.ts";
 import { writeTar } from "../fs/tar_writer.ts";
+import { eventText } from "../hedron/event.ts";
 import { inspect } from "../hedron/inspect.ts";
 import type { KernelEvent } from "../hedron/kernel.ts";
 import type { Host, HostDirectory } from "../host/api.ts";
@@ -164,6 +165,5 @@ function place(source: FileSource, loader: Loader, directories: HostDirectory[])
 }
 
 function report(host: Host, event: KernelEvent): void {
-  const { kind, ...details } = event;
-  host.stderr.write(new TextEncoder().encode(`hedron: ${kind} ${JSON.stringify(details)}\n`));
+  host.stderr.write(new TextEncoder().encode(`hedra: ${eventText(event)}\n`));
 }

@@ -343,3 +343,24 @@ Deno.test("hedra caps shows the roottask's delegations to the program", async ()
   assert.match(text(outcome.stdout), /roottask/);
   assert.match(text(outcome.stdout), /hello/);
 });
+
+testWith(["busybox"], "hedra ps shows a program that never ends when its time is over, and at intervals before", async () => {
+  const endless = ["busybox", "sh", "-c", "while :; do :; done"];
+  const outcome = await runHedra(["ps", "--interval", "0.2", "--timeout", "1.5", ...endless]);
+  expectExit(outcome, 124, /Stopped "\/.*busybox" after 1.5 s/);
+  assert.ok(text(outcome.stdout).split("roottask, host").length > 2);
+  assert.match(text(outcome.stdout), /busybox 1, guest, foreign system calls/);
+});
+
+Deno.test("--verbose tells grants, failing hypercalls and the end", async () => {
+  const outcome = await runHedra(["run", "--verbose", guest("hybrid")]);
+  expectExit(outcome, 0, /^hedra: Starting "\/hybrid" .*\nhedra: Granted: .*\nhedra: Granted: memory 1024 MiB\n/);
+  assert.match(text(outcome.stderr), /Hypercall error BAD_CAP of EC thread 1 in hybrid 1: sm_ctrl\n/);
+  assert.match(text(outcome.stderr), /"\/hybrid" \(pid 1\) has ended with 0 after \d+ ms\n$/);
+});
+
+Deno.test("a root archive that is cut off is refused", async () => {
+  const boot = Deno.readFileSync(new URL("../guests/boot.tar", import.meta.url));
+  const cut = file("cut.tar", boot.slice(0, 5000));
+  await expectRefusal(["run", "--root", cut, "/bin/hello"], 1, /damaged tar archive: "bin\/\w+" ends after \d+ of \d+ bytes/);
+});

@@ -10,12 +10,14 @@ import type { FsMapping } from "./files/fs_mapping.ts";
 import { emptyStat } from "./files/open_file.ts";
 import { Watches } from "./files/inotify.ts";
 import { FileLocks } from "./files/locks.ts";
+import type { PosixQueue } from "./files/message_queue.ts";
 import type { Pipe } from "./files/pipe.ts";
 import { Ptys } from "./files/pty.ts";
 import { Tty } from "./files/tty.ts";
 import { FIXED_LAYOUT, type Layout, randomLayout } from "./loader/layout.ts";
 import { UserMemory } from "./memory/user.ts";
 import type { Mm } from "./memory/mm.ts";
+import { IpcTable } from "./ipc/table.ts";
 import { Network } from "./net/network.ts";
 import { FileCache } from "./memory/file_cache.ts";
 import { Pool } from "./memory/pool.ts";
@@ -37,6 +39,9 @@ import { type Blocking, type Result, WaitQueue } from "./process/wait.ts";
 import { Timers } from "./process/timers.ts";
 import { Signals } from "./signals/engine.ts";
 import type { SigInfo } from "./signals/state.ts";
+import type { MessageQueue } from "./syscalls/sysv_msg.ts";
+import { type SemaphoreSet, undoSemaphores } from "./syscalls/sysv_sem.ts";
+import type { Segment } from "./syscalls/sysv_shm.ts";
 import { UTSNAME } from "./syscalls/system.ts";
 import { SYSCALLS } from "./syscalls/table.ts";
 import type { CallObserver } from "./trace/observer.ts";
@@ -98,6 +103,11 @@ export class Personality {
   readonly signalQueue = new WaitQueue();
   readonly futexes = new Futexes();
   readonly watches = new Watches();
+  /** System V shared memory, semaphores and message queues. */
+  readonly shm = new IpcTable<Segment>(4096);
+  readonly sem = new IpcTable<SemaphoreSet>(32000);
+  readonly posixQueues = new Map<string, PosixQueue>();
+  readonly msg = new IpcTable<MessageQueue>(32000);
   readonly selectors = new Selectors();
   readonly signals: Signals;
   readonly dispatcher: Dispatcher;
@@ -164,10 +174,10 @@ export class Personality {
     return this.life.spawn(request, this.#user);
   }
 
-  /** A user of --user is in no other group, root in the one that it has after a boot. */
+  /** Who programs start as; in no group but their own. */
   get #user(): Credentials {
     const { uid, gid } = this.options.user ?? { uid: 0, gid: 0 };
-    return credentialsOf(uid, gid, uid === 0 ? [gid] : []);
+    return credentialsOf(uid, gid, []);
   }
 
   #trace(): void {
@@ -383,6 +393,7 @@ export class Personality {
     if (p.pid === p.root && this.consoleTty !== undefined) this.console.setRaw(false);
     if (p.sid === p.pid && p.tty !== undefined) p.tty.session = p.tty.foreground = 0;
     this.locks.dropProcess(p);
+    undoSemaphores(p);
     for (const timer of p.itimers) timer?.stop();
     p.posixTimers?.stopAll();
   }

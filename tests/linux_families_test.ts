@@ -42,14 +42,19 @@ for (const tool of ["gcc", "musl-gcc"] as const) {
   }
 }
 
-testWith(["gcc"], "users.c of root does with --root / what it does on Linux", async () => {
-  if (Deno.uid() !== 0) return console.log("skipped: only root can become others");
-  const program = await compile("users.c", "gcc", ["-pthread"]);
-  const native = await execute(program, [], { env: GUEST_ENV });
-  const guest = await runHedra(["run", "--root", "/", program]);
-  assert.equal(text(guest.stdout), text(native.stdout));
-  assert.equal(guest.code, native.code);
-});
+/** Programs that become other users. */
+const OF_ROOT = ["users.c", "sysv.c", "message_queues.c"] as const;
+
+for (const source of OF_ROOT) {
+  testWith(["gcc"], `${source} of root does with --root / what it does on Linux`, async () => {
+    if (Deno.uid() !== 0) return console.log("skipped: only root can become others");
+    const program = await compile(source, "gcc", ["-pthread"]);
+    const native = await execute(program, [], { env: GUEST_ENV });
+    const guest = await runHedra(["run", "--root", "/", program]);
+    assert.equal(text(guest.stdout), text(native.stdout));
+    assert.equal(guest.code, native.code);
+  });
+}
 
 for (const seed of ["1", "2", "3"]) {
   testWith(["gcc"], `random system calls (seed ${seed}) harm nobody but their process`, async () => {

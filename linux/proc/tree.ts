@@ -2,6 +2,7 @@ import { ConsoleTerminal } from "../files/streams.ts";
 import type { Thread } from "../process/thread.ts";
 import { UTSNAME } from "../syscalls/system.ts";
 import { directory, file, link, type VirtualNode } from "./node.ts";
+import { SYSVIPC } from "./sysvipc.ts";
 import { processDirectory } from "./process_files.ts";
 
 const kB = (bytes: number): string => `${String(Math.floor(bytes / 1024)).padStart(8)} kB`;
@@ -129,6 +130,13 @@ const FIXED: Readonly<Record<string, VirtualNode>> = {
       "protected_regular": setting("0"),
       "protected_symlinks": setting("0"),
       "suid_dumpable": setting("0"),
+      mqueue: directory({
+        msg_default: setting("10"),
+        msg_max: setting("10"),
+        msgsize_default: setting("8192"),
+        msgsize_max: setting("8192"),
+        queues_max: setting("256"),
+      }),
       inotify: directory({
         max_user_watches: setting("65536"),
         max_user_instances: setting("128"),
@@ -152,7 +160,13 @@ const FIXED: Readonly<Record<string, VirtualNode>> = {
         poolsize: text("256"),
       }),
       randomize_va_space: file(({ os }) => `${os.options.fixedAddresses ? 0 : 2}\n`, 0o644),
+      msgmax: setting("8192"),
+      msgmnb: setting("16384"),
+      msgmni: setting("32000"),
+      sem: setting("32000\t1024000000\t500\t32000"),
+      shmall: setting("18446744073692774399"),
       shmmax: setting("18446744073692774399"),
+      shmmni: setting("4096"),
       "threads-max": setting("4096"),
       version: text(UTSNAME.version),
       yama: directory({ ptrace_scope: setting("1") }),
@@ -168,6 +182,7 @@ const FIXED: Readonly<Record<string, VirtualNode>> = {
       swappiness: setting("60"),
     }),
   }),
+  sysvipc: SYSVIPC,
   uptime: file(uptime),
   version: file(() => `Linux version ${UTSNAME.release} (hedra) ${UTSNAME.version}\n`),
   vmstat: text("nr_free_pages 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0"),

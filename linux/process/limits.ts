@@ -24,6 +24,7 @@ export const RLIMIT_FSIZE = 1,
   RLIMIT_NPROC = 6,
   RLIMIT_NOFILE = 7,
   RLIMIT_AS = 9,
+  RLIMIT_MSGQUEUE = 12,
   RLIMIT_NICE = 13;
 
 export class Limits {

@@ -1,3 +1,4 @@
+import type { Undo } from "../syscalls/sysv_sem.ts";
 import type { Tty } from "../files/tty.ts";
 import type { FdTable } from "../files/fd_table.ts";
 import type { FsContext } from "../files/fs_context.ts";
@@ -87,6 +88,8 @@ export class Process {
   services = 0;
   /** Descends from this start request of roottask. */
   readonly root: number;
+  /** What semop() with SEM_UNDO has left to be undone. */
+  semaphoreUndo: Undo | undefined;
   /** Controlling terminal: what /dev/tty is. */
   tty: Tty | undefined;
   /** It has called execve since fork (setpgid looks at it). */

@@ -18,7 +18,7 @@ import { fileArg } from "./util.ts";
 const USER_TOP = PROCESS.STACK_TOP;
 
 /** Would this much more memory exceed a limit of the process, or be absurd for this machine? */
-function refuses(t: Thread, bytes: number, reserve: boolean): boolean {
+export function refuses(t: Thread, bytes: number, reserve: boolean): boolean {
   const { mm, limits } = t.process;
   if (mm.totalBytes + bytes > limits.soft[RLIMIT_AS]) return true;
   return reserve && bytes > t.os.pool.totalBytes;
@@ -111,7 +111,7 @@ function isShared(source: MappedFile | SharedPages): source is SharedPages {
 }
 
 /** Where a mapping goes, or -errno (get_unmapped_area). */
-function place(t: Thread, address: number, bytes: number, flags: number, fixed: boolean): number {
+export function place(t: Thread, address: number, bytes: number, flags: number, fixed: boolean): number {
   const { mm } = t.process;
   if (fixed) {
     if (address % PAGE !== 0) return -E.EINVAL;

@@ -11,6 +11,7 @@ import { NUMA_CALLS } from "./numa.ts";
 import { OPEN_CALLS } from "./open.ts";
 import { PIDFD_CALLS } from "./pidfd.ts";
 import { POLL_CALLS } from "./poll.ts";
+import { POSIX_MQ_CALLS } from "./posix_mq.ts";
 import { PROCESS_CALLS } from "./process.ts";
 import { REFUSED_CALLS } from "./refused.ts";
 import type { SyscallRow } from "./row.ts";
@@ -20,6 +21,9 @@ import { SIGNAL_CALLS } from "./signals.ts";
 import { SPLICE_CALLS } from "./splice.ts";
 import { STAT_CALLS } from "./stat.ts";
 import { SYSTEM_CALLS } from "./system.ts";
+import { SYSV_MSG_CALLS } from "./sysv_msg.ts";
+import { SYSV_SEM_CALLS } from "./sysv_sem.ts";
+import { SYSV_SHM_CALLS } from "./sysv_shm.ts";
 import { TIME_CALLS } from "./time.ts";
 
 /** Last number of the kernel table this follows (Linux 6.10). Numbers 335 to 423 do not exist on x86-64. */
@@ -48,5 +52,9 @@ export const SYSCALLS: readonly SyscallRow[] = [
   ...CAPABILITY_CALLS,
   ...SYSTEM_CALLS,
   ...SCHEDULING_CALLS,
+  ...SYSV_SHM_CALLS,
+  ...SYSV_SEM_CALLS,
+  ...SYSV_MSG_CALLS,
+  ...POSIX_MQ_CALLS,
   ...REFUSED_CALLS,
 ].sort((a, b) => a.number - b.number);

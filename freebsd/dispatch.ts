@@ -58,6 +58,10 @@ export class Dispatcher {
   /** Result in place, then signals and the end of the thread. */
   *#finish(t: Thread, number: number, result: number): Coroutine {
     if (t.gone) return;
+    if (t.replaced) {
+      t.replaced = t.attention = t.inKernel = false;
+      return;
+    }
     t.state.mtd |= REPLY_ALL;
     const own = t.ownReply;
     t.ownReply = false;

@@ -1,4 +1,3 @@
-import { E as LINUX } from "../linux/abi/errno.ts";
 import { type Blocking, type Result, WaitQueue, Woken } from "../linux/process/wait.ts";
 import { E, fromService } from "./abi/errno.ts";
 import type { FreeBsd } from "./personality.ts";
@@ -26,7 +25,28 @@ export interface OpenFile {
   readonly generation: number;
   /** Threads that wait until it is. */
   readonly queue: WaitQueue;
+  /** A child of fork(2) does not get it. */
+  readonly staysBehind?: true;
+  /** Its process has closed descriptor `fd`. */
+  forget?(fd: number): void;
   close(): void;
+}
+
+/** Waits on the file's queue until `attempt` gives anything but -EAGAIN; at once when it does so now or the file must not wait. */
+export function whenPossible(t: Thread, file: Pick<OpenFile, "flags" | "queue">, attempt: () => number): Result {
+  const result = attempt();
+  return result !== -E.EAGAIN || (file.flags & O_NONBLOCK) !== 0 ? result : waitFor(t, file.queue, attempt);
+}
+
+export function* waitFor(t: Thread, queue: WaitQueue, attempt: () => number): Blocking {
+  while (true) {
+    queue.add(t);
+    const why = yield* t.sleep(0);
+    queue.remove(t);
+    if (why === Woken.Interrupted) return -E.ERESTART;
+    const result = attempt();
+    if (result !== -E.EAGAIN) return result;
+  }
 }
 
 export const S_IFIFO = 0o010000, S_IFCHR = 0o020000, S_IFDIR = 0o040000, S_IFREG = 0o100000;
@@ -56,21 +76,7 @@ export class ConsoleFile implements OpenFile {
   }
 
   read(t: Thread, pa: number, bytes: number): Result {
-    const got = this.os.console.read(pa, bytes);
-    if (got !== -LINUX.EAGAIN || (this.flags & O_NONBLOCK) !== 0) return fromService(got);
-    return this.#wait(t, pa, bytes);
-  }
-
-  *#wait(t: Thread, pa: number, bytes: number): Blocking {
-    const { console } = this.os;
-    while (true) {
-      console.queue.add(t);
-      const why = yield* t.sleep(0);
-      console.queue.remove(t);
-      if (why === Woken.Interrupted) return -E.ERESTART;
-      const got = console.read(pa, bytes);
-      if (got !== -LINUX.EAGAIN) return fromService(got);
-    }
+    return whenPossible(t, this, () => fromService(this.os.console.read(pa, bytes)));
   }
 
   write(t: Thread, pa: number, bytes: number): Result {
@@ -118,39 +124,53 @@ export class FsFile implements OpenFile {
 
 const PIPE_BYTES = 65536;
 
-/** What both ends of a pipe share. */
+/** What both ends of a pipe, or of one direction of a connection, share. */
 export class PipeBuffer {
-  readonly #bytes: number[] = [];
+  #ring: Uint8Array<ArrayBuffer> | undefined;
+  #start = 0;
+  length = 0;
   readers = 1;
   writers = 1;
   generation = 0;
-  readonly queue = new WaitQueue();
+  /** Threads that wait for a change. */
+  readonly queues: readonly WaitQueue[];
 
-  get length(): number {
-    return this.#bytes.length;
+  constructor(...queues: WaitQueue[]) {
+    this.queues = queues;
   }
 
-  take(u8: Uint8Array, pa: number, bytes: number): number {
-    const part = this.#bytes.splice(0, bytes);
-    u8.set(part, pa);
+  take(u8: Uint8Array, pa: number, bytes: number, peek = false): number {
+    const count = Math.min(bytes, this.length), ring = this.#ring;
+    if (ring === undefined || count === 0) return 0;
+    const first = Math.min(count, PIPE_BYTES - this.#start);
+    u8.set(ring.subarray(this.#start, this.#start + first), pa);
+    u8.set(ring.subarray(0, count - first), pa + first);
+    if (peek) return count;
+    this.#start = (this.#start + count) % PIPE_BYTES;
+    this.length -= count;
     this.changed();
-    return part.length;
+    return count;
   }
 
   get full(): boolean {
-    return this.#bytes.length >= PIPE_BYTES;
+    return this.length >= PIPE_BYTES;
   }
 
   put(from: Uint8Array): number {
-    const count = Math.min(from.length, PIPE_BYTES - this.#bytes.length);
-    for (let i = 0; i < count; i++) this.#bytes.push(from[i]);
-    if (count > 0) this.changed();
+    const count = Math.min(from.length, PIPE_BYTES - this.length);
+    if (count === 0) return 0;
+    const ring = this.#ring ??= new Uint8Array(PIPE_BYTES);
+    const end = (this.#start + this.length) % PIPE_BYTES, first = Math.min(count, PIPE_BYTES - end);
+    ring.set(from.subarray(0, first), end);
+    ring.set(from.subarray(first, count), 0);
+    this.length += count;
+    this.changed();
     return count;
   }
 
   changed(): void {
     this.generation++;
-    this.queue.wakeAll();
+    for (const queue of this.queues) queue.wakeAll();
   }
 }
 
@@ -169,7 +189,7 @@ export class PipeFile implements OpenFile {
   ) {}
 
   get queue(): WaitQueue {
-    return this.pipe.queue;
+    return this.pipe.queues[0];
   }
 
   readable(): boolean {
@@ -185,7 +205,7 @@ export class PipeFile implements OpenFile {
   }
 
   read(t: Thread, pa: number, bytes: number): Result {
-    return this.writes ? -E.EBADF : this.#transfer(t, () => {
+    return this.writes ? -E.EBADF : whenPossible(t, this, () => {
       if (this.pipe.length > 0) return this.pipe.take(this.os.u8, pa, bytes);
       return this.pipe.writers === 0 ? 0 : -E.EAGAIN;
     });
@@ -194,29 +214,13 @@ export class PipeFile implements OpenFile {
   write(t: Thread, pa: number, bytes: number): Result {
     if (!this.writes) return -E.EBADF;
     let from = this.os.u8.subarray(pa, pa + bytes);
-    const result = this.#transfer(t, () => {
+    const result = whenPossible(t, this, () => {
       if (this.pipe.readers === 0) return -E.EPIPE;
       return this.pipe.put(from) || -E.EAGAIN;
     });
     // Another thread may unmap the memory while this one waits.
     if (typeof result !== "number") from = from.slice();
     return result;
-  }
-
-  #transfer(t: Thread, attempt: () => number): Result {
-    const result = attempt();
-    return result !== -E.EAGAIN || (this.flags & O_NONBLOCK) !== 0 ? result : this.#wait(t, attempt);
-  }
-
-  *#wait(t: Thread, attempt: () => number): Blocking {
-    while (true) {
-      this.queue.add(t);
-      const why = yield* t.sleep(0);
-      this.queue.remove(t);
-      if (why === Woken.Interrupted) return -E.ERESTART;
-      const result = attempt();
-      if (result !== -E.EAGAIN) return result;
-    }
   }
 
   close(): void {

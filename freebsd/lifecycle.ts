@@ -1,14 +1,18 @@
 import { CrdKind, MTD } from "../hedron/api.ts";
 import { E as LINUX } from "../linux/abi/errno.ts";
+import { SigActions, sigInfo } from "../linux/signals/state.ts";
+import { captureRegisters, loadRegisters } from "../linux/process/registers.ts";
 import { dropPlan } from "../linux/loader/exec.ts";
 import { objectCrd } from "../linux/process/kernel_space.ts";
 import { Space } from "../linux/process/space.ts";
 import { HOST_PD, PROCESS, PROCESS_SERVICE } from "../roottask/protocol.ts";
+import { E, fromService } from "./abi/errno.ts";
+import { SA_NOCLDWAIT, SIG, SIG_IGN } from "./abi/signals.ts";
 import { ConsoleFile } from "./files.ts";
-import { planProgram, startImage } from "./loader.ts";
+import { planProgram, type Started, startImage } from "./loader.ts";
 import type { FreeBsd } from "./personality.ts";
 import { Process } from "./process.ts";
-import { RDI, Thread } from "./thread.ts";
+import { RDI, RDX, Thread } from "./thread.ts";
 
 const PRIORITY = 1, QUANTUM_US = 10_000;
 /** Service portals in the order REGISTER delegates them. */
@@ -54,28 +58,84 @@ export class Lifecycle {
       os.fs.close(cwdHandle);
       return -LINUX.ENOMEM;
     }
-    const { pid, window } = this.#register();
-    const process = new Process(pid, path, space, os.userMemory(space.mm), cwdHandle, window);
+    const { pid, window } = this.#register(0);
+    const process = new Process(pid, undefined, path, space, os.userMemory(space.mm), cwdHandle, window);
     for (const fd of [0, 1, 2]) process.files.set(fd, new ConsoleFile(os, fd));
     os.processes.set(pid, process);
     const t = this.#newThread(process);
-    // exec_setregs(): RDI is the address of argc, and RSP is as after a call.
-    t.start = ({ state }) => {
-      state.mtd |= MTD.RIP | MTD.RSP | MTD.BSD;
-      state.rip = started.entry;
-      state.rsp = started.stack - 8;
-      state.set(RDI, started.stack);
-    };
+    t.start = beginning(started);
     this.#run(t);
     return pid;
   }
 
-  #register(): { pid: number; window: number } {
+  /** fork(2): the child, whose memory is a copy, or -ENOMEM. */
+  fork(t: Thread): Process | number {
+    const { os } = this, parent = t.process, registers = captureRegisters(t);
+    const space = Space.create(os, parent.space);
+    if (space === undefined) return -E.ENOMEM;
+    const { pid, window } = this.#register(parent.pid), actions = new SigActions(parent.actions);
+    os.fs.dup(parent.cwd);
+    const child = new Process(pid, parent, parent.path, space, os.userMemory(space.mm), parent.cwd, window, actions);
+    child.umask = parent.umask;
+    for (const [fd, file] of parent.files) {
+      if (file.staysBehind) continue;
+      file.users++;
+      child.files.set(fd, file);
+      if (parent.closeOnExec.has(fd)) child.closeOnExec.add(fd);
+    }
+    os.processes.set(pid, child);
+    const n = this.#newThread(child);
+    n.mask.copy(t.mask);
+    n.altStack = t.altStack;
+    n.altStackSize = t.altStackSize;
+    // cpu_fork(): RAX 0 and RDX 1 tell the child.
+    n.start = (started) => {
+      loadRegisters(started, registers, 0, undefined);
+      started.state.set(RDX, 1);
+    };
+    this.#run(n);
+    return child;
+  }
+
+  /** execve(2): 0 and the thread's EC is another one, or -errno with everything as before. */
+  exec(t: Thread, path: string, argv: readonly string[], env: readonly string[]): number {
+    const { os } = this, p = t.process, plan = planProgram(os, p.cwd, path, argv, env);
+    if (typeof plan === "number") return fromService(plan);
+    const space = Space.create(os), started = space && startImage(os, space.mm, plan);
+    if (space === undefined || started === undefined) {
+      space?.release();
+      return -E.ENOMEM;
+    }
+    for (const other of [...p.threads]) if (other !== t) this.#end(other);
+    this.#dropEc(t);
+    t.slot.withdraw(os);
+    p.space.release();
+    p.space = space;
+    p.user.mm = space.mm;
+    p.path = path;
+    for (const fd of [...p.closeOnExec]) p.close(fd);
+    p.actions.resetForExec();
+    t.altStackSize = 0;
+    this.#newEc(t);
+    t.start = beginning(started);
+    t.replaced = t.attention = true;
+    this.#run(t);
+    this.#hasOwnImage(p);
+    return 0;
+  }
+
+  #hasOwnImage(p: Process): void {
+    p.hasOwnImage = true;
+    p.ownImage.wakeAll();
+  }
+
+  /** `parent`: pid of the process whose name it takes over, 0 = none. */
+  #register(parent: number): { pid: number; window: number } {
     const { os } = this, { ec } = os.current, { utcb } = ec;
     const window = os.selectors.takeBlock();
     utcb.del = { kind: CrdKind.Object, base: window, order: SERVICE_ORDER, rights: 0x1f };
     utcb.set(0, PROCESS_SERVICE.REGISTER);
-    utcb.set(1, 0);
+    utcb.set(1, parent);
     utcb.untyped = 2;
     utcb.typed = 0;
     ec.call(HOST_PD.PROCESS);
@@ -97,12 +157,17 @@ export class Lifecycle {
   }
 
   #newThread(p: Process): Thread {
-    const { os } = this, { ec } = os.current, { space } = p;
-    const slot = os.takeSlot();
-    const t = new Thread(os, p, this.#nextTid++, slot);
+    const { os } = this, slot = os.takeSlot(), t = new Thread(os, p, this.#nextTid++, slot);
     slot.thread = t;
+    this.#newEc(t);
+    p.threads.push(t);
+    return t;
+  }
+
+  #newEc(t: Thread): void {
+    const { os } = this, p = t.process, { ec } = os.current, { space } = p;
     t.eventBase = space.takeBase();
-    slot.delegateTo(os, space.pd, t.eventBase);
+    t.slot.delegateTo(os, space.pd, t.eventBase);
     if (space.ecs === 0) {
       SERVICES.forEach((selector, i) => ec.delegate(HOST_PD.SELF_PD, objectCrd(p.services + i), space.pd, objectCrd(selector)));
     }
@@ -115,8 +180,16 @@ export class Lifecycle {
     });
     ec.label(space.pd, `${p.path} ${p.pid}`);
     ec.label(t.ec, `thread ${t.tid}`);
-    p.threads.push(t);
-    return t;
+  }
+
+  #dropEc(t: Thread): void {
+    const { os } = this;
+    for (const selector of [t.sc, t.ec]) {
+      if (selector === 0) continue;
+      os.current.ec.revoke(objectCrd(selector), true);
+      os.selectors.give(selector);
+    }
+    t.sc = t.ec = 0;
   }
 
   #run(t: Thread): void {
@@ -157,16 +230,12 @@ export class Lifecycle {
 
   /** Removes a thread, and its process with the last one. */
   endThread(t: Thread): void {
-    const { os } = this, p = t.process, { ec } = os.current;
+    const { os } = this, p = t.process;
     const i = p.threads.indexOf(t);
     if (i < 0) return;
     p.threads.splice(i, 1);
     t.gone = true;
-    for (const selector of [t.sc, t.ec]) {
-      if (selector === 0) continue;
-      ec.revoke(objectCrd(selector), true);
-      os.selectors.give(selector);
-    }
+    this.#dropEc(t);
     // The process's first portals stay: the kernel wants one at the foreign base for every thread (ABI 8.2).
     if (t.eventBase !== 0 || p.threads.length === 0) {
       t.slot.withdraw(os);
@@ -178,10 +247,46 @@ export class Lifecycle {
 
   #endProcess(p: Process): void {
     const { os } = this;
-    for (const file of p.files.values()) if (--file.users === 0) file.close();
+    for (const fd of [...p.files.keys()]) p.close(fd);
+    for (const timer of p.timers) timer?.stop();
     os.fs.close(p.cwd);
     p.space.release();
-    os.processes.delete(p.pid);
+    this.#hasOwnImage(p);
+    for (const child of p.children) {
+      child.parent = undefined;
+      if (child.zombie) os.processes.delete(child.pid);
+    }
+    p.zombie = true;
     this.#unregister(p);
+    const { parent } = p;
+    if (parent === undefined || parent.dying || leavesNoZombies(parent)) this.bury(p);
+    if (parent === undefined) return;
+    const killed = (p.exitStatus & 0x7f) !== 0, info = sigInfo(SIG.CHLD, killed ? CLD_KILLED : CLD_EXITED, p.pid);
+    info.status = killed ? p.exitStatus & 0x7f : p.exitStatus >> 8;
+    os.signals.sendToProcess(parent, info);
+    parent.endQueue.wakeAll();
+  }
+
+  /** Nobody has to wait for a dead process any more. */
+  bury(p: Process): void {
+    this.os.processes.delete(p.pid);
+    const siblings = p.parent?.children, i = siblings?.indexOf(p) ?? -1;
+    if (i >= 0) siblings?.splice(i, 1);
   }
 }
+
+/** si_code of SIGCHLD. */
+export const CLD_EXITED = 1, CLD_KILLED = 2;
+
+function leavesNoZombies({ actions }: Process): boolean {
+  const { handler, flags } = actions.table[SIG.CHLD];
+  return handler === SIG_IGN || (flags & SA_NOCLDWAIT) !== 0;
+}
+
+/** exec_setregs(): RDI is the address of argc, and RSP is as after a call. */
+const beginning = ({ entry, stack }: Started) => ({ state }: Thread): void => {
+  state.mtd |= MTD.RIP | MTD.RSP | MTD.BSD;
+  state.rip = entry;
+  state.rsp = stack - 8;
+  state.set(RDI, stack);
+};

@@ -18,6 +18,7 @@ import { Dispatcher } from "./dispatch.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { Process } from "./process.ts";
 import { Signals } from "./signals.ts";
+import { Sockets } from "./sockets.ts";
 import { SYSCALLS } from "./syscalls/table.ts";
 import type { Thread } from "./thread.ts";
 
@@ -47,6 +48,7 @@ export class FreeBsd {
   readonly clock = new Clock();
   readonly timers = new Timers();
   readonly futexes = new Futexes();
+  readonly sockets = new Sockets();
   readonly selectors = new Selectors();
   readonly signals: Signals;
   readonly dispatcher: Dispatcher;

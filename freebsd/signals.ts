@@ -145,7 +145,10 @@ export class Signals {
   #kill(t: Thread, info: SigInfo): void {
     const p = t.process;
     const address = info.fault === undefined ? "" : `, address 0x${info.address.toString(16)}`;
-    this.os.warn(`${p.path} (pid ${p.pid}): ${signalName(info.signal)}, PC 0x${t.state.rip.toString(16)}${address}`);
+    // Who has started a process tells of its end; nobody else does for the first one.
+    if (p.parent === undefined || this.os.options.verbose) {
+      this.os.warn(`${p.path} (pid ${p.pid}): ${signalName(info.signal)}, PC 0x${t.state.rip.toString(16)}${address}`);
+    }
     this.os.life.exit(p, info.signal, t);
   }
 }

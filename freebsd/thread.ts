@@ -32,6 +32,8 @@ export class Thread {
   ownReply = false;
   /** The EC is gone. */
   gone = false;
+  /** execve(2) has given it another EC: the running handler has nobody to answer. */
+  replaced = false;
   /** How the first run begins. */
   start: ((t: Thread) => void) | undefined;
   /** First argument's index: 1 in the indirect calls `syscall` and `__syscall`. */

@@ -50,6 +50,24 @@ pipe 300000 <nil>
   assert.equal(code, 7);
 });
 
+Deno.test("Go's os/exec, net, net/http and os/signal do under FreeBSD what they do natively", async () => {
+  if (!hasGo) return console.log("skipped: no Go compiler");
+  const build = async (name: string, target: Record<string, string>): Promise<string> => {
+    const file = `${workDirectory()}/${name}`, env = { ...Deno.env.toObject(), ...target, CGO_ENABLED: "0" };
+    const built = await execute("go", ["build", "-o", file, "./network"], { cwd: SOURCES, env });
+    assert.equal(built.code, 0, text(built.stderr));
+    return file;
+  };
+  const [native, freebsd] = await Promise.all([
+    build("go-native", {}).then((file) => execute(file, [])),
+    build("go-freebsd-network", { GOOS: "freebsd", GOARCH: "amd64" }).then((file) => runHedra(["run", "--timeout", "60", file])),
+  ]);
+  assert.equal(text(freebsd.stderr), "");
+  assert.equal(text(freebsd.stdout), text(native.stdout));
+  assert.match(text(native.stdout), /echoes 500\n.*200 GET .*done\n$/s);
+  assert.deepEqual([freebsd.code, native.code], [0, 0]);
+});
+
 Deno.test("each FreeBSD system call has one number and one name", () => {
   assert.equal(new Set(SYSCALLS.map(({ number }) => number)).size, SYSCALLS.length);
   assert.equal(new Set(SYSCALLS.map(({ name }) => name)).size, SYSCALLS.length);

@@ -17,7 +17,7 @@ export const signalName = (signal: number): string =>
   `SIG${Object.entries(SIG).find(([, number]) => number === signal)?.[0] ?? signal}`;
 
 /** sa_flags. */
-export const SA_ONSTACK = 1, SA_RESTART = 2, SA_RESETHAND = 4, SA_NODEFER = 0x10, SA_SIGINFO = 0x40;
+export const SA_ONSTACK = 1, SA_RESTART = 2, SA_RESETHAND = 4, SA_NODEFER = 0x10, SA_NOCLDWAIT = 0x20, SA_SIGINFO = 0x40;
 export const SIG_BLOCK = 1, SIG_UNBLOCK = 2, SIG_SETMASK = 3;
 export const SIG_DFL = 0, SIG_IGN = 1;
 /** ss_flags of stack_t. */

@@ -36,7 +36,11 @@ class Kqueue implements OpenFile {
   readonly queue = new WaitQueue();
   readonly generation = 0;
   readonly notes = new Map<string, Note>();
+  readonly staysBehind = true;
 
+  forget(fd: number): void {
+    for (const [key, { ident, filter }] of this.notes) if (ident === fd && filter !== EVFILT_USER) this.notes.delete(key);
+  }
   readable(): boolean {
     return false;
   }
@@ -81,6 +85,7 @@ function register(t: Thread, kq: Kqueue, at: number): number {
   if (note === undefined) return -E.ENOENT;
   if ((flags & EV_ADD) !== 0) {
     note.flags = flags;
+    note.told = -1;
     note.udataLo = data.getUint32(at + UDATA, true);
     note.udataHi = data.getUint32(at + UDATA + 4, true);
   }

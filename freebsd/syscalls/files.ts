@@ -1,14 +1,14 @@
 import type { FsStat } from "../../fs/api.ts";
-import type { Blocking, Result } from "../../linux/process/wait.ts";
+import type { Result } from "../../linux/process/wait.ts";
 import { putU64 } from "../../linux/memory/user.ts";
 import { textToBytes } from "../../linux/trace/text.ts";
 import { E, fromService } from "../abi/errno.ts";
-import { FsFile, type OpenFile, PipeBuffer, PipeFile, S_IFCHR, S_IFDIR } from "../files.ts";
-import { BUFFER_BYTES } from "../personality.ts";
-import { RDX, type Thread } from "../thread.ts";
+import { FsFile, S_IFCHR, S_IFDIR } from "../files.ts";
+import type { Thread } from "../thread.ts";
 import { sys, type SyscallRow } from "./row.ts";
 
-const AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x200, AT_REMOVEDIR = 0x800;
+export const AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x200;
+const AT_REMOVEDIR = 0x800;
 const PATH_MAX = 1024;
 /** FreeBSD's O_* (sys/sys/fcntl.h) and what the file service calls them (Linux's numbers). */
 const OPEN_FLAGS: readonly (readonly [freebsd: number, service: number])[] = [
@@ -22,18 +22,21 @@ const OPEN_FLAGS: readonly (readonly [freebsd: number, service: number])[] = [
   [0x20000, 0o200000],
 ];
 
-function path(t: Thread, n: number): string | number {
+export function path(t: Thread, n: number): string | number {
   const { user } = t.process, text = user.string(t.arg(n), PATH_MAX);
   return text ?? (user.stringLength(t.arg(n), PATH_MAX) === -2 ? -E.ENAMETOOLONG : -E.EFAULT);
 }
 
+/** O_CLOEXEC. */
+export const O_CLOEXEC = 0x10_0000;
+
 /** The directory that a relative path starts from. */
-function directory(t: Thread, fd: number): number {
+export function directory(t: Thread, fd: number): number {
   return fd === AT_FDCWD ? t.process.cwd : t.process.files.get(fd)?.handle ?? -E.EBADF;
 }
 
 /** Calls `action` with directory handle and path of the argument pair; `at` undefined: the working directory. */
-function named(t: Thread, at: number | undefined, n: number, action: (dir: number, path: string) => number): Result {
+export function named(t: Thread, at: number | undefined, n: number, action: (dir: number, path: string) => number): Result {
   const dir = directory(t, at === undefined ? AT_FDCWD : t.int(at)), name = path(t, n);
   if (dir < 0) return dir;
   return typeof name === "number" ? name : fromService(action(dir, name));
@@ -41,90 +44,11 @@ function named(t: Thread, at: number | undefined, n: number, action: (dir: numbe
 
 function openFile(t: Thread, at: number | undefined, n: number): Result {
   const flags = t.int(n + 1), service = OPEN_FLAGS.reduce((all, [own, theirs]) => all | ((flags & own) !== 0 ? theirs : 0), 0);
-  const handle = named(t, at, n, (dir, name) => t.os.fs.open(dir, name, service, t.int(n + 2) & 0o7777));
+  const handle = named(t, at, n, (dir, name) => t.os.fs.open(dir, name, service, t.int(n + 2) & 0o7777 & ~t.process.umask));
   if (typeof handle !== "number" || handle < 0) return handle;
   const stat = t.os.statBuffer;
   t.os.fs.fstat(handle, stat);
-  return t.process.add(new FsFile(t.os, handle, stat.mode & 0o170000, flags));
-}
-
-function close(t: Thread): Result {
-  const fd = t.int(0), file = t.process.files.get(fd);
-  if (file === undefined) return -E.EBADF;
-  t.process.files.delete(fd);
-  if (--file.users === 0) file.close();
-  return 0;
-}
-
-/** One contiguous piece at a time; after the first one, a short or blocking transfer ends the call. */
-function transfer(t: Thread, write: boolean, position: number | undefined): Result {
-  const file = t.process.files.get(t.int(0));
-  return file === undefined ? -E.EBADF : move(t, file, t.arg(1), t.arg(2), write, position);
-}
-
-function move(t: Thread, file: OpenFile, address: number, bytes: number, write: boolean, position: number | undefined): Result {
-  const { user } = t.process;
-  let done = 0;
-  while (done < bytes) {
-    const pa = user.piece(address + done, bytes - done, !write), length = user.pieceBytes;
-    if (pa < 0) return done > 0 ? done : -E.EFAULT;
-    const at = position === undefined ? undefined : position + done;
-    // Reads of what has no handle may wait; see OpenFile.read.
-    const buffered = !write && file.handle === undefined, room = buffered ? Math.min(length, BUFFER_BYTES) : length;
-    if (buffered && done > 0) break;
-    const result = write ? file.write(t, pa, length, at) : file.read(t, buffered ? t.os.buffer : pa, room, at);
-    if (typeof result !== "number") return continued(t, file, result, done, address, bytes, write);
-    if (buffered && result > 0) return user.write(address, t.os.buffer, result) ? result : -E.EFAULT;
-    if (result < 0) return done > 0 ? done : result;
-    if (!write) t.os.memory.codeChanged(pa, result);
-    done += result;
-    if (result < length) break;
-  }
-  return done;
-}
-
-function* continued(
-  t: Thread,
-  file: OpenFile,
-  first: Blocking,
-  done: number,
-  address: number,
-  bytes: number,
-  write: boolean,
-): Blocking {
-  const result = yield* first;
-  if (result < 0) return done > 0 ? done : result;
-  if (!write) return t.process.user.write(address, t.os.buffer, result) ? result : -E.EFAULT;
-  done += result;
-  if (done >= bytes) return done;
-  const rest = move(t, file, address + done, bytes - done, true, undefined);
-  const more = typeof rest === "number" ? rest : yield* rest;
-  return more < 0 ? done : done + more;
-}
-
-function writev(t: Thread): Result {
-  const file = t.process.files.get(t.int(0)), { user } = t.process;
-  if (file === undefined) return -E.EBADF;
-  let done = 0;
-  for (let i = 0; i < t.int(2); i++) {
-    const base = user.u64(t.arg(1) + 16 * i), length = user.u64(t.arg(1) + 16 * i + 8);
-    if (Number.isNaN(base) || Number.isNaN(length)) return -E.EFAULT;
-    const result = move(t, file, base, length, true, undefined);
-    if (typeof result !== "number") return continued(t, file, result, done, base, 0, true);
-    if (result < 0) return done > 0 ? done : result;
-    done += result;
-  }
-  return done;
-}
-
-function lseek(t: Thread): Result {
-  const file = t.process.files.get(t.int(0)), offset = t.long(1), whence = t.int(2);
-  if (file === undefined) return -E.EBADF;
-  if (file.handle === undefined) return -E.ESPIPE;
-  if (whence < 0 || whence > 2) return -E.EINVAL;
-  const target = offset + [0, file.offset, t.os.fs.size(file.handle)][whence];
-  if (target < 0) return -E.EINVAL;
-  return file.offset = target;
+  return t.process.add(new FsFile(t.os, handle, stat.mode & 0o170000, flags), (flags & O_CLOEXEC) !== 0);
 }
 
 /** struct stat: sys/sys/stat.h since FreeBSD 12. */
@@ -204,43 +128,6 @@ function getdirentries(t: Thread): Result {
   return done;
 }
 
-function pipe2(t: Thread): Result {
-  const pipe = new PipeBuffer(), flags = t.int(1), { user } = t.process;
-  const ends = [false, true].map((writes) => t.process.add(new PipeFile(t.os, pipe, writes, flags)));
-  return user.putU32(t.arg(0), ends[0]) && user.putU32(t.arg(0) + 4, ends[1]) ? 0 : -E.EFAULT;
-}
-
-/** F_*: sys/sys/fcntl.h. */
-const F_DUPFD = 0, F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_DUPFD_CLOEXEC = 17;
-const SETTABLE = 4 | 8;
-
-function fcntl(t: Thread): Result {
-  const file = t.process.files.get(t.int(0));
-  if (file === undefined) return -E.EBADF;
-  switch (t.int(1)) {
-    case F_DUPFD:
-    case F_DUPFD_CLOEXEC:
-      file.users++;
-      return t.process.add(file);
-    case F_GETFD:
-    case F_SETFD:
-      return 0;
-    case F_GETFL:
-      return file.flags & 0xffff;
-    case F_SETFL:
-      file.flags = file.flags & ~SETTABLE | t.int(2) & SETTABLE;
-      return 0;
-  }
-  return -E.EINVAL;
-}
-
-function dup(t: Thread): Result {
-  const file = t.process.files.get(t.int(0));
-  if (file === undefined) return -E.EBADF;
-  file.users++;
-  return t.process.add(file);
-}
-
 /** Only the question whether it is a terminal: TIOCGETA. */
 const TIOCGETA = 0x402c_7413, TERMIOS_BYTES = 44;
 function ioctl(t: Thread): Result {
@@ -258,30 +145,13 @@ function getcwd(t: Thread): Result {
   return t.process.user.putBytes(t.arg(0), bytes) ? 0 : -E.EFAULT;
 }
 
-/** pipe(2) of old: both descriptors in registers. */
-function pipe(t: Thread): Result {
-  const buffer = new PipeBuffer(), first = t.process.add(new PipeFile(t.os, buffer, false, 0));
-  t.state.set(RDX, t.process.add(new PipeFile(t.os, buffer, true, 0)));
-  return first;
-}
-
 export const FILE_CALLS: readonly SyscallRow[] = [
-  sys(3, "read", 3, (t) => transfer(t, false, undefined)),
-  sys(4, "write", 3, (t) => transfer(t, true, undefined)),
   sys(5, "open", 3, (t) => openFile(t, undefined, 0)),
-  sys(6, "close", 1, close),
   sys(10, "unlink", 1, (t) => named(t, undefined, 0, (dir, name) => t.os.fs.unlink(dir, name, false))),
-  sys(41, "dup", 1, dup),
-  sys(42, "pipe", 0, pipe),
   sys(54, "ioctl", 3, ioctl, "TIOCGETA"),
-  sys(92, "fcntl", 3, fcntl, "duplicating and flags"),
-  sys(121, "writev", 3, writev),
   sys(136, "mkdir", 2, (t) => named(t, undefined, 0, (dir, name) => t.os.fs.mkdir(dir, name, t.int(1) & 0o7777))),
   sys(137, "rmdir", 1, (t) => named(t, undefined, 0, (dir, name) => t.os.fs.unlink(dir, name, true))),
   sys(326, "__getcwd", 2, getcwd),
-  sys(475, "pread", 4, (t) => transfer(t, false, t.arg(3))),
-  sys(476, "pwrite", 4, (t) => transfer(t, true, t.arg(3))),
-  sys(478, "lseek", 3, lseek),
   sys(496, "mkdirat", 3, (t) => named(t, 0, 1, (dir, name) => t.os.fs.mkdir(dir, name, t.int(2) & 0o7777))),
   sys(499, "openat", 4, (t) => openFile(t, 0, 1)),
   sys(
@@ -290,7 +160,6 @@ export const FILE_CALLS: readonly SyscallRow[] = [
     3,
     (t) => named(t, 0, 1, (dir, name) => t.os.fs.unlink(dir, name, (t.int(2) & AT_REMOVEDIR) !== 0)),
   ),
-  sys(542, "pipe2", 2, pipe2),
   sys(551, "fstat", 2, fstat),
   sys(552, "fstatat", 4, fstatat),
   sys(554, "getdirentries", 4, getdirentries),

@@ -166,7 +166,6 @@ export const PROCESS_CALLS: readonly SyscallRow[] = [
   sys(20, "getpid", 0, (t) => t.process.pid),
   sys(24, "getuid", 0, () => 0),
   sys(25, "geteuid", 0, () => 0),
-  sys(39, "getppid", 0, () => 1),
   sys(43, "getegid", 0, () => 0),
   sys(47, "getgid", 0, () => 0),
   sys(165, "sysarch", 2, sysarch),

@@ -105,12 +105,15 @@ function thrKill(t: Thread): Result {
   return 0;
 }
 
+/** A process, or with 0 and below a group; -1 = everybody else. */
 function kill(t: Thread): Result {
-  const pid = t.int(0), signal = t.int(1);
+  const pid = t.int(0), signal = t.int(1), { process } = t;
   if (!valid(signal)) return -E.EINVAL;
-  const target = t.os.processes.get(pid);
-  if (target === undefined) return -E.ESRCH;
-  if (signal !== 0) t.os.signals.sendToProcess(target, sigInfo(signal, N.SI_USER, t.process.pid));
+  const group = pid === 0 ? process.group : -pid, all = [...t.os.processes.values()];
+  const targets = all.filter((p) => pid > 0 ? p.pid === pid : pid === -1 ? p !== process : p.group === group);
+  if (targets.length === 0) return -E.ESRCH;
+  const info = sigInfo(signal, N.SI_USER, process.pid);
+  if (signal !== 0) { for (const target of targets) if (!target.zombie) t.os.signals.sendToProcess(target, info); }
   return 0;
 }
 

@@ -1,7 +1,10 @@
 import { type Blocking, type Result, Woken } from "../../linux/process/wait.ts";
 import { getI64, putU64 } from "../../linux/memory/user.ts";
 import { BUFFER_BYTES } from "../personality.ts";
+import { IntervalTimer } from "../../linux/process/itimer.ts";
+import { sigInfo } from "../../linux/signals/state.ts";
 import { E } from "../abi/errno.ts";
+import { SI_TIMER, SIG } from "../abi/signals.ts";
 import { OSRELDATE } from "../loader.ts";
 import type { Thread } from "../thread.ts";
 import { sys, type SyscallRow } from "./row.ts";
@@ -24,6 +27,7 @@ const SYSCTLS: readonly Sysctl[] = [
   { name: "kern.hostname", mib: [1, 10], value: "hedra" },
   { name: "kern.proc.pathname", mib: [1, 14, 12, 0xffff_ffff], value: (t) => t.process.path },
   { name: "kern.osreldate", mib: [1, 24], value: OSRELDATE },
+  { name: "kern.ipc.soacceptqueue", mib: [1, AUTO + 1], value: 128 },
   { name: "kern.smp.maxcpus", mib: [1, AUTO], value: 1 },
   { name: "hw.machine", mib: [6, 1], value: "amd64" },
   { name: "hw.ncpu", mib: [6, 3], value: 1 },
@@ -126,11 +130,35 @@ function* sleeping(t: Thread, deadline: number, rest: number): Blocking {
   return 0;
 }
 
-/** No timer of this kind ever runs: only turning it off works. */
+/** Signals of ITIMER_REAL, ITIMER_VIRTUAL and ITIMER_PROF, which all run by the wall clock. */
+const TIMER_SIGNALS = [SIG.ALRM, SIG.VTALRM, SIG.PROF] as const, ITIMERVAL_BYTES = 32, US = 1000;
+
+/** struct itimerval: interval, then value, in seconds and microseconds. */
+function putTimer(t: Thread, which: number, address: number): boolean {
+  if (address === 0) return true;
+  const timer = t.process.timers[which], bytes = new Uint8Array(ITIMERVAL_BYTES), data = new DataView(bytes.buffer);
+  [timer?.interval ?? 0, timer?.remaining(t.os.now()) ?? 0].forEach((ns, i) => {
+    putU64(data, 16 * i, Math.floor(ns / NS));
+    putU64(data, 16 * i + 8, Math.floor(ns % NS / US));
+  });
+  return t.process.user.putBytes(address, bytes);
+}
+
 function setitimer(t: Thread): Result {
-  const at = t.process.user.in(t.arg(1), 32);
+  const { process, os } = t, which = t.int(0), at = process.user.in(t.arg(1), ITIMERVAL_BYTES);
+  if (which < 0 || which >= TIMER_SIGNALS.length) return -E.EINVAL;
   if (at < 0) return -E.EFAULT;
-  return t.os.u8.subarray(at, at + 32).every((byte) => byte === 0) ? 0 : -E.EOPNOTSUPP;
+  const [interval, value] = [0, 16].map((offset) => getI64(os.data, at + offset) * NS + getI64(os.data, at + offset + 8) * US);
+  if (!(interval >= 0 && value >= 0)) return -E.EINVAL;
+  if (!putTimer(t, which, t.arg(2))) return -E.EFAULT;
+  const send = () => os.signals.sendToProcess(process, sigInfo(TIMER_SIGNALS[which], SI_TIMER));
+  (process.timers[which] ??= new IntervalTimer(os, send)).set(os, value, interval);
+  return 0;
+}
+
+function getitimer(t: Thread): Result {
+  if (t.int(0) < 0 || t.int(0) >= TIMER_SIGNALS.length) return -E.EINVAL;
+  return putTimer(t, t.int(0), t.arg(1)) ? 0 : -E.EFAULT;
 }
 
 // ---- others -----------------------------------------------------------------------------------------------------------
@@ -155,7 +183,8 @@ function getrlimit(t: Thread): Result {
 }
 
 export const SYSTEM_CALLS: readonly SyscallRow[] = [
-  sys(83, "setitimer", 3, setitimer, "can only be turned off"),
+  sys(83, "setitimer", 3, setitimer, "all by the wall clock"),
+  sys(86, "getitimer", 2, getitimer),
   sys(116, "gettimeofday", 2, gettimeofday),
   sys(194, "getrlimit", 2, getrlimit, "nothing is limited"),
   sys(195, "setrlimit", 2, () => 0, "without effect"),

@@ -7,6 +7,9 @@ import type { Timer } from "./timers.ts";
 /** Signals of ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF. */
 const SIGNALS = [SIG.ALRM, SIG.VTALRM, SIG.PROF] as const;
 
+/** What a timer needs of its personality, whichever it is. */
+export type TimerOwner = Pick<Personality, "timers" | "now">;
+
 /** A timer that sends a signal once or repeatedly. */
 export class IntervalTimer implements Timer {
   at = 0;
@@ -14,19 +17,19 @@ export class IntervalTimer implements Timer {
   interval = 0;
   overrun = 0;
   #armed = false;
-  readonly #os: Personality;
+  readonly #os: TimerOwner;
   readonly #send: () => void;
   /** Runs by CLOCK_REALTIME: absolute times are wall-clock times. */
   readonly real: boolean;
 
-  constructor(os: Personality, send: () => void, real = false) {
+  constructor(os: TimerOwner, send: () => void, real = false) {
     this.#os = os;
     this.#send = send;
     this.real = real;
   }
 
   /** Arms it `value` ns from now; 0 disarms. */
-  set(os: Personality, value: number, interval: number): void {
+  set(os: TimerOwner, value: number, interval: number): void {
     if (this.#armed) os.timers.remove(this);
     this.#armed = value > 0;
     this.interval = interval;

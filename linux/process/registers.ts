@@ -1,6 +1,10 @@
-import { MTD } from "../../hedron/api.ts";
-import { REPLY_ALL } from "./dispatch.ts";
-import { R11, RAX, RCX, type Thread } from "./thread.ts";
+import { type ArchState, MTD } from "../../hedron/api.ts";
+
+/** A thread of any personality: its registers, and a page of RAM to work in. */
+export interface RegisterOwner {
+  readonly state: ArchState;
+  readonly os: { readonly scratch: number; readonly u8: Uint8Array<ArrayBuffer>; readonly data: DataView<ArrayBuffer> };
+}
 
 /** All registers of a thread, for its copy. */
 export interface Registers {
@@ -14,11 +18,11 @@ export interface Registers {
   readonly fpu: Uint8Array<ArrayBuffer>;
 }
 
-const GPRS = 16, RSP = 4, XSAVE_BYTES = 832;
-const FULL_REPLY = REPLY_ALL | MTD.FS_GS | MTD.FPU;
+const GPRS = 16, RAX = 0, RCX = 1, RSP = 4, R11 = 11, XSAVE_BYTES = 832;
+const FULL_REPLY = MTD.ACDB | MTD.BSD | MTD.R8_R15 | MTD.RIP | MTD.RSP | MTD.RFLAGS | MTD.FS_GS | MTD.FPU;
 
 /** The registers that a thread in a system call will return with, except for RAX. */
-export function captureRegisters(t: Thread): Registers {
+export function captureRegisters(t: RegisterOwner): Registers {
   const { state, os } = t;
   const gprs = new Uint32Array(2 * GPRS);
   for (let i = 0; i < GPRS; i++) {
@@ -37,7 +41,7 @@ export function captureRegisters(t: Thread): Registers {
 }
 
 /** Starts a copy: RAX 0, its own stack and thread pointer when given. */
-export function loadRegisters(t: Thread, from: Registers, stack: number, tls: number | undefined): void {
+export function loadRegisters(t: RegisterOwner, from: Registers, stack: number, tls: number | undefined): void {
   const { state, os } = t;
   state.mtd |= FULL_REPLY;
   for (let i = 0; i < GPRS; i++) if (i !== RSP) state.setHalves(i, from.gprs[2 * i], from.gprs[2 * i + 1]);
@@ -52,7 +56,7 @@ export function loadRegisters(t: Thread, from: Registers, stack: number, tls: nu
 }
 
 /** As after execve: everything zero, floating point as ELF_PLAT_INIT and fpu__clear leave it. */
-export function resetRegisters(t: Thread): void {
+export function resetRegisters(t: RegisterOwner): void {
   const { state, os } = t;
   for (let i = 0; i < GPRS; i++) if (i !== RSP) state.set(i, 0);
   state.rflags = 0x202;

@@ -23,9 +23,13 @@ export interface FsClient {
    * `flags` are Linux O_* bits (O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY, O_NOFOLLOW, O_NOATIME, O_PATH, O_TMPFILE and the access mode matter), or
    * `O_EXEC` of `fs/flags.ts`.
    * Returns a handle. An empty path opens the file of handle `dir` once more, whatever its names are by now (ENOENT for a directory).
-   * ".." never leaves the root; at most 40 symlinks (ELOOP).
+   * ".." never leaves the root; at most 40 symlinks (ELOOP). `resolve`: RESOLVE_* of openat2(2).
    */
-  open(dir: number, path: string, flags: number, mode: number): number;
+  open(dir: number, path: string, flags: number, mode: number, resolve?: number): number;
+  /** lseek(SEEK_DATA), or SEEK_HOLE when `hole`. */
+  seek(handle: number, offset: number, hole: boolean): number;
+  /** fallocate(): makes [offset, offset + length) a hole, or gives its holes memory. */
+  allocate(handle: number, offset: number, length: number, how: { punch: boolean; keepSize: boolean }): number;
   close(handle: number): void;
   /** One more owner of the same handle. */
   dup(handle: number): void;
@@ -62,6 +66,11 @@ export interface FsClient {
     mtime: [number, number] | undefined,
     follow: boolean,
   ): number;
+  /** getxattr() and the others: values and lists (names with a 0 behind each) lie at physical [pa, pa + bytes). 0 bytes ask for the size. */
+  getAttribute(dir: number, path: string, follow: boolean, name: string, pa: number, bytes: number): number;
+  setAttribute(dir: number, path: string, follow: boolean, name: string, pa: number, bytes: number, flags: number): number;
+  listAttributes(dir: number, path: string, follow: boolean, pa: number, bytes: number): number;
+  removeAttribute(dir: number, path: string, follow: boolean, name: string): number;
   /** Absolute path of a handle within the client's root, or -ENOENT when it was removed. */
   pathOf(handle: number): string | number;
   statfs(handle: number, out: FsStatfs): number;

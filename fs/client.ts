@@ -59,7 +59,7 @@ export class IpcFsClient implements FsClient {
     return this.send(operation, a, b, c, d, e, length, 0);
   }
 
-  private withTexts(operation: number, first: string, second: string, a: number, b = 0, c = 0): number {
+  private withTexts(operation: number, first: string, second: string, a: number, b = 0, c = 0, d = 0): number {
     const { utcb } = this.ec;
     let one = encodeText(first, utcb.bytes, TEXT_WORD * 8);
     let two = one < 0 ? one : encodeText(second, utcb.bytes, TEXT_WORD * 8 + one);
@@ -67,7 +67,7 @@ export class IpcFsClient implements FsClient {
       if (!this.stage(0, first) || !this.stage(1, second)) return -ENAMETOOLONG;
       one = two = STAGED;
     }
-    return this.send(operation, a, b, c, 0, 0, one, two);
+    return this.send(operation, a, b, c, d, 0, one, two);
   }
 
   private send(operation: number, a: number, b: number, c: number, d: number, e: number, first: number, second: number): number {
@@ -107,8 +107,14 @@ export class IpcFsClient implements FsClient {
   access(dir: number, path: string, mask: number, follow: boolean): number {
     return this.withText(FS_OP.ACCESS, path, dir, mask, follow ? 1 : 0);
   }
-  open(dir: number, path: string, flags: number, mode: number): number {
-    return this.withText(FS_OP.OPEN, path, dir, flags, mode);
+  open(dir: number, path: string, flags: number, mode: number, resolve = 0): number {
+    return this.withText(FS_OP.OPEN, path, dir, flags, mode, resolve);
+  }
+  seek(handle: number, offset: number, hole: boolean): number {
+    return this.simple(FS_OP.SEEK, handle, offset, hole ? 1 : 0);
+  }
+  allocate(handle: number, offset: number, length: number, { punch, keepSize }: { punch: boolean; keepSize: boolean }): number {
+    return this.simple(FS_OP.ALLOCATE, handle, offset, length, (punch ? 1 : 0) | (keepSize ? 2 : 0));
   }
   close(handle: number): void {
     this.simple(FS_OP.CLOSE, handle);
@@ -224,6 +230,18 @@ export class IpcFsClient implements FsClient {
   ): number {
     const [aSec, aNsec] = atime ?? [0, TIME_OMIT], [mSec, mNsec] = mtime ?? [0, TIME_OMIT];
     return this.withText(FS_OP.UTIME, path, 2 * dir + (follow ? 1 : 0), aSec, aNsec, mSec, mNsec);
+  }
+  getAttribute(dir: number, path: string, follow: boolean, name: string, pa: number, bytes: number): number {
+    return this.withTexts(FS_OP.GET_ATTRIBUTE, path, name, 2 * dir + (follow ? 1 : 0), pa, bytes);
+  }
+  setAttribute(dir: number, path: string, follow: boolean, name: string, pa: number, bytes: number, flags: number): number {
+    return this.withTexts(FS_OP.SET_ATTRIBUTE, path, name, 2 * dir + (follow ? 1 : 0), pa, bytes, flags);
+  }
+  listAttributes(dir: number, path: string, follow: boolean, pa: number, bytes: number): number {
+    return this.withText(FS_OP.LIST_ATTRIBUTES, path, 2 * dir + (follow ? 1 : 0), pa, bytes);
+  }
+  removeAttribute(dir: number, path: string, follow: boolean, name: string): number {
+    return this.withTexts(FS_OP.REMOVE_ATTRIBUTE, path, name, 2 * dir + (follow ? 1 : 0));
   }
   pathOf(handle: number): string | number {
     return this.text((offset) => this.simple(FS_OP.PATH_OF, handle, offset));

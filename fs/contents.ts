@@ -86,6 +86,53 @@ export class Contents {
     return 0;
   }
 
+  /** The first offset from `offset` on that has data, or that is in a hole (the end counts as one). Precondition: `offset` < size. */
+  seek(offset: number, hole: boolean): number {
+    let i = this.find(offset), at = offset;
+    const within = (n: number): boolean => this.extents[n] !== undefined && this.extents[n].offset <= at;
+    if (!hole) return within(i) ? at : Math.min(this.extents[i]?.offset ?? Infinity, this.size);
+    for (; within(i); i++) at = this.extents[i].offset + this.extents[i].length;
+    return Math.min(at, this.size);
+  }
+
+  /** Makes [offset, offset + length) a hole: whole pages are given back, the rest is zeroed. The size stays. */
+  punch(offset: number, length: number): void {
+    const end = Math.min(offset + length, roundUp(this.size));
+    this.zero(offset, end);
+    const from = roundUp(offset), to = roundDown(end);
+    for (let i = this.find(from); from < to && i < this.extents.length && this.extents[i].offset < to;) {
+      const extent = this.extents[i], start = Math.max(from, extent.offset), stop = Math.min(to, extent.offset + extent.length);
+      this.pool.give(extent.address + start - extent.offset, stop - start);
+      const rest = extent.offset + extent.length - stop;
+      const upper = { offset: stop, address: extent.address + stop - extent.offset, length: rest };
+      extent.length = start - extent.offset;
+      const parts = [...(extent.length > 0 ? [extent] : []), ...(rest > 0 ? [upper] : [])];
+      this.extents.splice(i, 1, ...parts);
+      i += parts.length;
+    }
+  }
+
+  /** Fills the holes of [offset, offset + length); the size grows unless `keepSize`. -ENOSPC when there is no room. */
+  reserve(offset: number, length: number, keepSize: boolean): number {
+    const end = offset + length;
+    if (end > MAX_SIZE) return -EFBIG;
+    if (roundUp(length) > this.pool.available + this.blocks * 512) return -ENOSPC;
+    for (let at = roundDown(offset); at < end;) {
+      const i = this.find(at), there = this.extents[i];
+      if (there !== undefined && there.offset <= at) {
+        at = there.offset + there.length;
+        continue;
+      }
+      const upTo = Math.min(end, there?.offset ?? Infinity);
+      const made = this.allocate(i, at, upTo);
+      if (made === undefined) return -ENOSPC;
+      this.ram.fill(made.address + at - made.offset, 0, Math.min(roundUp(upTo), made.offset + made.length) - at);
+      at = made.offset + made.length;
+    }
+    if (!keepSize && end > this.size) this.truncate(end);
+    return 0;
+  }
+
   /** Gives back what is allocated beyond the size. */
   trim(): void {
     const end = roundUp(this.size);

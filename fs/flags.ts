@@ -41,6 +41,11 @@ export const directoryType = (mode: number): number => (mode & S_IFMT) >> 12;
 export const RENAME_NOREPLACE = 1;
 export const RENAME_EXCHANGE = 2;
 
+export const RENAME_WHITEOUT = 4;
+
+/** RESOLVE_* of include/uapi/linux/openat2.h. */
+export const RESOLVE = { NO_XDEV: 1, NO_MAGICLINKS: 2, NO_SYMLINKS: 4, BENEATH: 8, IN_ROOT: 16, CACHED: 32 } as const;
+
 /** Bytes without the final 0 (NAME_MAX) and with it (PATH_MAX): linux/limits.h. */
 export const NAME_MAX = 255;
 export const PATH_MAX = 4096;

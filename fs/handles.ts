@@ -58,7 +58,16 @@ export class Handles {
     return this.table[handle]?.node;
   }
 
-  open(start: Node, path: string, flags: number, mode: number): number {
+  open(start: Node, path: string, flags: number, mode: number, resolve = 0): number {
+    this.names.resolve = resolve;
+    try {
+      return this.openPath(start, path, flags, mode);
+    } finally {
+      this.names.resolve = 0;
+    }
+  }
+
+  private openPath(start: Node, path: string, flags: number, mode: number): number {
     const names = this.names, isReference = (flags & O_PATH) !== 0;
     if (isReference) flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
     const creates = (flags & O_CREAT) !== 0, exclusive = creates && (flags & O_EXCL) !== 0;
@@ -114,6 +123,7 @@ export class Handles {
     const node = directory.temporary(Rights.newMode(this.names.who, directory, S_IFREG | mode & S_PERM, false));
     if (typeof node === "number") return node;
     Rights.own(this.names.who, directory, node);
+    node.linkable = (flags & O_EXCL) === 0;
     node.open(true);
     node.writers++;
     return this.add(new Handle(node, directory, "", (flags & O_ACCMODE) !== O_WRONLY, true, false));

@@ -15,9 +15,11 @@ export const CAP = {
   DAC_READ_SEARCH: 1 << 2,
   FOWNER: 1 << 3,
   FSETID: 1 << 4,
+  SYS_ADMIN: 1 << 21,
   MKNOD: 1 << 27,
 } as const;
-export const FILE_CAPABILITIES = CAP.CHOWN | CAP.DAC_OVERRIDE | CAP.DAC_READ_SEARCH | CAP.FOWNER | CAP.FSETID | CAP.MKNOD;
+export const FILE_CAPABILITIES = CAP.CHOWN | CAP.DAC_OVERRIDE | CAP.DAC_READ_SEARCH | CAP.FOWNER | CAP.FSETID | CAP.SYS_ADMIN |
+  CAP.MKNOD;
 
 /** Never changes: who becomes somebody else gets another one. */
 export interface Identity {

@@ -1,6 +1,6 @@
 /** Files and symlinks of the memory file system. */
 import { PAGE } from "../cpu/layout.ts";
-import { EINVAL, ENOSPC } from "../host/errno.ts";
+import { EINVAL, ENODEV, ENOSPC, ENXIO } from "../host/errno.ts";
 import type { FsStat } from "./api.ts";
 import { Contents } from "./contents.ts";
 import { S_IFLNK, S_IFMT, S_IFREG } from "./flags.ts";
@@ -84,6 +84,21 @@ export class MemoryFile extends MemoryNode {
     const contents = this.contents ?? this.copyUp(size);
     if (typeof contents === "number") return contents;
     const result = contents.truncate(size);
+    if (result === 0) this.touch(this.mtime, this.ctime);
+    return result;
+  }
+
+  override seek(offset: number, hole: boolean): number {
+    if (this.contents === undefined || offset < 0 || offset >= this.contents.size) return super.seek(offset, hole);
+    const found = this.contents.seek(offset, hole);
+    return hole || found < this.contents.size ? found : -ENXIO;
+  }
+
+  override allocate(offset: number, length: number, { punch, keepSize }: { punch: boolean; keepSize: boolean }): number {
+    if (!this.isRegular) return -ENODEV;
+    const contents = this.contents ?? this.copyUp(Infinity);
+    if (typeof contents === "number") return contents;
+    const result = punch ? (contents.punch(offset, length), 0) : contents.reserve(offset, length, keepSize);
     if (result === 0) this.touch(this.mtime, this.ctime);
     return result;
   }

@@ -1,5 +1,6 @@
 /** What files, links and directories of a memory file system have in common: attributes, and their copy-up from a lower node. */
 import { PAGE } from "../cpu/layout.ts";
+import type { Attributes } from "./attributes.ts";
 import type { FsStat } from "./api.ts";
 import { S_IFMT, S_PERM } from "./flags.ts";
 import { type Clock, type FileSystem, Node, type Ram } from "./node.ts";
@@ -153,6 +154,15 @@ export abstract class MemoryNode extends Node {
     if (mtime !== undefined) copyTime(this.mtime, mtime);
     this.touch(this.ctime);
     return 0;
+  }
+
+  private attributes: Attributes | undefined;
+
+  override attributeMap(change: boolean): Attributes | undefined {
+    if (!change) return this.attributes;
+    this.own();
+    this.touch(this.ctime);
+    return this.attributes ??= new Map();
   }
 
   /** One name less; the contents live on while a handle is open. */

@@ -19,6 +19,8 @@ import {
   PATH_MAX,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
+  RENAME_WHITEOUT,
+  RESOLVE,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -30,6 +32,7 @@ import {
 } from "./flags.ts";
 import * as Rights from "./identity.ts";
 import { type Identity, MAY_EXEC, MAY_WRITE, SUPERUSER } from "./identity.ts";
+import { emptyStat } from "./memory_node.ts";
 import type { Node } from "./node.ts";
 import { textBytes } from "./text.ts";
 
@@ -62,6 +65,10 @@ export class Namespace {
   trailing = false;
   /** Who asks: set before each request. */
   who: Identity = SUPERUSER;
+  /** RESOLVE_* bits that restrict the walks of the request. */
+  resolve = 0;
+
+  private readonly scratch = emptyStat();
 
   constructor(readonly root: Node) {}
 
@@ -71,8 +78,12 @@ export class Namespace {
     this.trailing = false;
     if (path.length === 0) return -ENOENT;
     if (path.length * MAX_UTF8_PER_UNIT >= PATH_MAX && textBytes(path) >= PATH_MAX) return -ENAMETOOLONG;
+    const { resolve } = this, root = (resolve & RESOLVE.IN_ROOT) !== 0 ? start : this.root;
     let directory = start, links = 0, at = 0;
-    if (path.charCodeAt(0) === SLASH) directory = this.root;
+    if (path.charCodeAt(0) === SLASH) {
+      directory = root;
+      if (resolve !== 0 && this.leaves(start, root)) return -EXDEV;
+    }
     for (;;) {
       while (path.charCodeAt(at) === SLASH) at++;
       if (!directory.isDirectory) return -ENOTDIR;
@@ -95,8 +106,10 @@ export class Namespace {
         continue;
       }
       if (name === "..") {
-        const up = directory === this.root ? directory : directory.parent;
+        if (directory === start && (resolve & RESOLVE.BENEATH) !== 0) return -EXDEV;
+        const up = directory === root ? directory : directory.parent;
         if (up === undefined) return -ENOENT;
+        if (resolve !== 0 && this.crosses(directory, up)) return -EXDEV;
         directory = up;
         if (isLast) return this.found(directory, directory, name);
         continue;
@@ -115,12 +128,16 @@ export class Namespace {
         }
         return child;
       }
+      if (resolve !== 0 && this.crosses(directory, child)) return -EXDEV;
       if (child.isLink && (!isLast || this.trailing || how === Last.Follow || how === Last.CreateFollow)) {
-        if (++links > MAX_SYMLINKS) return -ELOOP;
+        if (++links > MAX_SYMLINKS || (resolve & RESOLVE.NO_SYMLINKS) !== 0) return -ELOOP;
         const target = child.readlink();
         if (typeof target === "number") return target;
         if (target === "") return -ENOENT;
-        if (target.charCodeAt(0) === SLASH) directory = this.root;
+        if (target.charCodeAt(0) === SLASH) {
+          if (resolve !== 0 && this.leaves(directory, root)) return -EXDEV;
+          directory = root;
+        }
         path = isLast ? (this.trailing ? `${target}/` : target) : `${target}/${path.substring(at)}`;
         at = 0;
         continue;
@@ -128,6 +145,16 @@ export class Namespace {
       if (isLast) return this.trailing && !child.isDirectory ? -ENOTDIR : this.found(child, directory, name);
       directory = child;
     }
+  }
+
+  /** Do the restrictions forbid to go from one directory to another of its file system's border? */
+  private crosses(from: Node, to: Node): boolean {
+    return (this.resolve & RESOLVE.NO_XDEV) !== 0 && from.fs !== to.fs;
+  }
+
+  /** Do they forbid an absolute path? */
+  private leaves(from: Node, root: Node): boolean {
+    return (this.resolve & RESOLVE.BENEATH) !== 0 || this.crosses(from, root);
   }
 
   private found(node: Node, parent: Node, last: string): number {
@@ -240,6 +267,7 @@ export class Namespace {
     let status = this.vacant(start, path, false);
     if (status < 0) return status;
     if (node.fs !== this.parent!.fs) return -EXDEV;
+    if (!node.linkable && node.stat(this.scratch) >= 0 && this.scratch.nlink === 0) return -ENOENT;
     status = Rights.mayLink(this.who, node) || this.writable(this.parent!);
     if (status < 0) return status;
     return node.isDirectory ? -EPERM : this.parent!.link(this.last, node);
@@ -275,7 +303,11 @@ export class Namespace {
     onMoved: (node: Node, parent: Node, name: string) => void,
   ): number {
     const isExchange = (flags & RENAME_EXCHANGE) !== 0, isNoReplace = (flags & RENAME_NOREPLACE) !== 0;
-    if (flags & ~(RENAME_EXCHANGE | RENAME_NOREPLACE) || isExchange && isNoReplace) return -EINVAL;
+    const isWhiteout = (flags & RENAME_WHITEOUT) !== 0;
+    if (flags & ~(RENAME_EXCHANGE | RENAME_NOREPLACE | RENAME_WHITEOUT) || isExchange && (isNoReplace || isWhiteout)) {
+      return -EINVAL;
+    }
+    if (isWhiteout && !Rights.has(this.who, Rights.CAP.MKNOD)) return -EPERM;
     let status = this.walk(fromStart, from, Last.Parent);
     if (status < 0) return status;
     const { parent: source, last: name, trailing: sourceSlash, isEntry: sourceIsEntry } = this;
@@ -314,6 +346,10 @@ export class Namespace {
     status = source.rename(name, target, newName, isExchange);
     if (status < 0) return status;
     onMoved(node, target, newName);
+    if (isWhiteout) {
+      const left = this.create(source, name, S_IFCHR, 0);
+      if (typeof left === "number") return left;
+    }
     if (isExchange && replaced !== undefined) onMoved(replaced, source, name);
     return status;
   }

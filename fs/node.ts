@@ -3,7 +3,8 @@
  * Results >= 0 are values, negative ones are Linux errnos. The path walk and all checks that are the same for every file system
  * (existence, types, mount points, rename into itself ...) are done by `fs/namespace.ts` before a method here is called.
  */
-import { EINVAL, EISDIR, ENOTDIR, EPERM, EROFS } from "../host/errno.ts";
+import { EINVAL, EISDIR, ENOTDIR, ENXIO, EOPNOTSUPP, EPERM, EROFS } from "../host/errno.ts";
+import type { Attributes } from "./attributes.ts";
 import type { FsStat, FsStatfs } from "./api.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT } from "./flags.ts";
 
@@ -84,6 +85,21 @@ export abstract class Node {
   sync(): number {
     return 0;
   }
+  /** lseek(SEEK_DATA), or SEEK_HOLE when `hole`: a file system that knows no holes has data everywhere. */
+  seek(offset: number, hole: boolean): number {
+    const size = this.size();
+    return offset < 0 || offset >= size ? -ENXIO : hole ? size : offset;
+  }
+  /** fallocate(): makes a hole, or fills the holes of a range. */
+  allocate(_offset: number, _length: number, _how: { punch: boolean; keepSize: boolean }): number {
+    return -EOPNOTSUPP;
+  }
+  /** Extended attributes, to be changed when `change`; undefined when there are none yet. */
+  attributeMap(_change: boolean): Attributes | number | undefined {
+    return -EOPNOTSUPP;
+  }
+  /** linkat() of a file without a name (O_TMPFILE without O_EXCL) is allowed. */
+  linkable = false;
 
   lookup(_name: string): Node | number {
     return -ENOTDIR;

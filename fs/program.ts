@@ -139,7 +139,7 @@ export class FileService {
     if (this.names === undefined) return -ENOENT;
     for (let n = 0; n < MAX_SESSIONS; n++) {
       if (this.sessions.has(n)) continue;
-      this.sessions.set(n, new Session(this.names, window, bytes, () => this.sessions.values(), this.clock));
+      this.sessions.set(n, new Session(this.names, window, bytes, () => this.sessions.values(), this.clock, this.ram));
       return n;
     }
     return -EMFILE;

@@ -34,6 +34,18 @@ export const FS_OP = {
    * MAX_GROUPS_AT_ONCE). Requests from here on are this user's; the session begins as the superuser.
    */
   IDENTITY: 24,
+  /** (handle, offset, 1 = hole): the next data or hole, as for lseek(). */
+  SEEK: 26,
+  /** (handle, offset, length, 1 = punch a hole | 2 = keep the size): as for fallocate(). */
+  ALLOCATE: 27,
+  /**
+   * (2 * directory + (1 = follow), address, bytes, flags; path, name): extended attributes, as getxattr() and the others. Values and lists
+   * go through the client's window.
+   */
+  GET_ATTRIBUTE: 28,
+  SET_ATTRIBUTE: 29,
+  LIST_ATTRIBUTES: 30,
+  REMOVE_ATTRIBUTE: 31,
   /** (directory, MAY_* bits, 1 = follow; string): 0 or -errno. */
   ACCESS: 25,
 } as const;

@@ -1,13 +1,14 @@
 /** One client's session with the file service: unpacks requests, calls the namespace, packs replies. */
-import { EBADF, EFAULT, EINVAL, ENOENT, ENOSYS, ENOTDIR } from "../host/errno.ts";
+import { EBADF, EFAULT, EINVAL, ENODEV, ENOENT, ENOSYS, ENOTDIR, ERANGE } from "../host/errno.ts";
 import type { HostEc, Utcb } from "../hedron/api.ts";
 import type { FsStat, FsStatfs } from "./api.ts";
+import * as Attributes from "./attributes.ts";
 import { directoryType, S_IFDIR, S_IFREG } from "./flags.ts";
 import { Handles } from "./handles.ts";
 import * as Rights from "./identity.ts";
 import { type Identity, SUPERUSER } from "./identity.ts";
 import { Last, type Namespace } from "./namespace.ts";
-import type { Clock, Node } from "./node.ts";
+import type { Clock, Node, Ram } from "./node.ts";
 import {
   DataWords,
   FIRST_LENGTH,
@@ -63,6 +64,7 @@ export class Session {
     readonly bytes: number,
     readonly sessions: () => Iterable<Session>,
     readonly clock: Clock,
+    readonly ram: Ram,
   ) {
     this.handles = new Handles(names);
   }
@@ -275,11 +277,38 @@ function statfs(session: Session, utcb: Utcb): number {
   return status;
 }
 
+/** Runs `work` on the node of an attribute request; memory it names has been checked. */
+function attribute(session: Session, utcb: Utcb, work: (node: Node, address: number, bytes: number) => number): number {
+  const dir = utcb.get(1), address = utcb.get(2), bytes = utcb.get(3);
+  if (bytes !== 0 && !session.mayUse(address, bytes)) return -EFAULT;
+  const node = session.find(Math.floor(dir / 2), session.first(utcb), dir % 2 === 1);
+  return typeof node === "number" ? node : work(node, address, bytes);
+}
+
+/** `value` to the client's memory: its length, or -ERANGE when there is no room. */
+function giveValue(session: Session, value: Uint8Array, address: number, bytes: number): number {
+  if (bytes === 0 || value.length === 0) return value.length;
+  if (value.length > bytes) return -ERANGE;
+  session.ram.view(address, value.length).set(value);
+  session.ram.changed(address, value.length);
+  return value.length;
+}
+
+function listAttributes(session: Session, utcb: Utcb): number {
+  return attribute(session, utcb, (node, address, bytes) => {
+    const names = Attributes.list(session.who, node);
+    if (typeof names === "number") return names;
+    const text = names.map((name) => `${name}\0`).join(""), value = new Uint8Array(textBytes(text));
+    encodeText(text, value, 0);
+    return giveValue(session, value, address, bytes);
+  });
+}
+
 /** Indexed by FS_OP. */
 const OPERATIONS: Operation[] = [];
 OPERATIONS[FS_OP.OPEN] = (session, utcb) => {
   const start = session.handles.node(utcb.get(1));
-  return start === undefined ? -EBADF : session.handles.open(start, session.first(utcb), utcb.get(2), utcb.get(3));
+  return start === undefined ? -EBADF : session.handles.open(start, session.first(utcb), utcb.get(2), utcb.get(3), utcb.get(4));
 };
 OPERATIONS[FS_OP.CLOSE] = (session, utcb) => session.handles.close(utcb.get(1));
 OPERATIONS[FS_OP.DUP] = (session, utcb) => {
@@ -331,6 +360,28 @@ OPERATIONS[FS_OP.IDENTITY] = (session, utcb) => {
   session.who = { uid: utcb.get(1), gid: utcb.get(2), capabilities: utcb.get(3), groups };
   return 0;
 };
+OPERATIONS[FS_OP.SEEK] = (session, utcb) => session.handles.node(utcb.get(1))?.seek(utcb.get(2), utcb.get(3) === 1) ?? -EBADF;
+OPERATIONS[FS_OP.ALLOCATE] = (session, utcb) => {
+  const handle = session.handles.get(utcb.get(1)), offset = utcb.get(2), length = utcb.get(3), how = utcb.get(4);
+  if (handle === undefined || !handle.writable) return -EBADF;
+  if (handle.node.type !== S_IFREG) return -ENODEV;
+  if (offset < 0 || length <= 0) return -EINVAL;
+  Rights.written(session.who, handle.node);
+  return handle.node.allocate(offset, length, { punch: (how & 1) !== 0, keepSize: (how & 2) !== 0 });
+};
+OPERATIONS[FS_OP.GET_ATTRIBUTE] = (session, utcb) =>
+  attribute(session, utcb, (node, address, bytes) => {
+    const value = Attributes.get(session.who, node, session.second(utcb));
+    return typeof value === "number" ? value : giveValue(session, value, address, bytes);
+  });
+OPERATIONS[FS_OP.SET_ATTRIBUTE] = (session, utcb) =>
+  attribute(session, utcb, (node, address, bytes) => {
+    const value = bytes === 0 ? new Uint8Array(0) : session.ram.view(address, bytes).slice();
+    return Attributes.set(session.who, node, session.second(utcb), value, utcb.get(4));
+  });
+OPERATIONS[FS_OP.LIST_ATTRIBUTES] = listAttributes;
+OPERATIONS[FS_OP.REMOVE_ATTRIBUTE] = (session, utcb) =>
+  attribute(session, utcb, (node) => Attributes.remove(session.who, node, session.second(utcb)));
 OPERATIONS[FS_OP.ACCESS] = (session, utcb) =>
   onNode(session, utcb, utcb.get(3) === 1, (node) => Rights.permits(session.who, node, utcb.get(2)));
 OPERATIONS[FS_OP.STAGE] = (session, utcb) => session.stage(utcb);

@@ -1,13 +1,25 @@
 import type { FsClient, FsStat } from "../../fs/api.ts";
 import { E } from "../abi/errno.ts";
-import { O_APPEND, POLLIN, POLLOUT, S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, SEEK_END } from "../abi/fcntl.ts";
+import {
+  O_APPEND,
+  POLLIN,
+  POLLOUT,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  SEEK_DATA,
+  SEEK_END,
+  SEEK_HOLE,
+} from "../abi/fcntl.ts";
 import type { SharedObject } from "../memory/shared.ts";
 import type { MappedFile, SharedPages } from "../memory/vma.ts";
 import type { Thread } from "../process/thread.ts";
 import { SIG } from "../signals/numbers.ts";
 import { sigInfo } from "../signals/state.ts";
 import { RLIMIT_FSIZE } from "../process/limits.ts";
-import { FsMapping } from "./fs_mapping.ts";
+import { FsMapping, stampOf } from "./fs_mapping.ts";
 import { IN, tellFile } from "./inotify.ts";
 import { type DirEntry, OpenFile } from "./open_file.ts";
 
@@ -19,6 +31,8 @@ export class FsFile extends OpenFile {
   readonly dev: number;
   readonly ino: number;
   readonly #fs: FsClient;
+  /** Of the file in the tables of mapped files. */
+  #keyText = "";
 
   constructor(fs: FsClient, handle: number, stat: FsStat, flags: number) {
     super(flags);
@@ -27,6 +41,10 @@ export class FsFile extends OpenFile {
     this.type = stat.mode & S_IFMT;
     this.dev = stat.dev;
     this.ino = stat.ino;
+  }
+
+  get #key(): string {
+    return this.#keyText ||= `${this.dev}:${this.ino}`;
   }
 
   override get handle(): number {
@@ -53,12 +71,20 @@ export class FsFile extends OpenFile {
 
   /** The pages of this file that are mapped shared. */
   #pages(t: Thread): SharedObject | undefined {
-    return t.os.sharedFiles.get(`${this.dev}:${this.ino}`);
+    return t.os.sharedFiles.get(this.#key);
   }
 
   /** Brings shared mappings in line with what was written to the file from RAM at `pa`. */
   #update(t: Thread, offset: number, pa: number, bytes: number): void {
     this.#pages(t)?.each(offset, bytes, (page, at, n) => (t.os.memory.copy(page, pa + at - offset, n), 0));
+  }
+
+  /** The same for pages that are mapped privately. */
+  #updateCache(t: Thread, append: boolean, offset: number, pa: number, bytes: number): void {
+    const stat = t.os.statBuffer;
+    if (t.fs.fstat(this.#handle, stat) < 0) return;
+    const at = append ? stat.size - bytes : offset;
+    t.os.fileCache.written(this.#key, stampOf(stat), at, pa, bytes, (to, from, n) => t.os.memory.copy(to, from, n));
   }
 
   override writeFrom(t: Thread, pa: number, bytes: number, offset: number): number {
@@ -77,6 +103,7 @@ export class FsFile extends OpenFile {
     const at = append && t.os.sharedFiles.size > 0 ? t.fs.size(this.#handle) : offset;
     const written = t.fs.write(this.#handle, append ? -1 : offset, pa, count);
     if (written > 0 && t.os.sharedFiles.size > 0) this.#update(t, at, pa, written);
+    if (written > 0 && t.os.fileCache.has(this.#key)) this.#updateCache(t, append, offset, pa, written);
     if (written > 0) this.#tell(t, IN.MODIFY);
     return written;
   }
@@ -99,6 +126,10 @@ export class FsFile extends OpenFile {
 
   override seek(t: Thread, offset: number, whence: number): number {
     if (this.type === S_IFCHR) return 0;
+    if (this.type === S_IFREG && (whence === SEEK_DATA || whence === SEEK_HOLE)) {
+      const found = t.fs.seek(this.#handle, offset, whence === SEEK_HOLE);
+      return found < 0 ? found : this.offset = found;
+    }
     return this.seekWithin(offset, whence, whence >= SEEK_END ? t.fs.size(this.#handle) : 0);
   }
 

@@ -2,6 +2,9 @@ import type { FsClient, FsStat } from "../../fs/api.ts";
 import type { FileCache } from "../memory/file_cache.ts";
 import type { MappedFile } from "../memory/vma.ts";
 
+/** Changes when the contents of a file do. */
+export const stampOf = (stat: FsStat): string => [stat.size, ...stat.mtime, ...stat.ctime].join();
+
 /** A file of the file service that is mapped. Owns its handle; closed when the last area that uses it goes. */
 export class FsMapping implements MappedFile {
   readonly #fs: FsClient;
@@ -23,7 +26,7 @@ export class FsMapping implements MappedFile {
     this.dev = stat.dev;
     this.ino = stat.ino;
     this.#size = stat.size;
-    this.#stamp = [stat.size, ...stat.mtime, ...stat.ctime].join();
+    this.#stamp = stampOf(stat);
   }
 
   pages(offset: number, bytes: number): { pa: number; bytes: number } | undefined {

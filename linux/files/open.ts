@@ -1,4 +1,5 @@
 import { MAY_READ, MAY_WRITE } from "../../fs/identity.ts";
+import { RESOLVE } from "../../fs/flags.ts";
 import { E } from "../abi/errno.ts";
 import * as F from "../abi/fcntl.ts";
 import { mayTrace, permitsMode } from "../process/access.ts";
@@ -18,12 +19,14 @@ const OPENING = F.O_CREAT | F.O_EXCL | F.O_NOCTTY | F.O_TRUNC | F.O_CLOEXEC;
 const TTY = 5 << 8, CONSOLE = 5 << 8 | 1, PTMX = 5 << 8 | 2;
 
 /** Opens what `path` names, relative to descriptor `fd` (or AT_FDCWD). An open file with one reference, or -errno. */
-export function openPath(t: Thread, fd: number, path: string, flags: number, mode: number): OpenFile | number {
+export function openPath(t: Thread, fd: number, path: string, flags: number, mode: number, resolve = 0): OpenFile | number {
   if (path === "") return -E.ENOENT;
-  const place = virtual(t, fd, path, (flags & F.O_NOFOLLOW) === 0);
+  // In a root of its own, or beneath a directory, an absolute path is not what it seems.
+  const scoped = (resolve & (RESOLVE.BENEATH | RESOLVE.IN_ROOT)) !== 0 && path.charCodeAt(0) === 0x2f;
+  const place = scoped ? undefined : virtual(t, fd, path, (flags & F.O_NOFOLLOW) === 0, { resolve });
   if (place !== undefined) return openPlace(t, place, flags, mode);
-  const dir = dirHandle(t, fd, path);
-  return dir < 0 ? dir : openReal(t, dir, path, flags, mode);
+  const dir = dirHandle(t, fd, scoped ? "." : path);
+  return dir < 0 ? dir : openReal(t, dir, path, flags, mode, resolve);
 }
 
 function openPlace(t: Thread, place: Place | number, flags: number, mode: number): OpenFile | number {
@@ -62,12 +65,15 @@ function mayOpen(t: Thread, place: Place & { kind: "node" }, flags: number): num
 }
 
 /** Opens through the file service, relative to its directory handle. */
-function openReal(t: Thread, dir: number, path: string, flags: number, mode: number): OpenFile | number {
+function openReal(t: Thread, dir: number, path: string, flags: number, mode: number, resolve = 0): OpenFile | number {
   if ((flags & F.O_CREAT) !== 0 && (flags & F.O_DIRECTORY) !== 0 && (flags & F.O_TMPFILE) !== F.O_TMPFILE) return -E.EINVAL;
   const watched = !t.os.watches.none;
   const isNew = watched && (flags & F.O_CREAT) !== 0 && t.fs.stat(dir, path, true, t.os.statBuffer) === -E.ENOENT;
-  const handle = t.fs.open(dir, path, flags & ~F.O_CLOEXEC, mode & ~t.process.fsContext.umask & 0o7777);
-  if (handle === -E.EREMOTE) return openPlace(t, remote(t, dir, path, (flags & F.O_NOFOLLOW) === 0), flags, mode);
+  const handle = t.fs.open(dir, path, flags & ~F.O_CLOEXEC, mode & ~t.process.fsContext.umask & 0o7777, resolve);
+  if (handle === -E.EREMOTE) {
+    if ((resolve & RESOLVE.NO_XDEV) !== 0) return -E.EXDEV;
+    return openPlace(t, remote(t, dir, path, (flags & F.O_NOFOLLOW) === 0, { resolve }), flags, mode);
+  }
   if (handle < 0) return handle;
   if (watched) tellOpened(t, dir, path, flags, isNew);
   return wrapHandle(t, handle, flags);

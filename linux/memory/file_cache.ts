@@ -9,7 +9,7 @@ interface Piece extends Interval {
 
 interface CachedFile {
   /** Changes when the file's contents do: size and times. */
-  readonly stamp: string;
+  stamp: string;
   readonly pieces: Intervals<Piece>;
 }
 
@@ -66,6 +66,32 @@ export class FileCache {
     }
     file.pieces.insert({ start: offset, end: offset + length, pa });
     return { pa, bytes: length };
+  }
+
+  has(key: string): boolean {
+    return this.#files.has(key);
+  }
+
+  /**
+   * A program has written the bytes at physical `pa` to [offset, offset + bytes) of a file: pages that show it show them as well, as far as
+   * nobody has a copy. `stamp` is the new one.
+   */
+  written(
+    key: string,
+    stamp: string,
+    offset: number,
+    pa: number,
+    bytes: number,
+    copy: (to: number, from: number, n: number) => void,
+  ): void {
+    const file = this.#files.get(key);
+    if (file === undefined) return;
+    file.stamp = stamp;
+    const { items } = file.pieces, end = offset + bytes;
+    for (let i = file.pieces.lowerBound(offset); i < items.length && items[i].start < end; i++) {
+      const from = Math.max(offset, items[i].start), to = Math.min(end, items[i].end);
+      copy(items[i].pa + from - items[i].start, pa + from - offset, to - from);
+    }
   }
 
   #drop(key: string, file: CachedFile): void {

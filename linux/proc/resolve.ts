@@ -1,3 +1,4 @@
+import { RESOLVE } from "../../fs/flags.ts";
 import { E } from "../abi/errno.ts";
 import { AT_FDCWD } from "../abi/fcntl.ts";
 import { VirtualFile } from "../files/virtual.ts";
@@ -18,6 +19,8 @@ export type Place =
 
 const ROOTS: Readonly<Record<string, VirtualNode>> = { proc: PROC, sys: SYS };
 const MAX_LINKS = 40;
+/** Links that lead to a file itself and not to a name are not followed under these restrictions. */
+const NO_JUMPS = RESOLVE.NO_MAGICLINKS | RESOLVE.BENEATH | RESOLVE.IN_ROOT;
 
 /** Quick test before anything is resolved. */
 function looksVirtual(path: string): boolean {
@@ -30,30 +33,37 @@ function looksVirtual(path: string): boolean {
  * A path that begins in /proc or /sys, by its own text or by the directory `fd` that it is relative to; undefined for all others, which
  * the file service knows (it answers -EREMOTE when a symbolic link or the working directory leads there: see `remote`).
  */
-export function virtual(t: Thread, fd: number, path: string, follow: boolean, reads = false): Place | number | undefined {
-  if (path.charCodeAt(0) === 0x2f) return looksVirtual(path) ? walk(t, path, follow, reads) : undefined;
+export function virtual(t: Thread, fd: number, path: string, follow: boolean, how: How = {}): Place | number | undefined {
+  if (path.charCodeAt(0) === 0x2f) return looksVirtual(path) ? walk(t, path, follow, how) : undefined;
   if (fd === AT_FDCWD) {
     const { virtualCwd } = t.process.fsContext;
-    return virtualCwd === undefined ? undefined : walk(t, `${virtualCwd}/${path}`, follow, reads);
+    return virtualCwd === undefined ? undefined : walk(t, `${virtualCwd}/${path}`, follow, how);
   }
   const file = t.process.files.get(fd);
   if (!(file instanceof VirtualFile)) return undefined;
-  return file.isDirectory ? walk(t, `${file.path}/${path}`, follow, reads) : -E.ENOTDIR;
+  return file.isDirectory ? walk(t, `${file.path}/${path}`, follow, how) : -E.ENOTDIR;
 }
 
 /** The same for a path that the file service has answered with -EREMOTE. */
-export function remote(t: Thread, dir: number, path: string, follow: boolean, reads = false): Place | number {
-  if (path.charCodeAt(0) === 0x2f) return walk(t, path, follow, reads);
+export function remote(t: Thread, dir: number, path: string, follow: boolean, how: How = {}): Place | number {
+  if (path.charCodeAt(0) === 0x2f) return walk(t, path, follow, how);
   const { cwd, virtualCwd } = t.process.fsContext;
   const base = dir === cwd && virtualCwd !== undefined ? virtualCwd : t.fs.pathOf(dir);
-  return typeof base === "number" ? base : walk(t, `${base === "/" ? "" : base}/${path}`, follow, reads);
+  return typeof base === "number" ? base : walk(t, `${base === "/" ? "" : base}/${path}`, follow, how);
+}
+
+/** What a walk is for. */
+export interface How {
+  /** What is found will be looked into: -EACCES for a node of a process that the caller may not trace. */
+  readonly reads?: boolean;
+  /** RESOLVE_* of openat2(2). */
+  readonly resolve?: number;
 }
 
 /**
- * `reads`: what is found will be looked into, which is -EACCES for a node of a process that the caller may not trace.
  * Walks an absolute path by components: real links are read through the file service until a virtual root is reached.
  */
-function walk(t: Thread, path: string, follow: boolean, reads = false): Place | number {
+function walk(t: Thread, path: string, follow: boolean, how: How = {}): Place | number {
   let rest = path.split("/").filter((part) => part !== "" && part !== ".");
   const trailing = path.endsWith("/");
   /** Components so far; `nodes[i]` belongs to the first i+1 of them, when they are virtual. */
@@ -108,6 +118,9 @@ function walk(t: Thread, path: string, follow: boolean, reads = false): Place | 
     if (child.kind === "link" && (!last || follow || trailing)) {
       if (++links > MAX_LINKS) return -E.ELOOP;
       if (closed(child)) return -E.EACCES;
+      const { resolve = 0 } = how;
+      const isMagic = child.guarded === true || child.file !== undefined;
+      if ((resolve & RESOLVE.NO_SYMLINKS) !== 0 || isMagic && (resolve & NO_JUMPS) !== 0) return -E.ELOOP;
       if (child.file !== undefined && last) {
         const file = child.file();
         return file.handle === undefined || !file.path.startsWith("/")
@@ -129,7 +142,7 @@ function walk(t: Thread, path: string, follow: boolean, reads = false): Place | 
   }
   if (nodes.length === 0 || nodes.length < done.length) return { kind: "real", path: `/${done.join("/")}` };
   const node = nodes[nodes.length - 1];
-  if (reads && closed(node)) return -E.EACCES;
+  if (how.reads === true && closed(node)) return -E.EACCES;
   if (trailing && node.kind === "file") return -E.ENOTDIR;
   return { kind: "node", node, path: `/${done.join("/")}`, owner: owner() };
 }

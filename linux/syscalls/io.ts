@@ -1,6 +1,9 @@
 import { E } from "../abi/errno.ts";
-import { IOV_MAX, MAX_RW_COUNT } from "../abi/fcntl.ts";
+import { IOV_MAX, MAX_RW_COUNT, O_APPEND, O_NONBLOCK, S_IFDIR } from "../abi/fcntl.ts";
+import { FsFile } from "../files/fs_file.ts";
 import type { OpenFile } from "../files/open_file.ts";
+import { PipeEnd } from "../files/pipe.ts";
+import { Socket } from "../net/socket.ts";
 import { TASK_SIZE } from "../abi/mman.ts";
 import { getU64 } from "../memory/user.ts";
 import type { Thread } from "../process/thread.ts";
@@ -172,28 +175,42 @@ function pwritev(t: Thread): Result {
   return file === undefined || !file.writable ? -E.EBADF : pwritevAt(t, file, t.long(3));
 }
 
+/** RWF_* of include/uapi/linux/fs.h. Nothing is ever on its way to a disk here: HIPRI, DSYNC and SYNC are true anyway. */
+const RWF = { HIPRI: 1, DSYNC: 2, SYNC: 4, NOWAIT: 8, APPEND: 16 } as const;
 const RWF_SUPPORTED = 0x1f;
+
+/** RWF_NOWAIT. */
+function atOnce(t: Thread, file: OpenFile): Result {
+  const { flags } = file;
+  file.flags |= O_NONBLOCK;
+  const done = readv(t);
+  file.flags = flags;
+  return done;
+}
 
 function preadv2(t: Thread): Result {
   const file = fileArg(t, 0);
   if (file === undefined || !file.readable) return -E.EBADF;
   if ((t.int(5) & ~RWF_SUPPORTED) !== 0) return -E.EOPNOTSUPP;
+  if ((t.int(5) & RWF.NOWAIT) !== 0) return file instanceof Socket ? atOnce(t, file) : -E.EOPNOTSUPP;
   return t.long(3) === -1 ? readv(t) : preadvAt(t, file, t.long(3));
+}
+
+/** RWF_APPEND: at the end of the file; the position stays, unless it is what the call moves. */
+function appending(t: Thread, file: OpenFile): Result {
+  const { flags } = file, moves = t.long(3) === -1;
+  file.flags |= O_APPEND;
+  const done = moves ? writev(t) : pwritevAt(t, file, t.long(3));
+  file.flags = flags;
+  return done;
 }
 
 function pwritev2(t: Thread): Result {
   const file = fileArg(t, 0);
   if (file === undefined || !file.writable) return -E.EBADF;
   if ((t.int(5) & ~RWF_SUPPORTED) !== 0) return -E.EOPNOTSUPP;
+  if ((t.int(5) & RWF.APPEND) !== 0) return appending(t, file);
   return t.long(3) === -1 ? writev(t) : pwritevAt(t, file, t.long(3));
-}
-
-function lseek(t: Thread): Result {
-  const file = fileArg(t, 0);
-  if (file === undefined) return -E.EBADF;
-  const whence = t.uint(2);
-  if (whence > 4) return -E.EINVAL;
-  return file.seek(t, t.long(1), whence);
 }
 
 /**
@@ -253,6 +270,9 @@ function sendfile(t: Thread): Result {
   if (to === undefined || from === undefined || !from.readable || !to.writable) return -E.EBADF;
   const bytes = count(t, 3);
   if (bytes < 0) return bytes;
+  if (appends(to) || isDirectory(from)) return -E.EINVAL;
+  // What cannot be positioned goes to a pipe only.
+  if (!from.seekable && (from instanceof PipeEnd || !(to instanceof PipeEnd))) return -E.EINVAL;
   const offsetAt = t.arg(2);
   if (offsetAt === 0) return transfer(t, from, to, -1, -1, bytes);
   const offset = t.process.user.i64(offsetAt);
@@ -268,12 +288,18 @@ function* withOffset(t: Thread, moving: Blocking, offsetAt: number, offset: numb
   return done;
 }
 
+const isDirectory = (file: OpenFile): boolean => file instanceof FsFile && file.type === S_IFDIR;
+const appends = (file: OpenFile): boolean => (file.flags & O_APPEND) !== 0;
+const sameFile = (a: OpenFile, b: OpenFile): boolean =>
+  a instanceof FsFile && b instanceof FsFile && a.dev === b.dev && a.ino === b.ino;
+
 function copyFileRange(t: Thread): Result {
   const from = fileArg(t, 0);
   const to = fileArg(t, 2);
-  if (from === undefined || to === undefined || !from.readable || !to.writable) return -E.EBADF;
-  if (t.uint(5) !== 0) return -E.EINVAL;
-  if (from.handle === undefined || to.handle === undefined) return -E.EINVAL;
+  if (from === undefined || to === undefined) return -E.EBADF;
+  if (isDirectory(from) || isDirectory(to)) return -E.EISDIR;
+  if (!from.readable || !to.writable || appends(to)) return -E.EBADF;
+  if (t.uint(5) !== 0 || from.handle === undefined || to.handle === undefined) return -E.EINVAL;
   return copyRange(t, from, to, t.arg(1), t.arg(3), count(t, 4));
 }
 
@@ -283,6 +309,11 @@ function* copyRange(t: Thread, from: OpenFile, to: OpenFile, fromAt: number, toA
   const end = toAt === 0 ? -1 : user.i64(toAt);
   if (Number.isNaN(start) || Number.isNaN(end)) return -E.EFAULT;
   if (bytes < 0) return bytes;
+  for (const [at, address] of [[start, fromAt], [end, toAt]]) {
+    if (address !== 0 && at < 0) return at + bytes >= 0 ? -E.EOVERFLOW : -E.EINVAL;
+  }
+  const a = fromAt === 0 ? from.offset : start, b = toAt === 0 ? to.offset : end;
+  if (sameFile(from, to) && Math.abs(a - b) < Math.min(bytes, Math.max(0, t.fs.size(from.handle ?? 0) - a))) return -E.EINVAL;
   const done = yield* transfer(t, from, to, start, end, bytes);
   if (done > 0 && fromAt !== 0) user.putU64(fromAt, start + done);
   if (done > 0 && toAt !== 0) user.putU64(toAt, end + done);
@@ -298,63 +329,9 @@ function fsync(t: Thread): Result {
   return file === undefined ? -E.EBADF : file.sync(t);
 }
 
-function truncate(t: Thread, file: OpenFile, size: number): Result {
-  if (size < 0) return -E.EINVAL;
-  if (!file.writable) return -E.EINVAL;
-  return file.truncate(t, size);
-}
-
-function ftruncate(t: Thread): Result {
-  const file = fileArg(t, 0);
-  if (file === undefined) return -E.EBADF;
-  return truncate(t, file, t.long(1));
-}
-
-const FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2, FALLOC_ZERO_RANGE = 16;
-
-function fallocate(t: Thread): Result {
-  const file = fileArg(t, 0);
-  if (file === undefined || !file.writable) return -E.EBADF;
-  const mode = t.int(1);
-  const offset = t.long(2);
-  const length = t.long(3);
-  if (offset < 0 || length <= 0) return -E.EINVAL;
-  if (!file.seekable) return -E.ESPIPE;
-  if (file.handle === undefined) return -E.ENODEV;
-  const size = t.fs.size(file.handle);
-  const end = offset + length;
-  if ((mode & (FALLOC_PUNCH_HOLE | FALLOC_ZERO_RANGE)) !== 0) {
-    if (mode !== (FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE) && (mode & ~FALLOC_KEEP_SIZE) !== FALLOC_ZERO_RANGE) return -E.EOPNOTSUPP;
-    for (let at = offset; at < Math.min(end, size);) {
-      const n = Math.min(BUFFER_BYTES, Math.min(end, size) - at);
-      t.os.memory.fill(t.os.buffer, 0, n);
-      const put = file.writeFrom(t, t.os.buffer, n, at);
-      if (put <= 0) return put;
-      at += put;
-    }
-  } else if (mode !== 0 && mode !== FALLOC_KEEP_SIZE) {
-    return -E.EOPNOTSUPP;
-  }
-  if ((mode & FALLOC_KEEP_SIZE) === 0 && end > size) return file.truncate(t, end);
-  return 0;
-}
-
-function fadvise64(t: Thread): Result {
-  const file = fileArg(t, 0);
-  if (file === undefined) return -E.EBADF;
-  if (!file.seekable) return -E.ESPIPE;
-  return t.int(3) < 0 || t.int(3) > 5 ? -E.EINVAL : 0;
-}
-
-function readahead(t: Thread): Result {
-  const file = fileArg(t, 0);
-  return file === undefined || !file.readable ? -E.EBADF : file.handle === undefined ? -E.EINVAL : 0;
-}
-
 export const IO_CALLS: readonly SyscallRow[] = [
   sys(0, "read", ["fd", "outbuf", "size"], read),
   sys(1, "write", ["fd", "inbuf", "size"], write),
-  sys(8, "lseek", ["fd", "long", "whence"], lseek, "SEEK_DATA and SEEK_HOLE see files as without holes"),
   sys(17, "pread64", ["fd", "outbuf", "size", "long"], pread64),
   sys(18, "pwrite64", ["fd", "inbuf", "size", "long"], pwrite64),
   sys(19, "readv", ["fd", "outiovec", "int"], readv),
@@ -362,16 +339,12 @@ export const IO_CALLS: readonly SyscallRow[] = [
   sys(40, "sendfile", ["fd", "fd", "ptr", "size"], sendfile),
   sys(74, "fsync", ["fd"], fsync),
   sys(75, "fdatasync", ["fd"], fsync),
-  sys(77, "ftruncate", ["fd", "long"], ftruncate),
   sys(162, "sync", [], sync),
-  sys(187, "readahead", ["fd", "long", "size"], readahead),
-  sys(221, "fadvise64", ["fd", "long", "size", "int"], fadvise64),
   sys(277, "sync_file_range", ["fd", "long", "long", "uint"], fsync),
-  sys(285, "fallocate", ["fd", "int", "long", "long"], fallocate, "no space is reserved; holes are zeroed, not freed"),
   sys(295, "preadv", ["fd", "outiovec", "int", "long"], preadv),
   sys(296, "pwritev", ["fd", "iovec", "int", "long"], pwritev),
   sys(306, "syncfs", ["fd"], fsync),
   sys(326, "copy_file_range", ["fd", "ptr", "fd", "ptr", "size", "uint"], copyFileRange),
-  sys(327, "preadv2", ["fd", "outiovec", "int", "long", "long", "hex"], preadv2, "RWF_* flags are accepted without effect"),
-  sys(328, "pwritev2", ["fd", "iovec", "int", "long", "long", "hex"], pwritev2, "RWF_* flags are accepted without effect"),
+  sys(327, "preadv2", ["fd", "outiovec", "int", "long", "long", "hex"], preadv2),
+  sys(328, "pwritev2", ["fd", "iovec", "int", "long", "long", "hex"], pwritev2),
 ];

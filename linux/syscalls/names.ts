@@ -14,9 +14,11 @@ import { getI64 } from "../memory/user.ts";
 import { textToBytes } from "../trace/text.ts";
 import { IN, tellName } from "../files/inotify.ts";
 import { remote, virtual } from "../proc/resolve.ts";
+import { CAP, capable } from "../process/credentials.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { sys, type SyscallRow } from "./row.ts";
+import { limited } from "./space.ts";
 import { dirHandle, fileArg, pathArg } from "./util.ts";
 
 type Operation = (dir: number, path: string) => number;
@@ -104,13 +106,13 @@ function linkTarget(t: Thread, fd: number, path: string): string | number {
     const handle = t.process.files.get(fd)?.handle;
     return handle === undefined ? -E.ENOENT : t.fs.readlink(handle, "");
   }
-  let place = virtual(t, fd, path, false, true);
+  let place = virtual(t, fd, path, false, { reads: true });
   if (place === undefined) {
     const dir = dirHandle(t, fd, path);
     if (dir < 0) return dir;
     const target = t.fs.readlink(dir, path);
     if (target !== -E.EREMOTE) return target;
-    place = remote(t, dir, path, false, true);
+    place = remote(t, dir, path, false, { reads: true });
   }
   if (typeof place === "number") return place;
   if (place.kind === "open") return place.file.path;
@@ -135,7 +137,18 @@ function two(
 function linkat(t: Thread): Result {
   const flags = t.int(4);
   if ((flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) !== 0) return -E.EINVAL;
-  return linkAt(t, t.int(0), pathArg(t, 1), t.int(2), pathArg(t, 3), (flags & AT_SYMLINK_FOLLOW) !== 0);
+  const from = pathArg(t, 1);
+  if (from === "" && (flags & AT_EMPTY_PATH) !== 0) return linkOpen(t, t.int(0), t.int(2), pathArg(t, 3));
+  return linkAt(t, t.int(0), from, t.int(2), pathArg(t, 3), (flags & AT_SYMLINK_FOLLOW) !== 0);
+}
+
+/** A name for the file of a descriptor. */
+function linkOpen(t: Thread, fd: number, toFd: number, to: string | number): Result {
+  if (!capable(t.credentials, CAP.DAC_READ_SEARCH)) return -E.ENOENT;
+  const file = t.process.files.get(fd);
+  if (file?.handle === undefined) return file === undefined ? -E.EBADF : -E.EXDEV;
+  const { handle } = file;
+  return making(t, toFd, to, (dir, p) => t.fs.link(handle, "", dir, p, false));
 }
 
 function linkAt(t: Thread, fromFd: number, from: string | number, toFd: number, to: string | number, follow: boolean): Result {
@@ -149,10 +162,10 @@ function linkAt(t: Thread, fromFd: number, from: string | number, toFd: number, 
   }, follow);
 }
 
-const RENAME_VALID = 7, RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2;
+const RENAME_VALID = 7, RENAME_EXCHANGE = 2;
 
 function renameAt(t: Thread, fromFd: number, from: string | number, toFd: number, to: string | number, flags: number): Result {
-  if ((flags & ~RENAME_VALID) !== 0 || flags === (RENAME_NOREPLACE | RENAME_EXCHANGE)) return -E.EINVAL;
+  if ((flags & ~RENAME_VALID) !== 0 || (flags & RENAME_EXCHANGE) !== 0 && flags !== RENAME_EXCHANGE) return -E.EINVAL;
   return two(t, fromFd, from, toFd, to, (fromDir, f, toDir, p) => {
     if (t.os.watches.none) return t.fs.rename(fromDir, f, toDir, p, flags);
     const cookie = t.os.watches.nextCookie();
@@ -284,6 +297,7 @@ function truncate(t: Thread): Result {
   const size = t.long(1);
   if (typeof path === "number") return path;
   if (size < 0) return -E.EINVAL;
+  if (limited(t, size)) return -E.EFBIG;
   const O_WRONLY = 1;
   return at(t, AT_FDCWD, path, (dir, p) => {
     const handle = t.fs.open(dir, p, O_WRONLY, 0);
@@ -294,14 +308,6 @@ function truncate(t: Thread): Result {
   }, true);
 }
 
-/** getxattr and friends: no file has extended attributes. */
-function noAttribute(t: Thread): Result {
-  const path = pathArg(t, 0);
-  return typeof path === "number" ? path : -E.EOPNOTSUPP;
-}
-
-const noAttributeFd = (t: Thread): Result => fileArg(t, 0) === undefined ? -E.EBADF : -E.EOPNOTSUPP;
-const XATTR = "file systems here have no extended attributes: EOPNOTSUPP";
 const CWD = AT_FDCWD;
 
 export const NAME_CALLS: readonly SyscallRow[] = [
@@ -321,18 +327,6 @@ export const NAME_CALLS: readonly SyscallRow[] = [
   sys(95, "umask", ["octal"], umask),
   sys(132, "utime", ["path", "ptr"], utime),
   sys(133, "mknod", ["path", "mode", "dev"], (t) => mknodAt(t, CWD, pathArg(t, 0), t.uint(1), t.arg(2))),
-  sys(188, "setxattr", ["path", "string", "ptr", "size", "int"], noAttribute, XATTR),
-  sys(189, "lsetxattr", ["path", "string", "ptr", "size", "int"], noAttribute, XATTR),
-  sys(190, "fsetxattr", ["fd", "string", "ptr", "size", "int"], noAttributeFd, XATTR),
-  sys(191, "getxattr", ["path", "string", "ptr", "size"], noAttribute, XATTR),
-  sys(192, "lgetxattr", ["path", "string", "ptr", "size"], noAttribute, XATTR),
-  sys(193, "fgetxattr", ["fd", "string", "ptr", "size"], noAttributeFd, XATTR),
-  sys(194, "listxattr", ["path", "ptr", "size"], noAttribute, XATTR),
-  sys(195, "llistxattr", ["path", "ptr", "size"], noAttribute, XATTR),
-  sys(196, "flistxattr", ["fd", "ptr", "size"], noAttributeFd, XATTR),
-  sys(197, "removexattr", ["path", "string"], noAttribute, XATTR),
-  sys(198, "lremovexattr", ["path", "string"], noAttribute, XATTR),
-  sys(199, "fremovexattr", ["fd", "string"], noAttributeFd, XATTR),
   sys(235, "utimes", ["path", "ptr"], utimes),
   sys(258, "mkdirat", ["dirfd", "path", "mode"], (t) => mkdirAt(t, t.int(0), pathArg(t, 1), t.uint(2))),
   sys(259, "mknodat", ["dirfd", "path", "mode", "dev"], (t) => mknodAt(t, t.int(0), pathArg(t, 1), t.uint(2), t.arg(3))),

@@ -1,5 +1,6 @@
+import { RESOLVE } from "../../fs/flags.ts";
 import { E } from "../abi/errno.ts";
-import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_PATH, O_TMPFILE, O_TRUNC, O_WRONLY } from "../abi/fcntl.ts";
+import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_TMPFILE, O_TRUNC, O_WRONLY } from "../abi/fcntl.ts";
 import { FifoEnd, waitForPeer } from "../files/fifo.ts";
 import type { OpenFile } from "../files/open_file.ts";
 import { openPath } from "../files/open.ts";
@@ -9,9 +10,9 @@ import type { Blocking, Result } from "../process/wait.ts";
 import { sys, type SyscallRow } from "./row.ts";
 import { pathArg } from "./util.ts";
 
-function openAt(t: Thread, fd: number, path: string | number, flags: number, mode: number): Result {
+function openAt(t: Thread, fd: number, path: string | number, flags: number, mode: number, resolve = 0): Result {
   if (typeof path === "number") return path;
-  const file = openPath(t, fd, path, flags, mode);
+  const file = openPath(t, fd, path, flags, mode, resolve);
   if (typeof file === "number") return file;
   if (file instanceof FifoEnd && file.alone && !file.nonBlocking) return openWaiting(t, file, flags);
   return install(t, file, flags);
@@ -64,14 +65,14 @@ function openat2(t: Thread): Result {
   }
   const creates = (flags & O_CREAT) !== 0 || (flags & O_TMPFILE) === O_TMPFILE;
   if (mode > 0o7777 || !creates && mode !== 0) return -E.EINVAL;
-  if (resolve !== 0 && (flags & O_PATH) === 0 && resolve !== RESOLVE_CACHED) return -E.EOPNOTSUPP;
-  return openAt(t, t.int(0), pathArg(t, 1), flags, mode);
+  if ((resolve & RESOLVE.BENEATH) !== 0 && (resolve & RESOLVE.IN_ROOT) !== 0) return -E.EINVAL;
+  if ((resolve & RESOLVE.CACHED) !== 0 && (creates || (flags & O_TRUNC) !== 0)) return -E.EAGAIN;
+  return openAt(t, t.int(0), pathArg(t, 1), flags, mode, resolve);
 }
-const RESOLVE_CACHED = 0x20;
 
 export const OPEN_CALLS: readonly SyscallRow[] = [
   sys(2, "open", ["path", "oflags", "mode"], open),
   sys(85, "creat", ["path", "mode"], creat),
   sys(257, "openat", ["dirfd", "path", "oflags", "mode"], openat),
-  sys(437, "openat2", ["dirfd", "path", "ptr", "size"], openat2, "no RESOLVE_* restriction"),
+  sys(437, "openat2", ["dirfd", "path", "ptr", "size"], openat2),
 ];

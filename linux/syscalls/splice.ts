@@ -1,5 +1,5 @@
 import { E } from "../abi/errno.ts";
-import { MAX_RW_COUNT } from "../abi/fcntl.ts";
+import { MAX_RW_COUNT, O_APPEND } from "../abi/fcntl.ts";
 import type { OpenFile } from "../files/open_file.ts";
 import { PipeEnd } from "../files/pipe.ts";
 import type { Thread } from "../process/thread.ts";
@@ -38,6 +38,7 @@ function splice(t: Thread): Result {
   if (from === undefined || to === undefined || !from.readable || !to.writable) return -E.EBADF;
   if (!(from instanceof PipeEnd) && !(to instanceof PipeEnd)) return -E.EINVAL;
   if (from instanceof PipeEnd && to instanceof PipeEnd && from.pipe === to.pipe) return -E.EINVAL;
+  if ((to.flags & O_APPEND) !== 0) return -E.EINVAL;
   const fromAt = offsetArg(t, t.arg(1), from), toAt = offsetArg(t, t.arg(3), to);
   if (fromAt < -1 || toAt < -1) return Math.min(fromAt, toAt);
   return splicing(t, from, to, {
@@ -61,7 +62,7 @@ interface Splice {
 
 /** Moves what is there, at least one byte: only as much as the target takes leaves a pipe. */
 function* splicing(t: Thread, from: OpenFile, to: OpenFile, s: Splice): Blocking {
-  const { buffer, fs } = t.os;
+  const { buffer } = t.os;
   while (true) {
     const room = to instanceof PipeEnd ? to.pipe.room : BUFFER_BYTES;
     if (room === 0 && to instanceof PipeEnd && to.pipe.readers > 0) {
@@ -93,9 +94,7 @@ function* splicing(t: Thread, from: OpenFile, to: OpenFile, s: Splice): Blocking
     if (s.fromAt >= 0) user.putU64(s.fromAddress, s.fromAt + done);
     else if (from.seekable) from.offset += done;
     if (s.toAt >= 0) user.putU64(s.toAddress, s.toAt + done);
-    else if (to.seekable) {
-      to.offset = to.handle !== undefined && (to.flags & 0o2000) !== 0 ? fs.size(to.handle) : to.offset + done;
-    }
+    else if (to.seekable) to.offset += done;
     return done;
   }
 }

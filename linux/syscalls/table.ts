@@ -18,6 +18,7 @@ import type { SyscallRow } from "./row.ts";
 import { SOCKET_CALLS } from "./sockets.ts";
 import { SCHEDULING_CALLS } from "./scheduling.ts";
 import { SIGNAL_CALLS } from "./signals.ts";
+import { SPACE_CALLS } from "./space.ts";
 import { SPLICE_CALLS } from "./splice.ts";
 import { STAT_CALLS } from "./stat.ts";
 import { SYSTEM_CALLS } from "./system.ts";
@@ -25,6 +26,7 @@ import { SYSV_MSG_CALLS } from "./sysv_msg.ts";
 import { SYSV_SEM_CALLS } from "./sysv_sem.ts";
 import { SYSV_SHM_CALLS } from "./sysv_shm.ts";
 import { TIME_CALLS } from "./time.ts";
+import { XATTR_CALLS } from "./xattr.ts";
 
 /** Last number of the kernel table this follows (Linux 6.10). Numbers 335 to 423 do not exist on x86-64. */
 export const LAST_CALL = 462;
@@ -38,6 +40,8 @@ export const SYSCALLS: readonly SyscallRow[] = [
   ...WORKING_DIRECTORY_CALLS,
   ...DESCRIPTOR_CALLS,
   ...POLL_CALLS,
+  ...SPACE_CALLS,
+  ...XATTR_CALLS,
   ...SPLICE_CALLS,
   ...PIDFD_CALLS,
   ...NUMA_CALLS,

@@ -45,7 +45,13 @@ struct hedra_utcb {
 };
 _Static_assert(sizeof(struct hedra_utcb) == 4096, "a UTCB is one page");
 
+/* Of the EC that runs: the FS base of those made by hedra_objects.h points to where it stands; the first EC's is 0. */
 static inline volatile struct hedra_utcb *hedra_utcb(void) {
+#ifdef HEDRA_HYPERAPP
+    volatile struct hedra_utcb **self;
+    __asm__ volatile("rdfsbase %0" : "=r"(self));
+    if (self) return *self;
+#endif
     return (volatile struct hedra_utcb *)HEDRA_UTCB;
 }
 

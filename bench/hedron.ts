@@ -28,6 +28,12 @@ const FIGURES: readonly Figure[] = [
   { what: "IPC across PDs, to a service in C (5.3)", source: "roottask", name: "ipc_cross_service", thesis: 1574 },
   { what: "IPC across PDs, to a TypeScript service", source: "hyperapp", name: "ipc_cross_echo", thesis: 1574 },
   { what: "foreign call, personality in C (5.4)", source: "roottask", name: "foreign_call_guest_personality", thesis: 1628 },
+  {
+    what: "foreign call, personality in C as a library in the program's PD (3.2)",
+    source: "roottask",
+    name: "foreign_call_library",
+  },
+  { what: "foreign call, personality in C with mediator (5.4)", source: "roottask", name: "foreign_call_mediator", thesis: 2470 },
   { what: "foreign call, TypeScript personality (5.4)", source: "hybrid", name: "set_tid_address", thesis: 1628 },
 ];
 

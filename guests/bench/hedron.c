@@ -42,9 +42,21 @@ static void personality(struct utcb *u, word id) {
     u->state.rsp = u->state.r11;
     u->state.rax = 1;
 }
+/* The same in the program's own PD, where its reply would be a foreign call as well. */
+static void library(struct utcb *u, word id) {
+    u->syscall_flags = 1;
+    personality(u, id);
+}
+/* With a nested call, as the thesis's personality makes one to have the costs of a mediator. */
+static word mediator;
+static void mediated(struct utcb *u, word id) {
+    call(mediator);
+    personality(u, id);
+}
 static word linux_utcb;
+static const char *linux_name;
 static void linux_program(void) {
-    TIME("foreign_call_guest_personality", COUNT, __asm__ volatile("mov $110, %%eax\n syscall" : : : "rax", "rcx", "r11", "memory"));
+    TIME(linux_name, COUNT, __asm__ volatile("mov $110, %%eax\n syscall" : : : "rax", "rcx", "r11", "memory"));
     *(volatile uint32_t *)linux_utcb = 1; /* native system calls from here on */
     thread_end();
 }
@@ -66,12 +78,21 @@ void roottask(void) {
     TIME("ipc_internal", COUNT, call(inside));
     TIME("ipc_cross", COUNT, call(outside));
     TIME("ipc_cross_service", COUNT, call(served));
-    word foreign = child_pd(50 << 1 | 1);
-    give(foreign, portal(events, MTD_DEFAULT, personality), 50, 2);
-    delegate(ROOT_PD, pio(uart_port, 3), foreign, pio(uart_port, 3), META_DELEGATE);
-    struct thread program = thread_in(foreign, linux_program, 0);
-    linux_utcb = program.utcb;
-    start(program, 2, QUANTUM);
+    mediator = inside;
+    static const struct { const char *name; handler answers; int inside; } placements[] = {
+        {"foreign_call_guest_personality", personality, 0},
+        {"foreign_call_library", library, 1},
+        {"foreign_call_mediator", mediated, 0},
+    };
+    for (unsigned i = 0; i < sizeof placements / sizeof *placements; i++) {
+        word foreign = child_pd(50 << 1 | 1);
+        give(foreign, portal(local_ec_in(placements[i].inside ? foreign : ROOT_PD), MTD_DEFAULT, placements[i].answers), 50, 2);
+        delegate(ROOT_PD, pio(uart_port, 3), foreign, pio(uart_port, 3), META_DELEGATE);
+        struct thread program = thread_in(foreign, linux_program, 0);
+        linux_utcb = program.utcb;
+        linux_name = placements[i].name;
+        start(program, 2, QUANTUM);
+    }
 
     word pool = pool_next, sel = fresh_range(12), va = next_va, from = tsc(), bad = 0;
     for (word i = 0; i < PROCESSES; i++) {

@@ -90,6 +90,8 @@ export interface EcOptions {
   eventBase?: number;
   /** Maps the UTCB in the caller's PD instead of the target PD. */
   utcbInCaller?: boolean;
+  /** Flags were given that this version reserves (BAD_PAR). */
+  unknownFlags?: boolean;
   /**
    * Makes `pd` (fresh, no EC yet) a host PD whose first global EC runs this program: instead of a startup message, its first SC
    * runs `main`. Capabilities and memory can be delegated to the PD before the SC is created. ECs that are created in the PD from

@@ -83,7 +83,7 @@ export function createEc(k: Kernel, caller: Pd, selector: number, parent: number
   if ((opts.cpu ?? 0) !== 0) return Status.BadCpu;
   const pd = parentPd(caller, parent);
   if (!pd) return Status.BadCap;
-  if (opts.utcb >= USER_ADDR) return Status.BadPar;
+  if (opts.utcb >= USER_ADDR || opts.unknownFlags === true) return Status.BadPar;
   if (slotUsed(caller, selector)) return Status.BadCap;
   if (opts.program) k.life.bindProgram(pd, opts.program);
   const isHost = pd.program !== undefined;

@@ -1,6 +1,6 @@
 import { CrdKind, Status } from "./api.ts";
 import { ITEM_FLAGS_MASK, NULL_CRD } from "./crd.ts";
-import { createEc, createPd, createPt, createSc, createSm } from "./create.ts";
+import { createEc, createPd, createPt, createSc, createSm, parentPd } from "./create.ts";
 import { lookup, revoke, transferItem } from "./delegation.ts";
 import { enterSyscall, R8, RAX, RDI, RDX, RSI, setReg, sysret } from "./frame.ts";
 import { call, reply } from "./ipc.ts";
@@ -56,14 +56,14 @@ function sysCreatePd(k: Kernel, ec: Ec, r: Registers): Result {
 function sysCreateEc(k: Kernel, ec: Ec, r: Registers): Result {
   const cpu = r.lo(RDX) & 0xfff;
   if (cpu !== 0) return Status.BadCpu;
-  if (k.version.newCalls && (r.flags & 6) !== 0) return Status.BadPar;
-  if ((r.flags & 2) !== 0) return Status.BadFtr;
+  if ((r.flags & 2) !== 0 && !k.version.newCalls) return Status.BadFtr;
   return createEc(k, ec.pd, r.selector, r.num(RSI), {
     global: (r.flags & 1) !== 0,
     utcb: r.page(RDX) * 4096,
     stack: r.num(RAX),
     eventBase: r.lo(R8),
     utcbInCaller: (r.flags & 8) !== 0,
+    unknownFlags: k.version.newCalls && (r.flags & 6) !== 0,
   });
 }
 
@@ -122,10 +122,15 @@ function sysPdCtrl(k: Kernel, ec: Ec, r: Registers): Result {
       return Status.Success;
     }
     default:
-      // No model-specific register is offered: every access is refused by the filter or would fault.
-      return ec.pd.passthrough ? Status.BadPar : Status.BadCap;
+      if (!ec.pd.passthrough) return Status.BadCap;
+      // No model-specific register is offered: every access is refused by the filter or would fault. A read gives 0 all the same.
+      if ((r.flags & MSR_WRITE) === 0) r.set(RSI, 0);
+      return Status.BadPar;
   }
 }
+
+/** Flag of pd_ctrl msr_access. */
+const MSR_WRITE = 4;
 
 /** 9 ec_ctrl. In: sel EC, flags 0..1 operation 0 = recall. Status: BAD_PAR other operation, BAD_CAP. */
 function sysEcCtrl(k: Kernel, ec: Ec, r: Registers): Result {
@@ -158,17 +163,16 @@ function sysPtCtrl(_k: Kernel, ec: Ec, r: Registers): Result {
 
 /**
  * 12 sm_ctrl. In: sel semaphore; flag 0: 0 up, 1 down; flag 1 zero counter; down: deadline = RSI << 32 | RDX (TSC, 0 = none).
- * Out (down, chained signal): RSI value, RDX number. Status: BAD_CAP, COM_TIM.
+ * Out (down, chained signal): RSI value, RDX number. Status: BAD_CAP, COM_TIM. API 13.2 has no deadlines: BAD_PAR for anything but 0.
  */
 function sysSmCtrl(k: Kernel, ec: Ec, r: Registers): Result {
   const op = r.flags & 1, sm = objectAt(ec, r.selector, 1 << op);
   if (!(sm instanceof Sm)) return Status.BadCap;
-  if (op === 0) {
-    up(k, sm);
-    return Status.Success;
-  }
-  if (!k.version.forkCalls) return down(k, ec, sm, (r.flags & 2) !== 0, 0);
-  return down(k, ec, sm, (r.flags & 2) !== 0, r.lo(RSI) * 0x1_0000_0000 + r.num(RDX));
+  const deadline = r.lo(RSI) * 0x1_0000_0000 + r.num(RDX);
+  if (k.version.newCalls && deadline !== 0) return Status.BadPar;
+  if (op === 1) return down(k, ec, sm, (r.flags & 2) !== 0, deadline);
+  up(k, sm);
+  return Status.Success;
 }
 
 /** 13 assign_pci. In: sel PD. Status: BAD_CAP, BAD_DEV (there is no IOMMU). */
@@ -238,12 +242,27 @@ function sysCreateKp(k: Kernel, ec: Ec, r: Registers): Result {
 
 /** 17 kp_ctrl. In: sel KP, flags 0..1 operation: 0 map (RSI PD, RDX address), 1 unmap. Status: BAD_CAP, BAD_PAR. */
 function sysKpCtrl(_k: Kernel, ec: Ec, r: Registers): Result {
+  if ((r.flags & 3) > 1) return Status.BadPar;
   const kp = objectAt(ec, r.selector, KP_CTRL);
   if (!(kp instanceof Kp)) return Status.BadCap;
   if ((r.flags & 3) === 1) return unmapKp(kp);
-  if ((r.flags & 3) !== 0) return Status.BadPar;
   const pd = objectAt(ec, r.num(RSI), 0);
   return pd instanceof Pd ? mapKp(kp, pd, r.num(RDX)) : Status.BadCap;
+}
+
+/**
+ * 19 create_vcpu. In: sel new, RSI[11:0] CPU, RSI[63:12] PD, RDX, RAX, R8 kernel pages. Status, in order: BAD_CPU, BAD_CAP (PD, pages),
+ * BAD_FTR: there is no virtualisation.
+ */
+function sysCreateVcpu(_k: Kernel, ec: Ec, r: Registers): Result {
+  if ((r.lo(RSI) & 0xfff) !== 0) return Status.BadCpu;
+  if (parentPd(ec.pd, r.page(RSI)) === undefined) return Status.BadCap;
+  return [RDX, RAX, R8].every((page) => objectAt(ec, r.num(page), 0) instanceof Kp) ? Status.BadFtr : Status.BadCap;
+}
+
+/** 20 vcpu_ctrl. Flags 0..1 operation: 0 run, 1 poke. Status: BAD_PAR other operation, BAD_CAP as no virtual CPU exists. */
+function sysVcpuCtrl(_k: Kernel, _ec: Ec, r: Registers): Result {
+  return (r.flags & 3) > 1 ? Status.BadPar : Status.BadCap;
 }
 
 /** Rows that API 13.2 has instead; 13, 14 and 18 are gone. There is no virtualisation, so no vCPU can exist. */
@@ -252,8 +271,8 @@ export const NEW_HYPERCALLS: readonly (Hypercall | undefined)[] = [
   { name: "create_kp", run: sysCreateKp },
   { name: "kp_ctrl", run: sysKpCtrl },
   undefined,
-  { name: "create_vcpu", run: () => Status.BadFtr },
-  { name: "vcpu_ctrl", run: () => Status.BadCap },
+  { name: "create_vcpu", run: sysCreateVcpu },
+  { name: "vcpu_ctrl", run: sysVcpuCtrl },
 ];
 
 /** A native system call of guest code (ABI 6.1): decodes RDI, runs the call, and returns by sysret with the status in RDI. */

@@ -118,6 +118,8 @@ export class Kernel {
 
   enqueue(sc: Sc): void {
     if (sc.destroyed && !sc.ec.partner) return;
+    // Without budgets every SC goes to the tail.
+    if (!this.version.quantum) sc.left = 0;
     this.ready.enqueue(sc);
     if (this.sc && sc.priority > this.sc.priority) this.resched = true;
   }
@@ -137,6 +139,8 @@ export class Kernel {
   /** The SC loses the CPU but stays ready. */
   preempt(sc: Sc): After.Leave {
     this.#charge(sc);
+    // The end of the host's slice is no event of the machine: the SC goes on first.
+    if (!this.version.quantum && this.#mark < this.#end) sc.left = 0;
     this.ready.enqueue(sc);
     return After.Leave;
   }

@@ -18,9 +18,9 @@ export function createKp(k: Kernel, caller: Pd, selector: number, parent: number
   return Status.Success;
 }
 
-/** kp_ctrl map (17). Status: BAD_PAR when it is mapped already or the address is not a user page. */
+/** kp_ctrl map (17). Status: BAD_PAR when it is mapped already or the address is not a user page; the first page beyond them is allowed. */
 export function mapKp(kp: Kp, pd: Pd, va: number): Status {
-  if (kp.pd !== undefined || va % PAGE !== 0 || va >= USER_ADDR) return Status.BadPar;
+  if (kp.pd !== undefined || va % PAGE !== 0 || va > USER_ADDR) return Status.BadPar;
   kp.pd = pd;
   kp.va = va;
   pd.memoryVersion++;
@@ -28,14 +28,12 @@ export function mapKp(kp: Kp, pd: Pd, va: number): Status {
   return Status.Success;
 }
 
-/** kp_ctrl unmap (17). Status: BAD_PAR when it is not mapped. */
+/** kp_ctrl unmap (17), even when another mapping has replaced it. Status: BAD_PAR when it is not mapped. */
 export function unmapKp(kp: Kp): Status {
   const { pd, va } = kp;
   if (pd === undefined) return Status.BadPar;
   kp.pd = undefined;
-  const extent = pd.destroyed ? undefined : pd.space.find(va);
-  // Another mapping may have replaced it meanwhile.
-  if (extent && extent.pa + (va - extent.start) === kp.page) {
+  if (!pd.destroyed) {
     pd.memoryVersion++;
     pd.space.unmap(va, PAGE);
   }

@@ -13,7 +13,7 @@ function roottask(name: string, change: (view: DataView) => void = () => {}): st
   return path;
 }
 
-for (const [version, name, least] of [["5004", "conformance", 420], ["13.2", "conformance-13.2", 360]] as const) {
+for (const [version, name, least] of [["5004", "conformance", 420], ["13.2", "conformance-13.2", 375]] as const) {
   Deno.test(`the conformance suite passes in every line with API ${version}`, async () => {
     const { code, stdout } = await runHedra([
       ...["boot", "--roottask", roottask(name), "--abi", version],

@@ -73,6 +73,9 @@ static void suite_pd_ctrl(void) {
     expect("the result names the place even when nothing was there", r.rdx, obj(to + 1000, 0, 31));
     word pd = child_pd(0);
     expect("msr_access refuses the TSC", hypercall(op(HC_PD_CTRL, PD_MSR_ACCESS, 0x10), 0, 0, 0, 0), BAD_PAR);
+    struct regs msr = patterned(op(HC_PD_CTRL, PD_MSR_ACCESS, 0x10), 0x1234, 0, 0, 0);
+    syscall_with(&msr);
+    expect("and reads 0 nevertheless", msr.rsi, 0);
     expect("msr_access refuses to write the PAT", hypercall(op(HC_PD_CTRL, PD_MSR_ACCESS | 4, 0x277), 0, 0, 0, 0), BAD_PAR);
     (void)pd;
 }

@@ -24,6 +24,8 @@ static void suite_create(void) {
 #if API == 5004
     expect("a vCPU, before the PD", create_ec(s, EC_GLOBAL | EC_VCPU, 99, 0, 0, 0), BAD_FTR);
 #else
+    expect("no PD, before flags", create_ec(fresh(), EC_GLOBAL | 2, ROOT_EC, 0, 0, 0), BAD_CAP);
+    expect("flags, before the slot", create_ec(ROOT_EC, EC_GLOBAL | 2, ROOT_PD, 0, 0, 0), BAD_PAR);
     expect("flag 1 must be clear", create_ec(fresh(), EC_GLOBAL | 2, ROOT_PD, 0, 0, 0), BAD_PAR);
     expect("flag 2 must be clear", create_ec(fresh(), EC_GLOBAL | 4, ROOT_PD, 0, 0, 0), BAD_PAR);
 #endif
@@ -66,6 +68,7 @@ static void suite_create(void) {
     syscall_with(&r);
     check("status and registers", r.rdi == SUCCESS && conventional(&r) && r.rsi == ROOT_PD && r.rdx == t.ec && r.r8 == 4);
     expect("rights", rights_at(t.sc), 1);
+    let_run(); /* else it would start in the middle of a later check */
 
     section = "create_pt 5";
     give(ROOT_PD, events.ec, weak = fresh(), 5);
@@ -108,7 +111,20 @@ static void suite_create(void) {
     expect("map", hypercall(op(HC_KP_CTRL, 0, kp), ROOT_PD, at, 0, 0) ?: probe(at, 1), NO_EVENT);
     expect("unmap", hypercall(op(HC_KP_CTRL, 1, kp), 0, 0, 0, 0), SUCCESS);
     expect("and it is gone", probe(at, 0), 14);
-    expect("create_vcpu without VMX", hypercall(op(HC_CREATE_VCPU, 0, fresh()), 0, 0, 0, 0), BAD_FTR);
+    expect("unmap of what is not mapped", hypercall(op(HC_KP_CTRL, 1, kp), 0, 0, 0, 0), BAD_PAR);
+    expect("operation 2, before the page", hypercall(op(HC_KP_CTRL, 2, used), 0, 0, 0, 0), BAD_PAR);
+    expect("an address within a page", hypercall(op(HC_KP_CTRL, 0, kp), ROOT_PD, at + 8, 0, 0), BAD_PAR);
+    expect("an address beyond user memory", hypercall(op(HC_KP_CTRL, 0, kp), ROOT_PD, USER_ADDR + PAGE_SIZE, 0, 0), BAD_PAR);
+    expect("map again", hypercall(op(HC_KP_CTRL, 0, kp), ROOT_PD, at, 0, 0), SUCCESS);
+    expect("twice", hypercall(op(HC_KP_CTRL, 0, kp), ROOT_PD, at, 0, 0), BAD_PAR);
+    delegate(ROOT_PD, mem(POOL, 0, R | W), ROOT_PD, mem(at, 0, R | W), META_DELEGATE);
+    expect("unmap takes what has replaced it", hypercall(op(HC_KP_CTRL, 1, kp), 0, 0, 0, 0) ?: probe(at, 0), 14);
+    word on_cpu_0 = (word)ROOT_PD << 12;
+    expect("create_vcpu: another CPU, before the PD", hypercall(op(HC_CREATE_VCPU, 0, fresh()), 1, 0, 0, 0), BAD_CPU);
+    expect("create_vcpu: no PD", hypercall(op(HC_CREATE_VCPU, 0, fresh()), (word)ROOT_EC << 12, kp, kp, kp), BAD_CAP);
+    expect("create_vcpu: no kernel page", hypercall(op(HC_CREATE_VCPU, 0, fresh()), on_cpu_0, kp, used, kp), BAD_CAP);
+    expect("create_vcpu without VMX", hypercall(op(HC_CREATE_VCPU, 0, fresh()), on_cpu_0, kp, kp, kp), BAD_FTR);
     expect("vcpu_ctrl of no vCPU", hypercall(op(HC_VCPU_CTRL, 0, kp), 0, 0, 0, 0), BAD_CAP);
+    expect("vcpu_ctrl operation 2", hypercall(op(HC_VCPU_CTRL, 2, kp), 0, 0, 0, 0), BAD_PAR);
 #endif
 }

@@ -202,6 +202,17 @@ static struct thread run_above(void (*code)(void)) {
     return t;
 }
 
+/* Lets the others of the root EC's priority run. */
+static void let_run(void) {
+#if API == 5004
+    word nap = fresh();
+    create_sm(nap, ROOT_PD, 0, 0);
+    sm_down(nap, 0, tsc() + hip32(HIP_TSC) * 2ul);
+#else
+    for (int i = 0; i < 4; i++) hypercall(op(HC_EC_CTRL, 1, 0), 0, 0, 0, 0);
+#endif
+}
+
 /* ---- looking at capabilities ---- */
 
 /* Rights of the capability at `sel`, 0 = null. */

@@ -1,7 +1,7 @@
 /** Guest memory access beside the fast paths of generated code: TLB fills, page crossings, faults, watched code pages. */
 import type { Ram } from "./api.ts";
 import type { CodeMap } from "./code_map.ts";
-import { CTL_ERROR, CTL_SPACE, CTL_VECTOR, JUMP_CACHE, PAGE, PAGE_SHIFT, SCRATCH, TLB, VEC } from "./layout.ts";
+import { CTL_CELLS, CTL_ERROR, CTL_SPACE, CTL_VECTOR, JUMP_CACHE, PAGE, PAGE_SHIFT, SCRATCH, TLB, VEC } from "./layout.ts";
 import type { Space } from "./mmu.ts";
 import { JUMP_ENTRIES, JUMP_ENTRY, TLB_ENTRIES, TLB_ENTRY } from "./runtime.ts";
 import { RIGHT_W } from "./space.ts";
@@ -47,6 +47,12 @@ export class Access {
     }
     this.space = space;
     this.ram.i32[CTL_SPACE >> 2] = asid;
+    this.ram.i32[CTL_CELLS >> 2] = space.cells;
+  }
+  /** Makes what TLB and jump cache know about the space void. */
+  renew(space: Space): void {
+    this.#asids.delete(space);
+    if (this.space === space) this.select(space);
   }
   /** The id that tags TLB and jump-cache entries of a space, if it has one now. */
   asidOf(space: Space): number | undefined {

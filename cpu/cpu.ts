@@ -13,6 +13,7 @@ import { fmaExact } from "./helpers/exact.ts";
 import { fxrstorState, keepFxsave, xrstorState, xsaveState } from "./helpers/x87_state.ts";
 import { Blocks } from "./interp/blocks.ts";
 import { Handlers } from "./interp/handlers.ts";
+import { Images } from "./images.ts";
 import type { Insn } from "./insn.ts";
 import { Regions } from "./translate/regions.ts";
 import {
@@ -65,6 +66,7 @@ export class HedraCpu implements Cpu {
   readonly #access: Access;
   readonly #code: CodeMap;
   readonly #handlers: Handlers;
+  readonly #images: Images;
   readonly #blocks: Blocks;
   readonly #regions: Regions;
   readonly #runtime: Runtime;
@@ -137,11 +139,23 @@ export class HedraCpu implements Cpu {
     };
     this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters, options.prebuilt?.handlers);
     const decoder = decoderOf(level), heat = options.heat ?? 500;
-    this.#blocks = new Blocks(this.ram, this.#access, this.#code, this.#handlers, heat, this.#counters, decoder);
+    this.#images = new Images({
+      attached: (space, image) => this.#regions.attached(space, image),
+      detached: (space, image) => {
+        this.#regions.detached(image);
+        this.#access.renew(space);
+      },
+      discarded: (image) => {
+        this.#regions.discard(image);
+        this.#blocks.discard(image);
+      },
+    });
+    this.#blocks = new Blocks(this.ram, this.#access, this.#code, this.#images, this.#handlers, heat, this.#counters, decoder);
     this.#regions = new Regions(
       this.ram,
       this.#access,
       this.#code,
+      this.#images,
       this.#blocks,
       pages,
       table,
@@ -184,10 +198,11 @@ export class HedraCpu implements Cpu {
         this.#access.flushRange(from, to);
         this.#regions.spaceChanged(space, from, to);
         this.#blocks.spaceChanged(space, from, to);
+        this.#images.spaceChanged(space, from, to);
       },
       (space) => {
         this.#regions.release(space);
-        this.#blocks.release(space);
+        this.#images.release(space);
         this.#access.release(space);
       },
       (space) => this.#regions.mapped(space),

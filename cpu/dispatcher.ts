@@ -6,15 +6,18 @@ import { Exit } from "./exit.ts";
 import type { Block, Blocks } from "./interp/blocks.ts";
 import { CTL_LINK } from "./interp/generate.ts";
 import { RECORD } from "./interp/record.ts";
-import { CTL_ERROR, CTL_EXIT, CTL_VECTOR, FLAGS_OTHER, MXCSR, RIP, STATE, TF, VEC } from "./layout.ts";
+import { CTL_ERROR, CTL_EXIT, CTL_VECTOR, FLAGS_OTHER, GPR, MXCSR, RIP, STATE, TF, VEC } from "./layout.ts";
 import type { Space } from "./mmu.ts";
 import { FAST_MODE, MODE_BITS } from "./mxcsr.ts";
 import type { Runtime } from "./runtime.ts";
 import type { SingleStep } from "./single_step.ts";
 import type { Counters } from "./stats.ts";
-import type { Region, Regions } from "./translate/regions.ts";
+import type { Regions } from "./translate/regions.ts";
+import type { Region } from "./translate/region_set.ts";
 
 const TWO32 = 0x1_0000_0000;
+/** A block for which other spaces have a region is hot: it is interpreted so often before this space has one as well. */
+const PASSES = 8;
 
 export class Dispatcher {
   /** A region has left at RIP: interpret there, even if a region begins there. */
@@ -49,13 +52,19 @@ export class Dispatcher {
       const region = this.regions.find(space, pc);
       if (region) return this.#enter(region);
     }
-    const block = this.#block(space, pc);
-    // The first record counts heat and polls; a block whose region has been left must get past it.
-    const start = this.interpretNext ? block.record + RECORD : block.record;
-    const left = this.interpretNext;
+    const block = this.#block(space, pc), left = this.interpretNext;
     this.interpretNext = false;
+    if (!left && block.regions > 0 && ++block.passes >= PASSES) {
+      const region = this.regions.compile(space, pc);
+      if (region) return this.#enter(region);
+    }
+    // The first record counts heat and polls; a block whose region has been left, or cannot be used, must get past it.
+    const start = left || block.regions > 0 ? block.record + RECORD : block.record;
+    // A check of stack accesses may stand where there are none.
+    const sp = u32[(STATE + GPR + 32) >> 2] + u32[(STATE + GPR + 36) >> 2] * TWO32;
+    const probe = left && block.insns.length > 0 ? this.blocks.probe(start, block.insns[0]) : undefined;
     const exit = this.runtime.interpret(start);
-    if (left) this.#afterSideExit(space, block, exit);
+    if (left) this.#afterSideExit(space, block, exit, [...probe?.() ?? [], sp]);
     this.access.codeKilled = false;
     return exit === Exit.Side ? this.#fetchFault(block) : exit;
   }
@@ -69,7 +78,7 @@ export class Dispatcher {
   }
 
   /** The instruction that left its region has been executed. */
-  #afterSideExit(space: Space, block: Block, exit: Exit): void {
+  #afterSideExit(space: Space, block: Block, exit: Exit, addresses: readonly number[]): void {
     const c = this.counters, { pc } = block;
     const cause = exit === Exit.Fault
       ? "fault"
@@ -82,7 +91,7 @@ export class Dispatcher {
     c.interpreted += block.insns.length;
     // In other modes of MXCSR regions leave although nothing is wrong with them.
     const fast = (this.ram.u32[(STATE + MXCSR) >> 2] & MODE_BITS) === FAST_MODE;
-    if (exit !== Exit.Fault) this.regions.missed(space, pc, fast);
+    if (exit !== Exit.Fault) this.regions.missed(space, pc, fast, addresses);
   }
 
   #enter(region: Region): Exit {
@@ -90,8 +99,9 @@ export class Dispatcher {
     i32[CTL_EXIT >> 2] = Exit.Continue;
     i32[CTL_LINK >> 2] = 0;
     // Another address may have taken its place in the jump cache.
-    if (!this.blocks.isPublished(region.space, region.pc, region.slot)) {
-      this.blocks.publish(region.space, region.pc, this.blocks.find(region.space, region.pc)?.record ?? 0, region.slot);
+    const { space } = this.access;
+    if (!this.blocks.isPublished(space, region.pc, region.slot)) {
+      this.blocks.publish(space, region.pc, this.blocks.find(space, region.pc)?.record ?? 0, region.slot);
     }
     this.runtime.enter(region.slot);
     const exit: Exit = i32[CTL_EXIT >> 2];
@@ -119,12 +129,12 @@ export class Dispatcher {
         i32[CTL_LINK >> 2] = 0;
       }
       block = this.blocks.decode(pc);
-      if (this.regions.find(space, pc)) this.blocks.divert(block, true);
+      for (let n = this.regions.count(block); n > 0; n--) this.blocks.divert(block, true);
       this.blocks.publish(space, pc, block.record, 0);
-      if (!this.interpretNext && this.blocks.comesFromElsewhere(space, pc)) this.regions.checkFlags(space, pc);
+      if (!this.interpretNext && this.blocks.comesFromElsewhere(block)) this.regions.checkFlags(space, pc);
     }
     const link = i32[CTL_LINK >> 2];
-    if (link !== 0) i32[link >> 2] = block.record;
+    if (link !== 0) this.blocks.link(link, block);
     else if (!this.interpretNext) this.blocks.publish(space, pc, block.record, this.regions.find(space, pc)?.slot ?? 0);
     i32[CTL_LINK >> 2] = 0;
     return block;

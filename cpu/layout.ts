@@ -14,6 +14,7 @@
  * 0x0001_0000  software TLB
  * 0x0010_0000  jump cache (guest PC -> compiled region)
  * 0x0020_0000  decoded instruction records of the interpreter
+ * 0x04bf_0000  extents of spaces that share regions
  * 0x0500_0000  kernel memory: saved CPU states and UTCB pages
  * 0x0a00_0000  RAM that guests can be given (USER_RAM)
  * ```
@@ -31,6 +32,12 @@ export const EXTENT_CELLS_END = 0x1_0000;
 export const TLB = 0x1_0000;
 export const JUMP_CACHE = 0x10_0000;
 export const RECORDS = 0x20_0000;
+/** 64 KiB that stand for an extent which a space does not have; tables of extents of the spaces (translate/shared_extents.ts). */
+export const EMPTY_EXTENT = 0x4bf_0000;
+export const SHARED_TABLES = 0x4c0_0000;
+export const SHARED_TABLES_END = 0x500_0000;
+/** The end of RECORDS. */
+export const RECORDS_END = EMPTY_EXTENT;
 export const KERNEL_MEMORY = 0x500_0000;
 export const USER_RAM = 0xa00_0000;
 
@@ -119,6 +126,8 @@ export const CTL_ERROR = CTL + 0x14;
 export const CTL_ADDRESS = CTL + 0x18;
 /** i64: return address that a suspended region waits for; a RET of the interpreter to it goes to the dispatcher. 0 = none. */
 export const CTL_AWAITED = CTL + 0x38;
+/** i32: linear address of the current space's table of shared extents. */
+export const CTL_CELLS = CTL + 0x40;
 
 /** RFLAGS bits, Intel SDM vol. 1, 3.4.3. */
 export const CF = 1 << 0, PF = 1 << 2, AF = 1 << 4, ZF = 1 << 6, SF = 1 << 7, TF = 1 << 8, IF = 1 << 9, DF = 1 << 10;

@@ -10,6 +10,8 @@ export class Space implements AddressSpace {
   #list: Extent[] = [];
   /** The extent found last: most lookups hit it. */
   #last: Extent | undefined;
+  /** Linear address of its table of shared extents; 0 = it has none. */
+  cells = 0;
 
   constructor(
     readonly id: number,

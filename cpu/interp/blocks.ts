@@ -6,7 +6,8 @@ import type { CodeMap, Translation } from "../code_map.ts";
 import { controlOf } from "../control.ts";
 import { type Decoder, MAX_INSN_BYTES } from "../decode.ts";
 import type { Insn, InvalidInsn } from "../insn.ts";
-import { FS_BASE, GPR, GS_BASE, JUMP_CACHE, KERNEL_MEMORY, RECORDS, STATE } from "../layout.ts";
+import type { Image, Images } from "../images.ts";
+import { FS_BASE, GPR, GS_BASE, JUMP_CACHE, RECORDS, RECORDS_END, STATE } from "../layout.ts";
 import type { Space } from "../mmu.ts";
 import { JUMP_ENTRIES, JUMP_ENTRY } from "../runtime.ts";
 import { RIGHT_X } from "../space.ts";
@@ -38,8 +39,12 @@ const MAX_BLOCK = 64;
 
 export class Block implements Translation {
   dead = false;
+  /** Living regions that begin here. */
+  regions = 0;
+  /** How often it has been interpreted although others have a region for it. */
+  passes = 0;
   constructor(
-    readonly space: Space,
+    readonly image: Image,
     readonly pc: number,
     /** Address after the last instruction. */
     readonly end: number,
@@ -56,11 +61,9 @@ export class Block implements Translation {
 }
 
 export class Blocks {
-  readonly #bySpace = new Map<Space, Map<number, Block>>();
-  /** Instruction of each record, by record number. */
+  /** Instruction of each record, and the image it belongs to, by record number. */
   readonly #insns: (Insn | undefined)[] = [];
-  /** Addresses that decoded code gets to by direct jumps or by falling through; and those that it calls or returns to. */
-  readonly #flow = new Map<Space, { reached: Set<number>; called: Set<number> }>();
+  readonly #images: Image[] = [];
   #top = RECORDS;
   readonly #scratch = new Uint8Array(MAX_INSN_BYTES + 1);
 
@@ -68,6 +71,7 @@ export class Blocks {
     private readonly ram: Ram,
     private readonly access: Access,
     private readonly code: CodeMap,
+    private readonly images: Images,
     private readonly handlers: Handlers,
     /** Executions after which a block is hot. */
     readonly heat: number,
@@ -76,38 +80,44 @@ export class Blocks {
   ) {}
 
   find(space: Space, pc: number): Block | undefined {
-    return this.#bySpace.get(space)?.get(pc);
+    const image = this.images.at(space, pc);
+    return image.blocks.get(pc) ?? this.images.own(space).blocks.get(pc);
   }
   insnOf(record: number): Insn {
     return this.#insns[(record - RECORDS) / RECORD]!;
   }
   /** Is there room for another block? Otherwise call `clear` (with no handler running). */
   get full(): boolean {
-    return this.#top + (MAX_BLOCK + 2) * RECORD > KERNEL_MEMORY;
+    return this.#top + (MAX_BLOCK + 2) * RECORD > RECORDS_END;
   }
   clear(): void {
-    for (const blocks of this.#bySpace.values()) {
-      for (const b of blocks.values()) {
-        this.code.remove(b);
-        this.#settle(b);
-      }
-    }
-    this.#bySpace.clear();
-    this.#insns.length = 0;
+    for (const image of this.images.all()) this.discard(image);
+    this.#insns.length = this.#images.length = 0;
     this.#top = RECORDS;
     this.access.flush();
   }
 
+  /** Forgets the blocks of an image (with no handler of theirs running). */
+  discard(image: Image): void {
+    for (const b of image.blocks.values()) {
+      this.code.remove(b);
+      this.#settle(b);
+      b.dead = true;
+    }
+    image.blocks.clear();
+    image.lookups.clear();
+    image.reached.clear();
+    image.called.clear();
+  }
+
   /** Decodes the block at `pc` of the current space. A block whose first bytes cannot be executed raises the fault when it runs. */
   decode(pc: number): Block {
-    const block = this.#build(pc, MAX_BLOCK), { space, insns } = block;
-    let map = this.#bySpace.get(space);
-    if (!map) this.#bySpace.set(space, map = new Map());
-    map.set(pc, block);
+    const block = this.#build(pc, MAX_BLOCK), { image, insns } = block;
+    image.blocks.set(pc, block);
     this.code.add(block);
     this.counters.blocks++;
     this.counters.decoded += insns.length;
-    this.#noteFlow(space, insns.at(-1), block.end);
+    noteFlow(image, insns.at(-1), block.end);
     return block;
   }
   /** The instruction at `pc` as a block that nobody else sees; valid until `release` is called. */
@@ -124,9 +134,17 @@ export class Blocks {
   #build(pc: number, limit: number): Block {
     const space = this.access.space, record = this.#top;
     const insns: Insn[] = [], source: [number, number][] = [];
+    let image = this.images.at(space, pc);
     let at = pc, stop: InvalidInsn | { fault: number } | undefined, ended = false;
     while (insns.length < limit && !ended) {
-      const i = this.#fetch(space, at, source);
+      const bytes: [number, number][] = [];
+      const i = this.#fetch(space, at, bytes);
+      // What depends on memory beside the image is no part of it.
+      if (at + ("length" in i ? i.length : MAX_INSN_BYTES) > image.end) {
+        if (insns.length > 0) break;
+        image = this.images.own(space);
+      }
+      for (const [from, to] of bytes) note(source, from, to);
       if ("fault" in i || "invalid" in i) {
         stop = i;
         break;
@@ -137,38 +155,45 @@ export class Blocks {
     }
     // A stop after good instructions becomes a block of its own.
     if (insns.length > 0) stop = undefined;
-    const enter = this.#record(pc, pc);
+    const enter = this.#record(image, pc, pc);
     this.#set(enter, REC_HANDLER, this.handlers.special("enter"));
     this.#set(enter, REC_HEAT, this.heat);
-    for (const i of insns) this.#write(i);
-    if (stop) this.#writeStop(pc, stop);
+    for (const i of insns) this.#write(image, i);
+    if (stop) this.#writeStop(image, pc, stop);
     else if (!ended) {
-      const end = this.#record(at, at);
+      const end = this.#record(image, at, at);
       this.#set(end, REC_HANDLER, this.handlers.special("end"));
       this.#setAddress(end + REC_OPERAND, at);
     }
     this.handlers.finish();
-    return new Block(space, pc, at, record, insns, source, (b) => this.#killed(b));
+    return new Block(image, pc, at, record, insns, source, (b) => this.#killed(b));
   }
 
   /**
    * Can control come to `pc` by a call, a return or a computed jump? (Not, as far as is known, when it is only the target of direct jumps.)
    */
-  comesFromElsewhere(space: Space, pc: number): boolean {
-    const flow = this.#flow.get(space);
-    return !flow || flow.called.has(pc) || !flow.reached.has(pc);
+  comesFromElsewhere({ image, pc }: Block): boolean {
+    return image.called.has(pc) || !image.reached.has(pc);
   }
-  #noteFlow(space: Space, last: Insn | undefined, end: number): void {
-    if (!last) return;
-    let flow = this.#flow.get(space);
-    if (!flow) this.#flow.set(space, flow = { reached: new Set(), called: new Set() });
-    const control = controlOf(last.name), to = last.ops[0];
-    if (control === "next" || control === "branch" || control === "trap") flow.reached.add(end);
-    if (control === "call") flow.called.add(end);
-    if (to?.kind === "rel") (control === "call" ? flow.called : flow.reached).add(to.target);
+  /**
+   * Remembers where the jump of a record leads. A record of another image is not linked directly: the next space may have something else there.
+   */
+  link(field: number, to: Block): void {
+    const from = this.#images[Math.floor((field - RECORDS) / RECORD)];
+    let target = to.record;
+    if (from !== to.image) {
+      target = from.lookups.get(to.pc) ?? 0;
+      if (target === 0) {
+        if (this.full) return;
+        from.lookups.set(to.pc, target = this.#record(from, to.pc, to.pc));
+        this.#set(target, REC_HANDLER, this.handlers.special("lookup"));
+        this.handlers.finish();
+      }
+    }
+    this.ram.i32[field >> 2] = target;
   }
 
-  /** Lets the indirect-jump cache find a block's record and a region's table slot (0 = none of it). */
+  /** Lets the jump cache find a block's record and a region's table slot (0 = none of it). */
   publish(space: Space, pc: number, record: number, slot: number): void {
     const asid = this.access.asidOf(space);
     if (asid === undefined) return;
@@ -184,23 +209,23 @@ export class Blocks {
     const at = jumpEntryOf(pc);
     this.ram.i32.fill(0, at >> 2, (at + JUMP_ENTRY) >> 2);
   }
-  /** Sends whoever jumps to the block back to the dispatcher (it has a region now), or lets it run interpreted again. */
+  /**
+   * The block has one region more: whoever jumps to it comes back to the dispatcher. Or it has one less, and when that was the last it runs
+   * interpreted again.
+   */
   divert(block: Block, toRegion: boolean): void {
+    block.regions += toRegion ? 1 : -1;
+    if (block.regions > 1 || (block.regions === 1 && !toRegion)) return;
     this.#set(block.record, REC_HANDLER, this.handlers.special(toRegion ? "leave" : "enter"));
     this.handlers.finish();
     if (toRegion) return;
+    block.passes = 0;
     this.#settle(block);
     this.#set(block.record, REC_HEAT, this.heat);
   }
 
-  /** The space is gone. */
-  release(space: Space): void {
-    this.#flow.delete(space);
-  }
   /** The block's region has been dropped for a reason that translating it again cures: do so soon. */
-  warm(space: Space, pc: number): void {
-    const b = this.find(space, pc);
-    if (!b) return;
+  warm(b: Block): void {
     const left = Math.max(1, this.heat >> 5), phantom = this.heat - left;
     this.#settle(b);
     this.#set(b.record, REC_HEAT, left);
@@ -214,19 +239,16 @@ export class Blocks {
   }
   /** Mappings of a space have changed in [from, to). */
   spaceChanged(space: Space, from: number, to: number): void {
-    const map = this.#bySpace.get(space);
-    if (!map) return;
-    for (const b of map.values()) {
+    for (const b of this.images.own(space).blocks.values()) {
       if (b.pc >= to || Math.max(b.end, b.pc + 1) <= from) continue;
       this.code.remove(b);
       b.kill();
     }
-    if (map.size === 0) this.#bySpace.delete(space);
   }
 
   #killed(b: Block): void {
-    const map = this.#bySpace.get(b.space);
-    if (map?.get(b.pc) === b) map.delete(b.pc);
+    const { blocks } = b.image;
+    if (blocks.get(b.pc) === b) blocks.delete(b.pc);
     this.#settle(b);
     const leave = this.handlers.special("leave");
     this.handlers.finish();
@@ -255,8 +277,8 @@ export class Blocks {
     return this.decoder.decode(this.#scratch, 0, available + rest, pc);
   }
 
-  #writeStop(pc: number, stop: InvalidInsn | { fault: number }): void {
-    const r = this.#record(pc, pc);
+  #writeStop(image: Image, pc: number, stop: InvalidInsn | { fault: number }): void {
+    const r = this.#record(image, pc, pc);
     if ("fault" in stop) {
       this.#set(r, REC_HANDLER, this.handlers.special("fetch_fault"));
       this.#setAddress(r + REC_OPERAND, stop.fault);
@@ -272,8 +294,8 @@ export class Blocks {
       this.ram.view.getUint32(block.record + RECORD + REC_OPERAND + 4, true) * 0x1_0000_0000;
   }
 
-  #write(i: Insn): void {
-    const r = this.#record(i.pc, i.pc + i.length);
+  #write(image: Image, i: Insn): void {
+    const r = this.#record(image, i.pc, i.pc + i.length);
     this.#insns[(r - RECORDS) / RECORD] = i;
     this.#set(r, REC_HANDLER, this.handlers.of(i));
     this.ram.i32.fill(-1, (r + REC_MIN) >> 2, (r + REC_MIN + (controlOf(i.name) === "jump" ? 8 : 16)) >> 2);
@@ -291,9 +313,10 @@ export class Blocks {
     this.#set(r, REC_SCALE, m.scale);
     this.ram.view.setBigInt64(r + REC_DISP, BigInt.asIntN(64, m.disp), true);
   }
-  #record(pc: number, next: number): number {
+  #record(image: Image, pc: number, next: number): number {
     const r = this.#top;
     this.#top += RECORD;
+    this.#images[(r - RECORDS) / RECORD] = image;
     this.ram.u8.fill(0, r, r + RECORD);
     this.#setAddress(r + REC_PC, pc);
     this.#setAddress(r + REC_NEXT, next);
@@ -318,6 +341,33 @@ export class Blocks {
     const at = record + REC_VA + 8 * n;
     return this.ram.u32[at >> 2] + this.ram.u32[(at >> 2) + 1] * 0x1_0000_0000;
   }
+  /**
+   * The instruction of the record is about to be executed: the function returned tells the addresses that it has accessed since. (Those of
+   * the profile before that are kept.)
+   */
+  probe(record: number, first: Insn): () => number[] {
+    const slots = controlOf(first.name) === "jump" ? [0] : [0, 1], { i32 } = this.ram;
+    const high = (n: number) => (record + REC_VA + 8 * n) >> 2, low = (n: number) => (record + REC_MIN + 8 * n) >> 2;
+    const before = slots.map((n) => ({
+      high: this.highestAddress(record, n),
+      low: this.lowestAddress(record, n),
+      words: [i32[high(n)], i32[high(n) + 1], i32[low(n)], i32[low(n) + 1]],
+    }));
+    for (const n of slots) {
+      i32.fill(0, high(n), high(n) + 2);
+      i32.fill(-1, low(n), low(n) + 2);
+    }
+    return () => {
+      const seen: number[] = [];
+      slots.forEach((n) => {
+        const { words, ...was } = before[n], now = this.highestAddress(record, n);
+        if (now !== 0) seen.push(now);
+        if (was.high >= now) i32.set(words.slice(0, 2), high(n));
+        if (was.low <= this.lowestAddress(record, n)) i32.set(words.slice(2), low(n));
+      });
+      return seen;
+    };
+  }
   /** How often the block has been interpreted since it was decoded (or since its region was dropped), up to the threshold of translation. */
   executions(block: Block): number {
     return this.heat - this.ram.i32[(block.record + REC_HEAT) >> 2];
@@ -338,7 +388,7 @@ export class Blocks {
   }
   stats(): Pick<CpuStats["interpreter"], "instructions" | "blockEntries" | "recordBytes"> {
     let instructions = this.counters.interpreted, { blockEntries } = this.counters;
-    for (const blocks of this.#bySpace.values()) {
+    for (const { blocks } of this.images.all()) {
       for (const b of blocks.values()) {
         const entries = this.#entries(b);
         instructions += entries * b.insns.length;
@@ -354,6 +404,14 @@ export class Blocks {
   fallLink(record: number): number {
     return this.ram.i32[(record + REC_FALL) >> 2];
   }
+}
+
+function noteFlow(image: Image, last: Insn | undefined, end: number): void {
+  if (!last) return;
+  const control = controlOf(last.name), to = last.ops[0];
+  if (control === "next" || control === "branch" || control === "trap") image.reached.add(end);
+  if (control === "call") image.called.add(end);
+  if (to?.kind === "rel") (control === "call" ? image.called : image.reached).add(to.target);
 }
 
 /** Appends [from, to), merging with the last range where it continues it. */

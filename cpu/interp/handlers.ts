@@ -12,7 +12,7 @@ import { addHandler, CTL_LINK } from "./generate.ts";
 import { formKey, REC_HANDLER, REC_HEAT, REC_OPERAND, REC_PC, REC_TAKEN, RECORD } from "./record.ts";
 
 /** Handlers that are no instructions. */
-export type SpecialHandler = "enter" | "end" | "leave" | "fetch_fault" | "invalid_ud" | "invalid_gp";
+export type SpecialHandler = "enter" | "end" | "leave" | "lookup" | "fetch_fault" | "invalid_ud" | "invalid_gp";
 
 /** Names rows in form keys; does not depend on their order. */
 const rowName = new Map(ROWS.map((r) => [r, `${r.enc} ${r.name} ${r.args}`]));
@@ -132,6 +132,21 @@ const SPECIAL: Record<SpecialHandler, (f: FuncBuilder, handlerType: number) => v
   end: linkJump,
   /** Any record of a dead block, and enter records of blocks that have a region: back to the dispatcher. */
   leave: (f) => {
+    leave(f, Exit.Continue);
+    f.unreachable();
+  },
+  /** Goes on at REC_PC, wherever that is in this space. */
+  lookup(f, handlerType) {
+    const r = f.newLocal("i32");
+    f.expr(load("i64.load", ip, REC_PC));
+    f.call("find_record");
+    f.tee(r);
+    f.if();
+    f.get(r);
+    f.get(r);
+    f.load("i32.load", REC_HANDLER);
+    f.returnCallIndirect(handlerType);
+    f.end();
     leave(f, Exit.Continue);
     f.unreachable();
   },

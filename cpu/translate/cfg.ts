@@ -7,7 +7,6 @@ import type { Insn } from "../insn.ts";
 import type { Block, Blocks } from "../interp/blocks.ts";
 import { REC_TARGETS, RECORD, TARGET_SLOTS } from "../interp/record.ts";
 import type { Ram } from "../api.ts";
-import type { Space } from "../mmu.ts";
 import { effectsOf } from "./effects.ts";
 import type { Effects } from "./regs.ts";
 
@@ -51,9 +50,12 @@ const WARM = 12;
 /** Computed jumps with more targets seen end the region. */
 const MAX_TARGETS = 5;
 
+/** The decoded block at an address, if the region may contain it. */
+export type FindBlock = (pc: number) => Block | undefined;
+
 /** @param limit roughly the most instructions; what lies beyond is left out */
-export function buildGraph(ram: Ram, blocks: Blocks, space: Space, entry: number, limit: number): Graph | undefined {
-  const leaders = discover(ram, blocks, space, entry, limit);
+export function buildGraph(ram: Ram, blocks: Blocks, find: FindBlock, entry: number, limit: number): Graph | undefined {
+  const leaders = discover(ram, blocks, find, entry, limit);
   if (!leaders) return undefined;
   const nodes = new Map<number, Node>();
   for (const [pc, block] of leaders) nodes.set(pc, makeNode(ram, pc, block, leaders));
@@ -72,14 +74,14 @@ export function buildGraph(ram: Ram, blocks: Blocks, space: Space, entry: number
 }
 
 /** Start addresses of the region's nodes, with the decoded block at each. */
-function discover(ram: Ram, blocks: Blocks, space: Space, entry: number, limit: number): Map<number, Block> | undefined {
+function discover(ram: Ram, blocks: Blocks, find: FindBlock, entry: number, limit: number): Map<number, Block> | undefined {
   const leaders = new Map<number, Block>();
   const work = [entry];
   let insns = 0;
   while (work.length > 0) {
     const pc = work.shift()!;
     if (leaders.has(pc)) continue;
-    const block = blocks.find(space, pc);
+    const block = find(pc);
     if (!block || block.insns.length === 0) continue;
     if (pc !== entry && blocks.executions(block) < Math.min(WARM, blocks.heat / 4)) continue;
     if (insns > limit) continue;

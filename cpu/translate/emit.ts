@@ -4,7 +4,7 @@
  */
 import { Exit } from "../exit.ts";
 import type { Insn, Operand } from "../insn.ts";
-import { CTL_BUDGET, CTL_EXIT, CTL_SPACE, GPR, JUMP_CACHE, MXCSR, RIP, STATE } from "../layout.ts";
+import { CTL_BUDGET, CTL_CELLS, CTL_EXIT, CTL_SPACE, GPR, JUMP_CACHE, MXCSR, RIP, STATE } from "../layout.ts";
 import { FAST_MODE, MODE_BITS } from "../mxcsr.ts";
 import { jumpEntry, REGION_TYPE } from "../runtime.ts";
 import { SEMANTICS } from "../semantics/mod.ts";
@@ -25,8 +25,10 @@ export interface RegionEnvironment extends MemoryEnvironment {
   flagsNeededAt: FlagsNeededAt;
   /** Flags may be passed through calls, returns and computed jumps. */
   strictFlags: boolean;
-  /** Table slot of the region at `pc`, compiled or not. */
-  slot(pc: number): number;
+  /** Several spaces run the region: `memory` has their extents in tables. */
+  shared: boolean;
+  /** Table slot of the region at `pc`, compiled or not; undefined when that is not the same region in all spaces. */
+  slot(pc: number): number | undefined;
   /** Has the code there hardly ever run? */
   isCold(pc: number): boolean;
   /** The region has an exit to cold code at `pc`. */
@@ -57,6 +59,8 @@ class Emitter implements RegionContext {
   readonly #flow: Map<Node, NodeFlow>;
   readonly #regionType: number;
   readonly #poll: number;
+  /** Local: the running space's table of extents. */
+  readonly #table: number;
   readonly #loops = new Map<Node, number>();
   readonly #merges = new Map<Node, number>();
   #plans: Map<Node, NodePlan>;
@@ -79,7 +83,9 @@ class Emitter implements RegionContext {
     this.#regionType = m.typeIndex(REGION_TYPE);
     this.locals = new Locals(this.f);
     this.flags = new FlagState(this.f, this.locals);
-    this.memory = new Memory(this.f, this.locals, env, (cond) => this.leave(cond));
+    this.#table = this.f.newLocal("i32");
+    const table = { kind: "local", type: "i32", index: this.#table } as const;
+    this.memory = new Memory(this.f, this.locals, env, (cond) => this.leave(cond), table);
     this.#exits = new Exits(this.f, this.locals, this.flags, this.#regionType, DEPTH_LOCAL);
     this.#poll = this.f.newLocal("i32");
     this.#stack = planStack(g);
@@ -125,6 +131,7 @@ class Emitter implements RegionContext {
       f.end();
     }
     this.#checkMode(this.g.entry.pc);
+    if (this.env.shared) f.assign(this.#table, load("i32.load", i32(0), CTL_CELLS));
     this.locals.loadRegisters(need.r, need.high);
     for (const flag of FLAG_LIST) if (need.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
     this.#node = this.g.entry;
@@ -132,7 +139,8 @@ class Emitter implements RegionContext {
     const group = this.#entryGroup;
     if (group && group.max > group.min) {
       const first = profiledStackAccess(this.g, this.#stack, (record, slot) => this.env.accessed(record, slot));
-      if (!first || !(need.r & gprBit(RSP)) || !this.memory.check(group, 0, first.step, first.slot)) this.#entryGroup = undefined;
+      const possible = first && need.r & gprBit(RSP);
+      if (!possible || !this.memory.check(group, 0, first.step, first.slot, this.g.entry.pc)) this.#entryGroup = undefined;
     }
     this.locals.endStep([]);
     if (this.#entryGroup === undefined) this.#plans = planWithoutStack(this.g);
@@ -306,7 +314,8 @@ class Emitter implements RegionContext {
   #leaveFor(pc: number): void {
     const flags = this.#dirtyFlags() & this.env.flagsNeededAt(pc);
     if (this.env.isCold(pc)) this.env.opens(pc);
-    this.#exits.jump(pc, this.env.slot(pc), this.#dirty, flags);
+    const slot = this.env.slot(pc);
+    this.#exits.jump(pc, slot === undefined ? this.#regionSlot(i64(pc)) : i32(slot), this.#dirty, flags);
   }
 
   #indirectJump(n: Node, to: Expr): void {
@@ -360,14 +369,13 @@ class Emitter implements RegionContext {
     const { f } = this, node = this.#node, back = node.next!;
     this.#storeFlags();
     this.locals.storeRegisters(this.#dirty);
-    const slot = this.locals.temp("i32");
-    if (ending.to) {
-      f.assign(slot.index, this.#regionSlot(ending.to));
-      f.expr(ending.to);
-    } else f.i64(BigInt(target(ending.target)));
+    const slot = this.locals.temp("i32"), to = ending.to ?? i64(target(ending.target));
+    const known = ending.to ? undefined : this.env.slot(target(ending.target));
+    if (known === undefined) f.assign(slot.index, this.#regionSlot(to));
+    f.expr(to);
     f.expr(add({ kind: "local", type: "i32", index: DEPTH_LOCAL }, i32(1)));
-    if (ending.to) f.get(slot.index);
-    else f.i32(this.env.slot(target(ending.target)));
+    if (known === undefined) f.get(slot.index);
+    else f.i32(known);
     f.callIndirect(this.#regionType);
     const result = this.locals.temp("i64"), rsp = this.locals.read(RSP);
     f.set(result.index);

@@ -37,9 +37,8 @@ export class Exits {
   }
 
   /** Goes on in the region of a table slot (or, while that is empty, in the dispatcher). */
-  jump(pc: number, slot: number, dirty: Readonly<Dirty>, flags: number): void {
-    this.f.i32(slot);
-    this.f.set(this.#slot);
+  jump(pc: number, slot: Expr, dirty: Readonly<Dirty>, flags: number): void {
+    this.f.assign(this.#slot, slot);
     this.leave(undefined, pc, Exit.Continue, dirty, flags);
   }
 

@@ -10,7 +10,7 @@ import type { Space } from "../mmu.ts";
 import { RIGHT_W } from "../space.ts";
 
 /** Fluid extents are at least this long, so that `limit - span` in generated code cannot become negative. */
-const FLUID_MIN = 0x1_0000;
+export const FLUID_MIN = 0x1_0000;
 const CELL_BYTES = 16;
 
 export class Extent<User> {
@@ -18,13 +18,14 @@ export class Extent<User> {
   start: number;
   end: number;
   readonly users = new Set<User>();
+  readonly shared = false;
   constructor(
     start: number,
     end: number,
     /** Physical minus virtual address. */
     readonly delta: number,
     readonly writable: boolean,
-    /** Linear address of the cell {i64 start, i64 length}, 0 = fixed. */
+    /** Linear address of the cell {u64 start, u32 length}, 0 = fixed. */
     readonly cell: number,
     /** An address that has always been inside. */
     readonly anchor: number,
@@ -71,12 +72,9 @@ export class Extents<User> {
     },
   ) {}
 
-  /**
-   * The extent around `va`; undefined when nothing (usable) is there. For reading, neighbours with other rights belong to it as long as they
-   * are physically contiguous; for writing, pages that hold translated code do not.
-   */
+  /** The extent around `va` (see lookAt); undefined when nothing usable is there. */
   around(va: number, write: boolean): Extent<User> | undefined {
-    const now = this.#look(va, write);
+    const now = lookAt(this.space, this.code, va, write);
     if (!now) return undefined;
     const known = this.#list.find((x) =>
       x.delta === now.delta && x.writable === now.writable && va >= x.start && va < x.end &&
@@ -91,8 +89,8 @@ export class Extents<User> {
     return e;
   }
   /** The extent has grown: use cells for it from now on. */
-  makeFluid(e: Extent<User>): void {
-    this.#fluid.add(e.delta);
+  makeFluid({ delta }: { delta: number }): void {
+    this.#fluid.add(delta);
   }
   /** Mappings in [from, to) have changed or gone. */
   changed(from: number, to: number): void {
@@ -131,7 +129,7 @@ export class Extents<User> {
     for (const u of [...e.users]) this.hooks.kill(u);
   }
   #refresh(e: Extent<User>): boolean {
-    const now = this.#look(e.anchor, e.writable);
+    const now = lookAt(this.space, this.code, e.anchor, e.writable);
     if (!now || now.delta !== e.delta || now.writable !== e.writable || now.end - now.start < FLUID_MIN) return false;
     e.start = now.start;
     e.end = now.end;
@@ -145,24 +143,32 @@ export class Extents<User> {
     u32[at + 2] = length;
     u32[at + 3] = 0;
   }
+}
 
-  #readable(start: number, end: number, delta: number): { start: number; end: number } {
-    for (let next = this.space.find(end); next && next.pa - next.start === delta; next = this.space.find(end)) end = next.end;
-    for (let last = this.space.find(start - 1); last && last.pa - last.start === delta; last = this.space.find(start - 1)) {
-      start = last.start;
-    }
-    return { start, end };
-  }
-  #look(va: number, write: boolean): { start: number; end: number; delta: number; writable: boolean } | undefined {
-    const e = va < 2 ** 47 ? this.space.find(va) : undefined;
-    if (!e) return undefined;
-    const delta = e.pa - e.start;
-    if (!write) return { ...this.#readable(e.start, e.end, delta), delta, writable: false };
-    if (!(e.rights & RIGHT_W)) return { start: e.start, end: e.end, delta, writable: false };
-    const at = va + delta, page = at >>> PAGE_SHIFT;
-    if (this.code.isCodePage(page)) return undefined;
-    const { below, above } = this.code.around(page);
-    const low = Math.max(e.pa, (below + 1) * PAGE), high = Math.min(e.end + delta, above * PAGE);
-    return { start: low - delta, end: high - delta, delta, writable: true };
-  }
+interface Look {
+  readonly start: number;
+  readonly end: number;
+  readonly delta: number;
+  readonly writable: boolean;
+}
+/**
+ * The extent around `va` as it is now. For reading, neighbours with other rights belong to it as long as they are physically contiguous; for
+ * writing, pages that hold translated code do not.
+ */
+export function lookAt(space: Space, code: CodeMap, va: number, write: boolean): Look | undefined {
+  const e = va < 2 ** 47 ? space.find(va) : undefined;
+  if (!e) return undefined;
+  const delta = e.pa - e.start;
+  if (!write) return { ...readable(space, e.start, e.end, delta), delta, writable: false };
+  if (!(e.rights & RIGHT_W)) return { start: e.start, end: e.end, delta, writable: false };
+  const page = (va + delta) >>> PAGE_SHIFT;
+  if (code.isCodePage(page)) return undefined;
+  const { below, above } = code.around(page);
+  const low = Math.max(e.pa, (below + 1) * PAGE), high = Math.min(e.end + delta, above * PAGE);
+  return { start: low - delta, end: high - delta, delta, writable: true };
+}
+function readable(space: Space, start: number, end: number, delta: number): { start: number; end: number } {
+  for (let next = space.find(end); next && next.pa - next.start === delta; next = space.find(end)) end = next.end;
+  for (let last = space.find(start - 1); last && last.pa - last.start === delta; last = space.find(start - 1)) start = last.start;
+  return { start, end };
 }

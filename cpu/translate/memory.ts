@@ -21,8 +21,10 @@ export interface Baked {
   /** Physical minus virtual address. */
   readonly delta: number;
   readonly writable: boolean;
-  /** Linear address of {i64 start, i64 length}; 0 when the bounds are constant. */
+  /** Linear address of {u64 start, u32 length}; 0 when the bounds are constant. Of a shared one the offset in the space's table. */
   readonly cell: number;
+  /** Every space has it elsewhere (shared_extents.ts); `start` and `delta` are those of one of them. */
+  readonly shared: boolean;
 }
 
 export interface MemoryEnvironment {
@@ -44,6 +46,8 @@ export class Memory {
     private readonly locals: Locals,
     private readonly env: MemoryEnvironment,
     private readonly leave: (cond?: Expr) => void,
+    /** The running space's table of shared extents. */
+    private readonly table: Expr,
   ) {}
 
   /** An access of a group: the group's first access checks its hull. */
@@ -56,9 +60,12 @@ export class Memory {
     return { index: { kind: "local", type: "i32", index: group.local! }, offset: group.pa + (p.disp - group.min) };
   }
 
-  /** Emits the check of a group's hull; false when no extent is known for it. `moved`: base register minus the group's origin now. */
-  check(group: Group, moved: number, step: Step, slot: number): boolean {
-    const span = group.max - group.min, pc = step.insn.pc;
+  /**
+   * Emits the check of a group's hull; false when no extent is known for it. `moved`: base register minus the group's origin now; `pc`: where
+   * the region leaves when the check fails.
+   */
+  check(group: Group, moved: number, step: Step, slot: number, pc = step.insn.pc): boolean {
+    const span = group.max - group.min;
     const roams = this.env.roams(pc, group.base === RSP);
     const extent = roams ? undefined : this.env.bakeProfile(step.record, slot, group.write);
     if (!extent || extent.end - extent.start < span) return false;
@@ -74,22 +81,27 @@ export class Memory {
   /** Leaves unless [va, va+span) lies in the extent. */
   #checked(va: Expr, extent: Baked, span: number, pc: number): Place {
     this.env.relies(pc, extent);
-    if (extent.cell === 0) {
+    if (!extent.shared && extent.cell === 0) {
       const t = this.#bind(add(va, i64(-extent.start)));
       this.leave(gt_u(t, i64(extent.end - extent.start - span)));
       return { index: w("i32.wrap_i64", t), offset: extent.pa };
     }
-    const v = this.#bind(va);
-    const t = sub(v, load("i64.load", i32(0), extent.cell));
-    this.leave(gt_u(t, sub(load("i64.load", i32(0), extent.cell + 8), i64(span))));
-    return { index: add(w("i32.wrap_i64", v), i32(extent.delta % 0x1_0000_0000)), offset: 0 };
+    const v = va.kind === "const" ? va : this.#bind(va), table = extent.shared ? this.table : i32(0), { cell } = extent;
+    this.leave(gt_u(sub(v, load("i64.load", table, cell)), sub(load("i64.load32_u", table, cell + 8), i64(span))));
+    const low = w("i32.wrap_i64", v);
+    if (!extent.shared) return { index: add(low, i32(extent.delta % 0x1_0000_0000)), offset: 0 };
+    return { index: this.#bind(add(low, load("i32.load", table, cell + 12))), offset: 0 };
   }
 
   /** An absolute address: no check while the mapping lasts. */
   fixed(va: number, bytes: number, write: boolean, step: Step, _slot: number, aligned: boolean): Place {
     const extent = va < 2 ** 47 ? this.env.bake(va, write) : undefined;
-    if (!extent || extent.cell !== 0 || va + bytes > extent.end || (write && !extent.writable) || (aligned && va % bytes !== 0)) {
-      if (aligned && va % bytes !== 0) this.leave();
+    const misaligned = aligned && va % bytes !== 0;
+    if (extent?.shared && va + bytes <= extent.end && !misaligned && !this.env.roams(step.insn.pc, false)) {
+      return this.#checked(i64(va), extent, bytes, step.insn.pc);
+    }
+    if (!extent || extent.shared || extent.cell !== 0 || va + bytes > extent.end || (write && !extent.writable) || misaligned) {
+      if (misaligned) this.leave();
       return this.#tlb(i64(va), bytes, write);
     }
     this.env.relies(step.insn.pc, extent);

@@ -1,9 +1,10 @@
 /** Translated regions: when to make them, where to find them, when to drop them. */
 import type { Access } from "../access.ts";
 import type { Ram } from "../api.ts";
-import type { CodeMap, Translation } from "../code_map.ts";
+import type { CodeMap } from "../code_map.ts";
 import { controlOf } from "../control.ts";
 import { fusedMultiplyAdd } from "../fused.ts";
+import type { Image, Images } from "../images.ts";
 import type { Insn } from "../insn.ts";
 import type { Block, Blocks } from "../interp/blocks.ts";
 import type { Space } from "../mmu.ts";
@@ -14,8 +15,10 @@ import type { WasmOp } from "../wasm/expr.ts";
 import { buildGraph, type Graph } from "./cfg.ts";
 import { effectsOf } from "./effects.ts";
 import { emitRegion, type RegionEnvironment } from "./emit.ts";
-import { type Extent, ExtentCells, Extents } from "./extents.ts";
+import { ExtentCells, Extents } from "./extents.ts";
+import { Region, RegionSet, type Relied } from "./region_set.ts";
 import { ALL_FLAGS } from "./regs.ts";
+import { SharedExtents } from "./shared_extents.ts";
 
 /** Side exits at an instruction before its region is made anew with what has been learned. */
 const MISSES = 24;
@@ -36,59 +39,6 @@ const WILD = 2;
 const inlined = (name: string): WasmOp | undefined =>
   name.startsWith("fma_") ? fusedMultiplyAdd()?.operations.get(name) : undefined;
 
-export class Region implements Translation {
-  dead = false;
-  /** Instruction ids in use. */
-  readonly ids: number[] = [];
-  /** Instructions that rely on an extent. */
-  readonly sites: number[] = [];
-  /** Size of its module. */
-  bytes = 0;
-  constructor(
-    readonly space: Space,
-    readonly pc: number,
-    readonly slot: number,
-    readonly source: readonly (readonly [number, number])[],
-    /** Virtual ranges of the instructions. */
-    readonly code: readonly (readonly [number, number])[],
-    private readonly onKill: (r: Region) => void,
-  ) {}
-  kill(): void {
-    this.dead = true;
-    this.onKill(this);
-  }
-}
-
-interface Site {
-  readonly users: Map<Region, Extent<Region>>;
-  misses: number;
-}
-
-interface SpaceRegions {
-  /** Living regions by entry address. */
-  readonly regions: Map<number, Region>;
-  /** Table slots by entry address, compiled or not. */
-  readonly slots: Map<number, number>;
-  /** Regions that have an exit to cold code at this address. */
-  readonly openings: Map<number, Region>;
-  /** Which regions rely on which extent at an instruction, and how often it has been elsewhere. */
-  readonly sites: Map<number, Site>;
-  readonly extents: Extents<Region>;
-  /** Instructions that access many extents. */
-  readonly roaming: Set<number>;
-  /** Nodes of regions that are not their entries: code there has been translated before. */
-  readonly interior: Set<number>;
-  /** Addresses at which a region leaves when MXCSR is not in its fast mode: that is no miss. */
-  readonly modeChecks: Set<number>;
-  /** How many of them have been found in a region, by its entry. */
-  readonly wild: Map<number, number>;
-  readonly flagsNeeded: Map<number, number>;
-  /** How often the region at an entry has been extended. */
-  readonly extended: Map<number, number>;
-  /** Code has been found that reads flags at the start of a function or after a call. */
-  strictFlags: boolean;
-}
-
 export interface RegionStats {
   regions: number;
   killed: number;
@@ -102,13 +52,14 @@ export class Regions {
    * Changes when code that may be on the stack must not go on: its region was dropped, or an extent that it has checked lost pages.
    */
   epoch = 0;
-  readonly #spaces = new Map<Space, SpaceRegions>();
+  /** Regions of one space: those made while it was the only one with their code. */
+  readonly #spaces = new Map<Space, { set: RegionSet; extents: Extents<Region> }>();
+  /** Regions for all spaces that have an image. */
+  readonly #images = new Map<Image, RegionSet>();
   readonly #cells = new ExtentCells();
+  readonly #shared: SharedExtents;
   readonly #freeSlots: number[] = [];
   #liveBytes = 0;
-  /** What `#of` found last. */
-  #lastSpace: Space | undefined;
-  #last: SpaceRegions | undefined;
   readonly #insns: (Insn | undefined)[] = [];
   readonly #freeIds: number[] = [];
   /** Of the next kill; the code map gives none. */
@@ -118,6 +69,7 @@ export class Regions {
     private readonly ram: Ram,
     private readonly access: Access,
     private readonly code: CodeMap,
+    private readonly images: Images,
     private readonly blocks: Blocks,
     private readonly pages: number,
     private readonly table: WebAssembly.Table,
@@ -125,10 +77,22 @@ export class Regions {
     private readonly allocateSlot: () => number,
     private readonly noRegion: CallableFunction,
     private readonly counters: Counters,
-  ) {}
+  ) {
+    this.#shared = new SharedExtents(ram, code, () => this.epoch++);
+  }
 
+  /** The region at `pc` that can run in `space`. */
   find(space: Space, pc: number): Region | undefined {
-    return this.#of(space).regions.get(pc);
+    const own = this.#spaces.get(space)?.set.regions.get(pc);
+    if (own) return own;
+    const shared = this.#images.get(this.images.at(space, pc))?.regions.get(pc);
+    return shared && this.#ensureTable(space) ? shared : undefined;
+  }
+  /** How many living regions begin at a block that has just been decoded. */
+  count({ image, pc }: Block): number {
+    let n = this.#images.get(image)?.regions.has(pc) ? 1 : 0;
+    for (const space of image.spaces) if (this.#spaces.get(space)?.set.regions.has(pc)) n++;
+    return n;
   }
   insnOf(id: number): Insn {
     return this.#insns[id]!;
@@ -137,39 +101,53 @@ export class Regions {
   /** The block at `pc` is hot: translates it, or makes the region anew that has been leaving for it. */
   hot(space: Space, pc: number): void {
     if (this.#liveBytes > MAX_CODE_BYTES) this.#dropAll();
-    const s = this.#of(space), owner = s.openings.get(pc);
-    s.openings.delete(pc);
-    const extended = owner ? s.extended.get(owner.pc) ?? 0 : 0;
-    if (owner && !owner.dead && extended < EXTENSIONS) {
+    for (const s of this.#setsAt(space, pc)) {
+      const owner = s.openings.get(pc);
+      s.openings.delete(pc);
+      const extended = owner ? s.extended.get(owner.pc) ?? 0 : 0;
+      if (!owner || owner.dead || extended >= EXTENSIONS) continue;
       s.extended.set(owner.pc, extended + 1);
       const entry = owner.pc;
       this.#drop(owner, "extended");
       this.compile(space, entry);
       // Should control still come here by other ways, it becomes hot once more.
-      this.blocks.warm(space, pc);
+      this.#warm(space, pc);
       return;
     }
     this.compile(space, pc);
   }
 
+  *#sets(): Iterable<RegionSet> {
+    for (const { set } of this.#spaces.values()) yield set;
+    yield* this.#images.values();
+  }
+  /** The sets that a region for `pc` in `space` may be in. */
+  #setsAt(space: Space, pc: number): RegionSet[] {
+    const own = this.#spaces.get(space)?.set, shared = this.#images.get(this.images.at(space, pc));
+    return own && shared ? [own, shared] : own ? [own] : shared ? [shared] : [];
+  }
   #dropAll(): void {
-    for (const s of this.#spaces.values()) for (const r of s.regions.values()) this.#drop(r, "space");
+    for (const s of this.#sets()) for (const r of s.regions.values()) this.#drop(r, "space");
+  }
+  #ensureTable(space: Space): boolean {
+    return this.#shared.ensure(space, space === this.access.space);
   }
 
   compile(space: Space, pc: number): Region | undefined {
-    const s = this.#of(space);
+    const image = this.images.at(space, pc);
+    const shared = image.shared && image.blocks.has(pc) && this.#ensureTable(space);
+    const s = shared ? this.#ofImage(image) : this.#ofSpace(space).set;
     const existing = s.regions.get(pc);
     if (existing) return existing;
     const limit = s.interior.has(pc) ? INTERIOR_INSNS : MAX_INSNS;
-    const graph = buildGraph(this.ram, this.blocks, space, pc, limit);
-    const block = this.blocks.find(space, pc);
+    const graph = buildGraph(this.ram, this.blocks, s.block, pc, limit), block = s.block(pc);
     if (!graph || !block) return undefined;
     const slot = this.#slot(s, pc);
     const ranges = this.#ranges(space, graph);
-    const region = new Region(space, pc, slot, ranges.physical, ranges.virtual, (r) => this.#killed(r));
+    const region = new Region(s, pc, slot, ranges.physical, ranges.virtual, (r) => this.#killed(r));
     const began = this.counters.now();
     const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true, false, inlined);
-    emitRegion(m, "r", graph, this.#environment(space, s, region));
+    emitRegion(m, "r", graph, this.#environment(space, s, region, shared));
     const bytes = m.finish(), emitted = this.counters.now();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports });
     this.table.set(slot, instance.exports.r as CallableFunction);
@@ -192,38 +170,70 @@ export class Regions {
    * regions pass them on.
    */
   checkFlags(space: Space, pc: number): void {
-    const s = this.#of(space);
-    if (s.strictFlags || this.#flagsNeededAt(space, s, pc, 0) === 0) return;
-    s.strictFlags = true;
-    for (const r of s.regions.values()) this.#drop(r, "flags");
+    const { set } = this.#ofSpace(space);
+    if (set.strictFlags || this.#flagsNeededAt(space, set, pc, 0) === 0) return;
+    this.#makeStrict(space);
+  }
+  /** Calls lead from one image to others: all images of the space have to pass flags on, and so have all spaces of these images. */
+  #makeStrict(space: Space): void {
+    const { set } = this.#ofSpace(space);
+    if (set.strictFlags) return;
+    this.#dropFor(set);
+    for (const image of this.images.of(space)) this.#makeImageStrict(image);
+  }
+  #makeImageStrict(image: Image): void {
+    if (image.strictFlags) return;
+    image.strictFlags = true;
+    const set = this.#images.get(image);
+    if (set) this.#dropFor(set);
+    for (const space of image.spaces) this.#makeStrict(space);
+  }
+  #dropFor(set: RegionSet): void {
+    set.strictFlags = true;
+    for (const r of set.regions.values()) this.#drop(r, "flags");
   }
 
   /** Does the instruction rely on an extent in some region? */
   reliesOnExtent(space: Space, pc: number): boolean {
-    return this.#of(space).sites.has(pc);
+    return this.#setsAt(space, pc).some((s) => s.sites.has(pc));
   }
   view(): Pick<CpuStats["regions"], "made" | "killed" | "instructionsTranslated" | "codeBytes"> {
     const { regions, killed, insns, codeBytes } = this.stats;
     return { made: regions, killed, instructionsTranslated: insns, codeBytes };
   }
 
-  /** The instruction at `pc` has left its region because of its address (or, where regions check it, because MXCSR is not in its fast mode). */
-  missed(space: Space, pc: number, fastMode: boolean): void {
-    const s = this.#of(space), site = s.sites.get(pc);
-    if (!site || (!fastMode && s.modeChecks.has(pc)) || ++site.misses < MISSES) return;
+  /**
+   * The instruction at `pc` has left its region because of its address (or, where regions check it, because MXCSR is not in its fast mode).
+   * @param addresses what it has accessed, as far as is known
+   */
+  missed(space: Space, pc: number, fastMode: boolean, addresses: readonly number[]): void {
+    for (const s of this.#setsAt(space, pc)) this.#missed(space, s, pc, fastMode, addresses);
+  }
+  #missed(space: Space, s: RegionSet, pc: number, fastMode: boolean, addresses: readonly number[]): void {
+    const site = s.sites.get(pc);
+    if (!site || (!fastMode && s.modeChecks.has(pc))) return;
+    for (const extent of site.users.values()) {
+      if (extent.shared && addresses.some((va) => this.#shared.refill(space, extent, va))) return;
+    }
+    if (++site.misses < MISSES) return;
     s.sites.delete(pc);
     let roams = false;
     for (const extent of site.users.values()) {
       const now = space.find(extent.anchor);
-      if (extent.cell === 0 && now !== undefined && now.end - now.start > extent.end - extent.start) s.extents.makeFluid(extent);
+      const grown = !extent.shared && extent.cell === 0 && now !== undefined && now.end - now.start > extent.end - extent.start;
+      if (grown) this.#spaces.get(space)?.extents.makeFluid(extent);
       else roams = true;
     }
     if (roams) s.roaming.add(pc);
     for (const region of site.users.keys()) {
       if (roams) s.wild.set(region.pc, (s.wild.get(region.pc) ?? 0) + 1);
       this.#drop(region, roams ? "roaming" : "grown");
-      this.blocks.warm(space, region.pc);
+      this.#warm(space, region.pc);
     }
+  }
+  #warm(space: Space, pc: number): void {
+    const block = this.blocks.find(space, pc);
+    if (block && block.regions === 0) this.blocks.warm(block);
   }
   /** Something has been mapped in `space`. */
   mapped(space: Space): void {
@@ -231,27 +241,48 @@ export class Regions {
   }
 
   spaceChanged(space: Space, from: number, to: number): void {
+    this.#shared.changed(space, from, to);
     const s = this.#spaces.get(space);
     if (!s) return;
-    for (const r of s.regions.values()) {
+    for (const r of s.set.regions.values()) {
       if (overlaps(r.code, from, to)) this.#drop(r, "unmapped");
     }
     s.extents.changed(from, to);
   }
   release(space: Space): void {
+    this.#shared.release(space);
     const s = this.#spaces.get(space);
     if (!s) return;
+    this.#free(s.set);
+    this.#spaces.delete(space);
+  }
+  /** An image has come to one more space. */
+  attached(space: Space, image: Image): void {
+    if (image.strictFlags) this.#makeStrict(space);
+    else if (this.#spaces.get(space)?.set.strictFlags) this.#makeImageStrict(image);
+  }
+  /** The space does not run the image's regions any more. */
+  detached(image: Image): void {
+    if (this.#images.has(image)) this.epoch++;
+  }
+  /** Nobody will run the image again. */
+  discard(image: Image): void {
+    const s = this.#images.get(image);
+    if (!s) return;
+    this.#free(s);
+    this.#images.delete(image);
+  }
+  #free(s: RegionSet): void {
     for (const r of s.regions.values()) this.#drop(r, "space");
     for (const slot of s.slots.values()) {
       this.table.set(slot, this.noRegion);
       this.#freeSlots.push(slot);
     }
-    this.#spaces.delete(space);
-    this.#lastSpace = this.#last = undefined;
   }
   /** Memory that translated code writes to without looking now holds code. */
   codePageAppeared(page: number): void {
     for (const s of this.#spaces.values()) s.extents.codePageAppeared(page);
+    this.#shared.codePageAppeared(page);
   }
 
   #drop(r: Region, cause: KillCause): void {
@@ -262,56 +293,44 @@ export class Regions {
     this.#cause = "written";
   }
   #killed(r: Region): void {
-    const s = this.#of(r.space);
-    s.regions.delete(r.pc);
+    r.set.forget(r);
     this.#liveBytes -= r.bytes;
-    s.extents.forget(r);
-    for (const pc of r.sites) {
-      const site = s.sites.get(pc);
-      if (site?.users.delete(r) && site.users.size === 0) s.sites.delete(pc);
-    }
-    s.flagsNeeded.clear();
     this.table.set(r.slot, this.noRegion);
     for (const id of r.ids) {
       this.#insns[id] = undefined;
       this.#freeIds.push(id);
     }
     this.blocks.unpublish(r.pc);
-    const block = this.blocks.find(r.space, r.pc);
+    const block = r.set.block(r.pc);
     if (block && !block.dead) this.blocks.divert(block, false);
     this.stats.killed++;
     this.epoch++;
     this.counters.killed[this.#cause]++;
   }
 
-  #of(space: Space): SpaceRegions {
-    if (this.#lastSpace === space) return this.#last!;
+  #ofSpace(space: Space): { set: RegionSet; extents: Extents<Region> } {
     let s = this.#spaces.get(space);
     if (!s) {
-      s = {
-        regions: new Map(),
-        slots: new Map(),
-        openings: new Map(),
-        sites: new Map(),
-        extents: new Extents<Region>(this.ram, space, this.code, this.#cells, {
-          kill: (r) => this.#drop(r, "unmapped"),
-          shrunk: () => this.epoch++,
-        }),
-        roaming: new Set(),
-        interior: new Set(),
-        modeChecks: new Set(),
-        wild: new Map(),
-        extended: new Map(),
-        flagsNeeded: new Map(),
-        strictFlags: false,
-      };
-      this.#spaces.set(space, s);
+      const extents = new Extents<Region>(this.ram, space, this.code, this.#cells, {
+        kill: (r) => this.#drop(r, "unmapped"),
+        shrunk: () => this.epoch++,
+      });
+      const set = new RegionSet(extents, 0, Infinity, (pc) => this.blocks.find(space, pc));
+      for (const image of this.images.of(space)) set.strictFlags ||= image.strictFlags;
+      this.#spaces.set(space, s = { set, extents });
     }
-    this.#lastSpace = space;
-    this.#last = s;
     return s;
   }
-  #slot(s: SpaceRegions, pc: number): number {
+  #ofImage(image: Image): RegionSet {
+    let set = this.#images.get(image);
+    if (!set) {
+      set = new RegionSet(this.#shared, image.start, image.end, (pc) => image.blocks.get(pc));
+      set.strictFlags = image.strictFlags;
+      this.#images.set(image, set);
+    }
+    return set;
+  }
+  #slot(s: RegionSet, pc: number): number {
     let slot = s.slots.get(pc);
     if (slot === undefined) {
       slot = this.#freeSlots.pop() ?? this.allocateSlot();
@@ -321,31 +340,25 @@ export class Regions {
     return slot;
   }
 
-  #environment(space: Space, s: SpaceRegions, region: Region): RegionEnvironment {
+  #environment(space: Space, s: RegionSet, region: Region, shared: boolean): RegionEnvironment {
     return {
-      bake: (va, write) => s.extents.around(va, write),
+      shared,
+      bake: (va, write) => s.extents.around(va, write, space),
       bakeProfile: (record, slot, write) => {
         const high = slot > 1 ? 0 : this.blocks.highestAddress(record, slot);
         if (high === 0) return undefined;
-        const e = s.extents.around(high, write);
+        const e = s.extents.around(high, write, space);
         return e && this.blocks.lowestAddress(record, slot) >= e.start ? e : undefined;
       },
       accessed: (record, slot) => slot <= 1 && this.blocks.highestAddress(record, slot) !== 0,
       roams: (pc, stack) =>
         s.roaming.has(pc) || (!stack && (s.roaming.size > WILD_SPACE || (s.wild.get(region.pc) ?? 0) >= WILD)),
-      relies: (pc, baked) => {
-        const extent = baked as Extent<Region>;
-        extent.users.add(region);
-        let site = s.sites.get(pc);
-        if (!site) s.sites.set(pc, site = { users: new Map(), misses: 0 });
-        site.users.set(region, extent);
-        region.sites.push(pc);
-      },
+      relies: (pc, baked) => s.relies(region, pc, baked as Relied),
       flagsNeededAt: (pc) => this.#flagsNeededAt(space, s, pc, 0),
       strictFlags: s.strictFlags,
-      slot: (pc) => this.#slot(s, pc),
+      slot: (pc) => s.contains(pc) ? this.#slot(s, pc) : undefined,
       isCold: (pc) => {
-        const block = this.blocks.find(space, pc);
+        const block = s.block(pc);
         return !s.regions.has(pc) && !(block && this.blocks.executions(block) >= this.blocks.heat / 2);
       },
       checksMode: (pc) => s.modeChecks.add(pc),
@@ -359,11 +372,11 @@ export class Regions {
     };
   }
 
-  #flagsNeededAt(space: Space, s: SpaceRegions, pc: number, depth: number): number {
+  #flagsNeededAt(space: Space, s: RegionSet, pc: number, depth: number): number {
     const known = s.flagsNeeded.get(pc);
     if (known !== undefined) return known;
-    if (space !== this.access.space) return ALL_FLAGS;
-    const block: Block = this.blocks.find(space, pc) ?? this.blocks.decode(pc);
+    if (space !== this.access.space || !s.contains(pc)) return ALL_FLAGS;
+    const block: Block = s.block(pc) ?? this.blocks.decode(pc);
     let need = 0, defined = 0;
     for (const i of block.insns) {
       const e = effectsOf(i);

@@ -1,0 +1,98 @@
+/** Regions that know each other's table slots, and what has been learned about their instructions. */
+import type { Translation } from "../code_map.ts";
+import type { Space } from "../mmu.ts";
+import type { FindBlock } from "./cfg.ts";
+import type { Baked } from "./memory.ts";
+
+/** An extent that regions rely on. */
+export interface Relied extends Baked {
+  readonly users: Set<Region>;
+  /** An address that has always been inside. */
+  readonly anchor: number;
+}
+
+export class Region implements Translation {
+  dead = false;
+  /** Instruction ids in use. */
+  readonly ids: number[] = [];
+  /** Instructions that rely on an extent, and extents. */
+  readonly sites: number[] = [];
+  /** Size of its module. */
+  bytes = 0;
+  constructor(
+    readonly set: RegionSet,
+    readonly pc: number,
+    readonly slot: number,
+    readonly source: readonly (readonly [number, number])[],
+    /** Virtual ranges of the instructions. */
+    readonly code: readonly (readonly [number, number])[],
+    private readonly onKill: (r: Region) => void,
+  ) {}
+  kill(): void {
+    this.dead = true;
+    this.onKill(this);
+  }
+}
+
+export interface Site {
+  readonly users: Map<Region, Relied>;
+  misses: number;
+}
+
+/** The regions of one space, or those of an image, which all its spaces can run. */
+export class RegionSet {
+  /** Living regions by entry address. */
+  readonly regions = new Map<number, Region>();
+  /** Table slots by entry address, compiled or not. */
+  readonly slots = new Map<number, number>();
+  /** Regions that have an exit to cold code at this address. */
+  readonly openings = new Map<number, Region>();
+  /** Which regions rely on which extent at an instruction, and how often it has been elsewhere. */
+  readonly sites = new Map<number, Site>();
+  /** Instructions that access many extents. */
+  readonly roaming = new Set<number>();
+  /** Nodes of regions that are not their entries: code there has been translated before. */
+  readonly interior = new Set<number>();
+  /** Addresses at which a region leaves when MXCSR is not in its fast mode: that is no miss. */
+  readonly modeChecks = new Set<number>();
+  /** How many roaming instructions have been found in a region, by its entry. */
+  readonly wild = new Map<number, number>();
+  readonly flagsNeeded = new Map<number, number>();
+  /** How often the region at an entry has been extended. */
+  readonly extended = new Map<number, number>();
+  /** Code has been found that reads flags at the start of a function or after a call. */
+  strictFlags = false;
+
+  constructor(
+    readonly extents: {
+      /** The extent around `va`, as it is in the space that the region is made in. */
+      around(va: number, write: boolean, space: Space): Relied | undefined;
+      forget(region: Region): void;
+    },
+    /** The addresses that it is for. */
+    private readonly start: number,
+    private readonly end: number,
+    /** The decoded block at an address of it. */
+    readonly block: FindBlock,
+  ) {}
+  contains(pc: number): boolean {
+    return pc >= this.start && pc < this.end;
+  }
+
+  relies(region: Region, pc: number, extent: Relied): void {
+    extent.users.add(region);
+    let site = this.sites.get(pc);
+    if (!site) this.sites.set(pc, site = { users: new Map(), misses: 0 });
+    site.users.set(region, extent);
+    region.sites.push(pc);
+  }
+  forget(r: Region): void {
+    this.regions.delete(r.pc);
+    this.extents.forget(r);
+    for (const pc of r.sites) {
+      const site = this.sites.get(pc);
+      if (site?.users.delete(r) && site.users.size === 0) this.sites.delete(pc);
+    }
+    this.flagsNeeded.clear();
+  }
+}

@@ -396,6 +396,7 @@ export class Personality {
     undoSemaphores(p);
     for (const timer of p.itimers) timer?.stop();
     p.posixTimers?.stopAll();
+    p.cpuLimit?.stop();
   }
 
   signalArrived(_p: Process, _signal: number): void {

@@ -81,7 +81,7 @@ export class TimerFd extends AnonymousFile {
     this.timer = new IntervalTimer(os, () => {
       this.#expirations += 1 + this.timer.overrun;
       this.queue.wakeAll();
-    }, real);
+    }, { real });
   }
 
   override get path(): string {

@@ -71,6 +71,11 @@ export class Mm extends Areas {
     return this.backing.items.reduce((sum, b) => sum + b.end - b.start, 0);
   }
 
+  /** Bytes of the areas that `select` takes. */
+  sum(select: (vma: Vma) => boolean): number {
+    return this.vmas.items.reduce((total, vma) => select(vma) ? total + vma.end - vma.start : total, 0);
+  }
+
   // ---- areas ------------------------------------------------------------------------------------------------------
 
   /** Adds an area over [vma.start, vma.end), dropping what was there. False when memory is short (the old areas are gone then). */
@@ -342,6 +347,7 @@ export class Mm extends Areas {
     for (const vma of this.vmas.items) {
       if (vma.dontFork) continue;
       const copy = cutVma(vma, vma.start, vma.end);
+      copy.locked = false;
       child.vmas.items.push(copy);
       child.totalBytes += vma.end - vma.start;
       if (!vma.wipeOnFork && !this.#forkArea(child, vma)) {

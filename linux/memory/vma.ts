@@ -1,3 +1,4 @@
+import { PROT_WRITE } from "../abi/mman.ts";
 import type { Interval } from "./intervals.ts";
 
 /** A file that is mapped: what the memory code needs of it. Counted: `dup` and `release`. */
@@ -47,6 +48,8 @@ export interface Vma extends Interval {
   dontFork: boolean;
   wipeOnFork: boolean;
   noReserve: boolean;
+  /** mlock(2): counted, for nothing is ever paged out. */
+  locked: boolean;
 }
 
 export function newVma(start: number, end: number, prot: number): Vma {
@@ -63,6 +66,7 @@ export function newVma(start: number, end: number, prot: number): Vma {
     dontFork: false,
     wipeOnFork: false,
     noReserve: false,
+    locked: false,
   };
 }
 
@@ -78,12 +82,15 @@ export function dropVma(vma: Vma): void {
   vma.shared?.release();
 }
 
+/** Does it count for RLIMIT_DATA? Private memory that may be written, but for stacks. */
+export const isData = (vma: Vma): boolean => vma.shared === undefined && (vma.prot & PROT_WRITE) !== 0 && !vma.growsDown;
+
 /** May two neighbouring areas be one? */
 export function mergeable(a: Vma, b: Vma): boolean {
   return a.end === b.start && a.prot === b.prot && a.maxProt === b.maxProt && a.file === b.file && a.shared === b.shared &&
     (a.file === undefined && a.shared === undefined || a.offset + (a.end - a.start) === b.offset) &&
     a.growsDown === b.growsDown && a.name === b.name && a.dontFork === b.dontFork && a.wipeOnFork === b.wipeOnFork &&
-    a.noReserve === b.noReserve;
+    a.noReserve === b.noReserve && a.locked === b.locked;
 }
 
 /** Where the pages [start, end) of an address space are in RAM. */

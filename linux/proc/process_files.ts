@@ -118,7 +118,7 @@ function status(asker: Thread, p: Process, t: Thread | undefined): string {
   const memory = p.life === Life.Zombie ? [] : [
     ["VmPeak", `${String(kib(mm.totalBytes)).padStart(8)} kB`],
     ["VmSize", `${String(kib(mm.totalBytes)).padStart(8)} kB`],
-    ["VmLck", "       0 kB"],
+    ["VmLck", `${String(kib(mm.sum((vma) => vma.locked))).padStart(8)} kB`],
     ["VmHWM", `${String(kib(mm.backedBytes)).padStart(8)} kB`],
     ["VmRSS", `${String(kib(mm.backedBytes)).padStart(8)} kB`],
     ["VmData", `${String(kib(sum(mm, (vma) => (vma.prot & 2) !== 0))).padStart(8)} kB`],

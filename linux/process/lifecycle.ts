@@ -14,6 +14,7 @@ import { CAP, capable, type Credentials, executing } from "./credentials.ts";
 import { REPLY_ALL } from "./dispatch.ts";
 import { exitRobustList, wakeFutex } from "./futex.ts";
 import { objectCrd } from "./kernel_space.ts";
+import { limitCpu } from "./itimer.ts";
 import { RLIMIT_NPROC } from "./limits.ts";
 import { Life, Process } from "./process.ts";
 import { adopt, bury } from "./parents.ts";
@@ -224,6 +225,7 @@ export class Lifecycle {
     child.exitSignal = options.exitSignal;
     child.parent?.children.push(child);
     os.processes.set(pid, child);
+    limitCpu(os, child);
     return child;
   }
 

@@ -18,12 +18,15 @@ export const RLIMITS = [
   ["RTTIME", Infinity, Infinity],
 ] as const;
 
-export const RLIMIT_FSIZE = 1,
+export const RLIMIT_CPU = 0,
+  RLIMIT_FSIZE = 1,
   RLIMIT_DATA = 2,
   RLIMIT_STACK = 3,
   RLIMIT_NPROC = 6,
   RLIMIT_NOFILE = 7,
+  RLIMIT_MEMLOCK = 8,
   RLIMIT_AS = 9,
+  RLIMIT_SIGPENDING = 11,
   RLIMIT_MSGQUEUE = 12,
   RLIMIT_NICE = 13;
 

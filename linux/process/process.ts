@@ -68,10 +68,14 @@ export class Process {
   deathSignal = 0;
   subreaper = false;
   noNewPrivileges = false;
+  /** PR_SET_THP_DISABLE. */
+  noHugePages = false;
   nice = 0;
   personality = 0;
   /** setitimer's three; not inherited by fork. */
   readonly itimers: IntervalTimer[] = [];
+  /** Watches RLIMIT_CPU. */
+  cpuLimit: IntervalTimer | undefined;
   posixTimers: PosixTimers | undefined;
   /** Holders of a pidfd wait here for its end. */
   readonly endQueue = new WaitQueue();
@@ -129,6 +133,7 @@ export class Process {
       this.personality = parent.personality;
       this.dumpable = parent.dumpable;
       this.noNewPrivileges = parent.noNewPrivileges;
+      this.noHugePages = parent.noHugePages;
     }
   }
 

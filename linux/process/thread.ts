@@ -13,6 +13,8 @@ import { Woken } from "./wait.ts";
 const ARGUMENTS = [7, 6, 2, 10, 8, 9] as const;
 export const RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7, R8 = 8, R9 = 9, R10 = 10, R11 = 11;
 
+export const TIMER_SLACK = 50_000;
+
 export const enum Reply {
   /** The dispatcher, from the handler's result. */
   Normal,
@@ -68,6 +70,8 @@ export class Thread {
   restart: (() => number | import("./wait.ts").Blocking) | undefined;
   /** The futex it waits on. */
   futexKey = "";
+  /** PR_SET_TIMERSLACK, ns: remembered, without effect. */
+  timerSlack = TIMER_SLACK;
   policy = 0;
   priority = 0;
   /** Only for WaitQueue users that must know who woke them. */

@@ -137,11 +137,12 @@ const TFD_TIMER_ABSTIME = 1, TFD_CANCEL_ON_SET = 2;
 function timerfdSettime(t: Thread): Result {
   const file = fileArg(t, 0);
   const flags = t.int(1);
-  if (file === undefined) return -E.EBADF;
-  if (!(file instanceof TimerFd) || (flags & ~(TFD_TIMER_ABSTIME | TFD_CANCEL_ON_SET)) !== 0) return -E.EINVAL;
-  const absolute = (flags & TFD_TIMER_ABSTIME) === 0 ? undefined : file.timer.real ? "real" : "monotonic";
+  const timer = file instanceof TimerFd ? file.timer : undefined;
+  const absolute = (flags & TFD_TIMER_ABSTIME) === 0 ? undefined : timer?.real ? "real" : t.os.now();
   const wanted = readItimer(t, t.arg(2), 1, absolute);
   if (typeof wanted === "number") return wanted;
+  if ((flags & ~(TFD_TIMER_ABSTIME | TFD_CANCEL_ON_SET)) !== 0) return -E.EINVAL;
+  if (!(file instanceof TimerFd)) return file === undefined ? -E.EBADF : -E.EINVAL;
   if (t.arg(3) !== 0) {
     const status = putItimer(t, t.arg(3), file.timer, 1);
     if (status < 0) return status;

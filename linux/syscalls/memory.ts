@@ -3,10 +3,10 @@ import * as M from "../abi/mman.ts";
 import { PAGE, pageDown, pageUp, TASK_SIZE } from "../abi/mman.ts";
 import { O_ACCMODE, O_RDWR } from "../abi/fcntl.ts";
 import type { MappedFile, SharedPages, Vma } from "../memory/vma.ts";
-import { newVma } from "../memory/vma.ts";
+import { isData, newVma } from "../memory/vma.ts";
 import { SharedObject } from "../memory/shared.ts";
 import { moveMapping } from "../memory/remap.ts";
-import { RLIMIT_AS, RLIMIT_DATA } from "../process/limits.ts";
+import { RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK } from "../process/limits.ts";
 import { CAP, capable } from "../process/credentials.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
@@ -22,6 +22,12 @@ export function refuses(t: Thread, bytes: number, reserve: boolean): boolean {
   const { mm, limits } = t.process;
   if (mm.totalBytes + bytes > limits.soft[RLIMIT_AS]) return true;
   return reserve && bytes > t.os.pool.totalBytes;
+}
+
+/** Would `bytes` more that may be written exceed RLIMIT_DATA? */
+function exceedsData(t: Thread, bytes: number): boolean {
+  const limit = t.process.limits.soft[RLIMIT_DATA];
+  return limit !== Infinity && t.process.mm.sum(isData) + bytes > limit;
 }
 
 function brk(t: Thread): Result {
@@ -74,6 +80,8 @@ function mmap(t: Thread): Result {
   if (start < 0) return start;
   const noReserve = (flags & M.MAP_NORESERVE) !== 0 || prot === 0;
   if (refuses(t, bytes, !noReserve)) return -E.ENOMEM;
+
+  if (!shared && (prot & M.PROT_WRITE) !== 0 && exceedsData(t, bytes)) return -E.ENOMEM;
 
   const vma = newVma(start, start + bytes, prot);
   vma.noReserve = (flags & M.MAP_NORESERVE) !== 0;
@@ -166,6 +174,13 @@ function mprotect(t: Thread): Result {
       return -E.EACCES;
     }
     ok = vma.end;
+  }
+  if ((prot & M.PROT_WRITE) !== 0 && t.process.limits.soft[RLIMIT_DATA] !== Infinity) {
+    let more = 0;
+    eachArea(t, from, Math.min(ok, end), (vma, low, high) => {
+      if (!isData(vma) && vma.shared === undefined) more += high - low;
+    });
+    if (more > 0 && exceedsData(t, more)) return -E.ENOMEM;
   }
   if (ok > from) mm.protect(from, Math.min(ok, end), prot & 7);
   return ok < end ? -E.ENOMEM : 0;
@@ -273,23 +288,54 @@ function mremap(t: Thread): Result {
   return moveMapping(mm, old, Math.min(oldBytes, bytes), oldBytes, to, bytes, keep);
 }
 
-/** Memory is never paged out, so locking it needs no work. */
-function mlock(t: Thread): Result {
+/** May `t` lock memory at all, and so much more of it? RLIMIT_MEMLOCK. */
+function mayLock(t: Thread, bytes: number): number {
+  if (capable(t.credentials, CAP.IPC_LOCK)) return 0;
+  const limit = t.process.limits.soft[RLIMIT_MEMLOCK];
+  if (limit === 0) return -E.EPERM;
+  return bytes > limit ? -E.ENOMEM : 0;
+}
+
+/** Memory is never paged out: locking it is only counted. */
+function setLocked(t: Thread, locked: boolean): Result {
   const start = pageDown(t.arg(0));
   const end = pageUp(t.arg(0) + t.arg(1));
   if (!(end <= TASK_SIZE)) return -E.EINVAL;
-  if (end === start) return 0;
   const { mm } = t.process;
+  if (locked) {
+    let more = 0;
+    eachArea(t, start, end, (vma, low, high) => void (more += vma.locked ? 0 : high - low));
+    const status = mayLock(
+      t,
+      mm.sum((vma) => vma.locked) + Math.max(more, end - start - (mm.covered(start, end) ? end - start : 0)),
+    );
+    if (status < 0) return status;
+  }
+  if (end === start) return 0;
+  mm.change(start, end, (vma) => void (vma.locked = locked));
   if (!mm.covered(start, end)) return -E.ENOMEM;
-  eachArea(t, start, end, (vma, from, to) => {
-    if (vma.prot !== 0) mm.populate(vma, from, to);
-  });
+  if (locked) {
+    eachArea(t, start, end, (vma, from, to) => {
+      if (vma.prot !== 0) mm.populate(vma, from, to);
+    });
+  }
   return 0;
 }
 
+const MCL_CURRENT = 1, MLOCK_ONFAULT = 1;
+
 function mlockall(t: Thread): Result {
   const flags = t.int(0);
-  return flags === 0 || (flags & ~7) !== 0 || flags === 4 ? -E.EINVAL : 0;
+  if (flags === 0 || (flags & ~7) !== 0 || flags === 4) return -E.EINVAL;
+  const { mm } = t.process;
+  const status = mayLock(t, (flags & MCL_CURRENT) !== 0 ? mm.totalBytes : 0);
+  if (status === 0 && (flags & MCL_CURRENT) !== 0) mm.change(0, TASK_SIZE, (vma) => void (vma.locked = true));
+  return status;
+}
+
+function munlockall(t: Thread): Result {
+  t.process.mm.change(0, TASK_SIZE, (vma) => void (vma.locked = false));
+  return 0;
 }
 
 function mincore(t: Thread): Result {
@@ -324,10 +370,10 @@ export const MEMORY_CALLS: readonly SyscallRow[] = [
   sys(26, "msync", ["ptr", "size", "hex"], msync),
   sys(27, "mincore", ["ptr", "size", "ptr"], mincore),
   sys(28, "madvise", ["ptr", "size", "madvice"], madvise, "no MADV_REMOVE, no merging"),
-  sys(149, "mlock", ["ptr", "size"], mlock),
-  sys(150, "munlock", ["ptr", "size"], mlock),
+  sys(149, "mlock", ["ptr", "size"], (t) => setLocked(t, true)),
+  sys(150, "munlock", ["ptr", "size"], (t) => setLocked(t, false)),
   sys(151, "mlockall", ["hex"], mlockall),
-  sys(152, "munlockall", [], () => 0),
+  sys(152, "munlockall", [], munlockall),
   sys(324, "membarrier", ["int", "hex", "int"], membarrier),
-  sys(325, "mlock2", ["ptr", "size", "hex"], mlock),
+  sys(325, "mlock2", ["ptr", "size", "hex"], (t) => (t.int(2) & ~MLOCK_ONFAULT) !== 0 ? -E.EINVAL : setLocked(t, true)),
 ];

@@ -2,7 +2,8 @@ import { E } from "../abi/errno.ts";
 import { timespecNs } from "../abi/structs.ts";
 import { getU64, putU64 } from "../memory/user.ts";
 import { mayKill } from "../process/access.ts";
-import { Life } from "../process/process.ts";
+import { RLIMIT_SIGPENDING } from "../process/limits.ts";
+import { Life, type Process } from "../process/process.ts";
 import { R11, RAX, Reply, type Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
 import { REPLY_ALL } from "../process/dispatch.ts";
@@ -258,8 +259,23 @@ function rtSigqueueinfo(t: Thread): Result {
   const p = t.os.processes.get(pid);
   if (p === undefined) return -E.ESRCH;
   if (!mayKill(t, p, signal)) return -E.EPERM;
+  if (queueFull(t, p, signal)) return -E.EAGAIN;
   if (signal !== 0) t.os.signals.sendToProcess(p, info);
   return 0;
+}
+
+/** RLIMIT_SIGPENDING: has the user of `p` as many real-time signals queued as may be? */
+function queueFull(t: Thread, p: Process, signal: number): boolean {
+  if (signal < SIG.RTMIN) return false;
+  const limit = p.limits.soft[RLIMIT_SIGPENDING];
+  if (limit === Infinity) return false;
+  let queued = 0;
+  for (const other of t.os.processes.values()) {
+    if (other.credentials.ruid !== p.credentials.ruid) continue;
+    queued += other.pending.count;
+    for (const thread of other.threads) queued += thread.pending.count;
+  }
+  return queued >= limit;
 }
 
 function rtTgsigqueueinfo(t: Thread): Result {

@@ -1,6 +1,7 @@
 import { E } from "../abi/errno.ts";
 import { BUFFER_BYTES } from "../personality.ts";
 import { RLIMIT_FSIZE } from "../process/limits.ts";
+import { PipeEnd } from "../files/pipe.ts";
 import type { OpenFile } from "../files/open_file.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
@@ -45,8 +46,7 @@ function fallocate(t: Thread): Result {
   const offset = t.long(2);
   const length = t.long(3);
   if (offset < 0 || length <= 0) return -E.EINVAL;
-  if (!file.seekable) return -E.ESPIPE;
-  if (file.handle === undefined) return -E.ENODEV;
+  if (file.handle === undefined) return file instanceof PipeEnd ? -E.ESPIPE : -E.ENODEV;
   const end = offset + length;
   if (!(end < 2 ** 63)) return -E.EFBIG;
   if (limited(t, end)) return -E.EFBIG;

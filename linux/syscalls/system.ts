@@ -4,8 +4,10 @@ import { getU64, putU64 } from "../memory/user.ts";
 import { BUFFER_BYTES } from "../personality.ts";
 import { MTD } from "../../hedron/api.ts";
 import { CAP, capable, SECURE } from "../process/credentials.ts";
+import { limitCpu } from "../process/itimer.ts";
+import { RLIMIT_CPU } from "../process/limits.ts";
 import type { Process } from "../process/process.ts";
-import type { Thread } from "../process/thread.ts";
+import { type Thread, TIMER_SLACK } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { bytesToText, textToBytes } from "../trace/text.ts";
 import { ambient, dropBounding, keepCaps, readBounding, setSecurebits } from "./capabilities.ts";
@@ -81,18 +83,18 @@ function getrandom(t: Thread): Result {
 
 // deno-fmt-ignore
 const PR = {
-  SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, GET_KEEPCAPS: 7, SET_KEEPCAPS: 8, SET_NAME: 15, GET_NAME: 16,
-  GET_SECCOMP: 21, SET_SECCOMP: 22, CAPBSET_READ: 23, CAPBSET_DROP: 24, GET_TSC: 25, GET_SECUREBITS: 27, SET_SECUREBITS: 28, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30,
+  SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, GET_KEEPCAPS: 7, SET_KEEPCAPS: 8, GET_TIMING: 13, SET_TIMING: 14, SET_NAME: 15, GET_NAME: 16,
+  GET_SECCOMP: 21, SET_SECCOMP: 22, CAPBSET_READ: 23, CAPBSET_DROP: 24, GET_TSC: 25, SET_TSC: 26, GET_SECUREBITS: 27, SET_SECUREBITS: 28, SET_TIMERSLACK: 29, GET_TIMERSLACK: 30, MCE_KILL: 33, MCE_KILL_GET: 34,
   SET_CHILD_SUBREAPER: 36, GET_CHILD_SUBREAPER: 37, SET_NO_NEW_PRIVS: 38, GET_NO_NEW_PRIVS: 39, GET_TID_ADDRESS: 40, SET_THP_DISABLE: 41,
   GET_THP_DISABLE: 42, CAP_AMBIENT: 47, SET_VMA: 0x5356_4d41,
 } as const;
-const TIMER_SLACK = 50_000;
+const MCE_KILL_DEFAULT = 2;
 const COMM_BYTES = 16;
 
 function prctl(t: Thread): Result {
   const p = t.process;
   const { user } = p;
-  const value = t.arg(1);
+  const value = t.arg(1), rest = t.arg(2) + t.arg(3) + t.arg(4);
   switch (t.int(0)) {
     case PR.SET_PDEATHSIG:
       if (value > 64) return -E.EINVAL;
@@ -119,10 +121,12 @@ function prctl(t: Thread): Result {
       return user.putBytes(value, bytes) ? 0 : -E.EFAULT;
     }
     case PR.SET_TIMERSLACK:
+      t.timerSlack = value > 0 ? value : TIMER_SLACK;
+      return 0;
     case PR.SET_VMA:
       return 0;
     case PR.GET_TIMERSLACK:
-      return TIMER_SLACK;
+      return t.timerSlack;
     case PR.SET_KEEPCAPS:
       return keepCaps(t, value);
     case PR.GET_KEEPCAPS:
@@ -136,9 +140,23 @@ function prctl(t: Thread): Result {
     case PR.CAP_AMBIENT:
       return ambient(t, value, t.arg(2), t.arg(3) + t.arg(4));
     case PR.GET_SECCOMP:
-    case PR.GET_THP_DISABLE:
-    case PR.SET_THP_DISABLE:
       return 0;
+    case PR.SET_THP_DISABLE:
+      if (rest !== 0) return -E.EINVAL;
+      p.noHugePages = value !== 0;
+      return 0;
+    case PR.GET_THP_DISABLE:
+      return value + rest !== 0 ? -E.EINVAL : p.noHugePages ? 1 : 0;
+    case PR.GET_TIMING:
+      return 0;
+    case PR.SET_TIMING:
+      return value === 0 ? 0 : -E.EINVAL;
+    case PR.SET_TSC:
+      return value === 1 ? 0 : -E.EINVAL;
+    case PR.MCE_KILL:
+      return value > 1 || t.arg(2) > (value === 0 ? 0 : 2) || t.arg(3) + t.arg(4) !== 0 ? -E.EINVAL : 0;
+    case PR.MCE_KILL_GET:
+      return value + rest !== 0 ? -E.EINVAL : MCE_KILL_DEFAULT;
     case PR.CAPBSET_READ:
       return readBounding(t, value);
     case PR.GET_TSC:
@@ -149,11 +167,11 @@ function prctl(t: Thread): Result {
     case PR.GET_CHILD_SUBREAPER:
       return user.putU32(value, p.subreaper ? 1 : 0) ? 0 : -E.EFAULT;
     case PR.SET_NO_NEW_PRIVS:
-      if (value !== 1) return -E.EINVAL;
+      if (value !== 1 || rest !== 0) return -E.EINVAL;
       p.noNewPrivileges = true;
       return 0;
     case PR.GET_NO_NEW_PRIVS:
-      return p.noNewPrivileges ? 1 : 0;
+      return value + rest !== 0 ? -E.EINVAL : p.noNewPrivileges ? 1 : 0;
     case PR.GET_TID_ADDRESS:
       return user.putU64(value, t.clearChildTid) ? 0 : -E.EFAULT;
   }
@@ -218,6 +236,7 @@ function limits(t: Thread, p: Process, resource: number, newAt: number, oldAt: n
   }
   if (wanted !== undefined) {
     [soft[resource], hard[resource]] = wanted;
+    if (resource === RLIMIT_CPU) limitCpu(t.os, p);
     if (resource === 3) p.mm.stackLimit = Math.min(wanted[0], 64 << 20);
   }
   return 0;
@@ -273,14 +292,14 @@ export const SYSTEM_CALLS: readonly SyscallRow[] = [
   sys(98, "getrusage", ["int", "rusage"], getrusage, "CPU time and resident memory only; all time counts as user time"),
   sys(99, "sysinfo", ["ptr"], sysinfo),
   sys(135, "personality", ["hex"], personality),
-  sys(157, "prctl", ["prctl", "hex", "hex", "hex", "hex"], prctl, "names, death signal, dumpable, subreaper, no_new_privs"),
+  sys(157, "prctl", ["prctl", "hex", "hex", "hex", "hex"], prctl, "no seccomp, no memory map fields, no speculation control"),
   sys(158, "arch_prctl", ["archprctl", "ptr"], archPrctl),
   sys(
     160,
     "setrlimit",
     ["resource", "rlimit"],
     (t) => limits(t, t.process, t.int(0), t.arg(1), 0),
-    "NOFILE, FSIZE, DATA, AS, STACK and NPROC are enforced",
+    "all are enforced but RSS, LOCKS and those for real-time scheduling; no core files",
   ),
   sys(161, "chroot", ["path"], chroot, "always EPERM"),
   sys(170, "sethostname", ["string", "size"], (t) => setName(t, (name) => void (t.os.hostname = name))),
@@ -290,7 +309,7 @@ export const SYSTEM_CALLS: readonly SyscallRow[] = [
     "prlimit64",
     ["pid", "resource", "rlimit", "rlimit"],
     prlimit64,
-    "NOFILE, FSIZE, DATA, AS, STACK and NPROC are enforced",
+    "all are enforced but RSS, LOCKS and those for real-time scheduling; no core files",
   ),
   sys(318, "getrandom", ["outbuf", "size", "randflags"], getrandom),
 ];

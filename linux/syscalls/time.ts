@@ -4,7 +4,7 @@ import { getI64, putU64 } from "../memory/user.ts";
 import { CAP, capable } from "../process/credentials.ts";
 import type { Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
-import { IntervalTimer, PosixTimers } from "../process/itimer.ts";
+import { IntervalTimer, PosixTimers, type TimerClock } from "../process/itimer.ts";
 import { sys, type SyscallRow } from "./row.ts";
 
 const NS = 1_000_000_000;
@@ -49,9 +49,10 @@ function readClock(t: Thread, id: number): number {
 }
 
 /** CPU clocks of other processes and threads: ~pid << 3 | bits (include/linux/posix-timers.h). */
+const cpuClock = (id: number): { pid: number; perThread: boolean } => ({ pid: ~(id >> 3), perThread: (id & 4) !== 0 });
+
 function readDynamicClock(t: Thread, id: number): number {
-  const pid = ~(id >> 3);
-  const perThread = (id & 4) !== 0;
+  const { pid, perThread } = cpuClock(id);
   if ((id & 3) === 3) return -E.EINVAL;
   const p = pid === 0 ? t.process : t.os.processes.get(pid);
   if (perThread) {
@@ -173,9 +174,9 @@ function restartSyscall(t: Thread): Result {
 
 /**
  * struct itimerval or itimerspec at `address`: [interval, value] in ns, or -errno. `absolute`: the value is a time of CLOCK_REALTIME
- * ("real") or CLOCK_MONOTONIC, and becomes the time until then.
+ * ("real") or of a clock that now shows that number, and becomes the time until then.
  */
-export function readItimer(t: Thread, address: number, unit: number, absolute?: "real" | "monotonic"): [number, number] | number {
+export function readItimer(t: Thread, address: number, unit: number, absolute?: "real" | number): [number, number] | number {
   const { user } = t.process;
   const at = user.in(address, 32);
   if (at < 0) return -E.EFAULT;
@@ -188,7 +189,8 @@ export function readItimer(t: Thread, address: number, unit: number, absolute?: 
   const value = read(at + 16);
   if (interval < 0 || value < 0) return -E.EINVAL;
   if (absolute === undefined || value === 0) return [interval, value];
-  const when = absolute === "real" ? t.os.clock.tscOfReal(getI64(user.data, at + 16), getI64(user.data, at + 24) * unit) : value;
+  if (absolute !== "real") return [interval, Math.max(1, value - absolute)];
+  const when = t.os.clock.tscOfReal(getI64(user.data, at + 16), getI64(user.data, at + 24) * unit);
   return [interval, Math.max(1, when - t.os.now())];
 }
 
@@ -201,7 +203,9 @@ export function putItimer(t: Thread, address: number, timer: IntervalTimer | und
     putU64(user.data, where + 8, Math.floor(ns % NS / unit));
   };
   write(at, timer?.interval ?? 0);
-  write(at + 16, timer?.remaining(t.os.now()) ?? 0);
+  // What is armed never shows as 0.
+  const left = timer?.remaining(t.os.now()) ?? 0;
+  write(at + 16, left > 0 ? Math.max(unit, left) : 0);
   return user.done();
 }
 
@@ -233,11 +237,26 @@ function alarm(t: Thread): Result {
   return left;
 }
 
+/** Clocks that no timer goes by. */
+const UNTIMED: readonly number[] = [CLOCK.MONOTONIC_RAW, CLOCK.REALTIME_COARSE, CLOCK.MONOTONIC_COARSE];
+
+function timerClock(t: Thread, id: number): TimerClock {
+  if (id >= 0 && id !== CLOCK.THREAD_CPU && id !== CLOCK.PROCESS_CPU) return { real: id === CLOCK.REALTIME };
+  const { pid, perThread } = id >= 0 ? { pid: 0, perThread: id === CLOCK.THREAD_CPU } : cpuClock(id);
+  if (perThread) {
+    const thread = t.process.threads.find((each) => each.tid === pid) ?? t;
+    return { used: () => threadTime(thread) };
+  }
+  const process = t.os.processes.get(pid) ?? t.process;
+  return { used: () => t.os.cpuTime(process) };
+}
+
 const posix = (t: Thread): PosixTimers => t.os.posixTimers(t.process);
 
 function timerCreate(t: Thread): Result {
   const id = t.int(0);
   if (readClock(t, id) < 0) return -E.EINVAL;
+  if (UNTIMED.includes(id)) return -E.EOPNOTSUPP;
   const { user } = t.process;
   let signal = 14, notify = 0, lo = -1, hi = 0, tid = 0;
   if (t.arg(1) !== 0) {
@@ -252,7 +271,7 @@ function timerCreate(t: Thread): Result {
     if (notify !== 1 && (signal < 1 || signal > 64) || ![0, 1, 2, 4].includes(notify)) return -E.EINVAL;
     if (notify === 4 && !t.process.threads.some((each) => each.tid === tid)) return -E.EINVAL;
   }
-  const timer = posix(t).create(t.process, id === CLOCK.REALTIME, notify === 1 ? 0 : signal, lo, hi, notify === 4 ? tid : 0);
+  const timer = posix(t).create(t.process, timerClock(t, id), notify === 1 ? 0 : signal, lo, hi, notify === 4 ? tid : 0);
   if (!user.putU32(t.arg(2), timer)) return -E.EFAULT;
   return 0;
 }
@@ -260,7 +279,7 @@ function timerCreate(t: Thread): Result {
 function timerSettime(t: Thread): Result {
   const timer = posix(t).get(t.int(0));
   if (timer === undefined) return -E.EINVAL;
-  const absolute = (t.int(1) & TIMER_ABSTIME) === 0 ? undefined : timer.real ? "real" : "monotonic";
+  const absolute = (t.int(1) & TIMER_ABSTIME) === 0 ? undefined : timer.real ? "real" : timer.now;
   const wanted = readItimer(t, t.arg(2), 1, absolute);
   if (typeof wanted === "number") return wanted;
   if (t.arg(3) !== 0) {
@@ -305,7 +324,7 @@ export const TIME_CALLS: readonly SyscallRow[] = [
   sys(35, "nanosleep", ["timespec", "outtimespec"], nanosleep),
   sys(36, "getitimer", ["int", "ptr"], getitimer),
   sys(37, "alarm", ["uint"], alarm),
-  sys(38, "setitimer", ["int", "ptr", "ptr"], setitimer, "ITIMER_VIRTUAL and ITIMER_PROF count real time"),
+  sys(38, "setitimer", ["int", "ptr", "ptr"], setitimer, "ITIMER_VIRTUAL counts all CPU time, as ITIMER_PROF"),
   sys(96, "gettimeofday", ["outtimeval", "ptr"], gettimeofday),
   sys(100, "times", ["ptr"], times, "all CPU time counts as user time"),
   sys(201, "time", ["ptr"], time),

@@ -199,7 +199,7 @@ static void sem(void) {
     fflush(stdout);
     _exit(0);
   }
-  usleep(100000);
+  while (semctl(semid, 1, GETNCNT) < 1 || semctl(semid, 1, GETZCNT) < 1) usleep(1000);
   TRY(semctl(semid, 1, GETNCNT));
   TRY(semctl(semid, 1, GETZCNT));
   fflush(stdout);
@@ -329,15 +329,20 @@ static void msg(void) {
     _exit(0);
   }
   waitpid(pid, 0, 0);
+  int ready[2];
+  if (pipe(ready)) return;
   pid = fork();
   if (!pid) {
+    if (write(ready[1], "", 1) != 1) return;
     int r = fetch(id, 100, 77, 0), e = errno;
     usleep(100000);
     printf("  %d %s\n", r, strerrorname_np(e));
     fflush(stdout);
     _exit(0);
   }
-  usleep(100000);
+  char c;
+  if (read(ready[0], &c, 1) != 1) return;
+  usleep(200000);
   TRY(msgctl(id, IPC_RMID, 0));
   fflush(stdout);
   waitpid(pid, 0, 0);

@@ -13,7 +13,9 @@ import { fmaExact } from "./helpers/exact.ts";
 import { fxrstorState, keepFxsave, xrstorState, xsaveState } from "./helpers/x87_state.ts";
 import { Blocks } from "./interp/blocks.ts";
 import { Handlers } from "./interp/handlers.ts";
+import { Profile } from "./interp/profile.ts";
 import { Images } from "./images.ts";
+import { JumpCache } from "./jump_cache.ts";
 import type { Insn } from "./insn.ts";
 import { Regions } from "./translate/regions.ts";
 import {
@@ -150,13 +152,26 @@ export class HedraCpu implements Cpu {
         this.#blocks.discard(image);
       },
     });
-    this.#blocks = new Blocks(this.ram, this.#access, this.#code, this.#images, this.#handlers, heat, this.#counters, decoder);
+    const profile = new Profile(this.ram), jumps = new JumpCache(this.ram, this.#access);
+    this.#blocks = new Blocks(
+      this.ram,
+      this.#access,
+      this.#code,
+      this.#images,
+      jumps,
+      this.#handlers,
+      heat,
+      this.#counters,
+      decoder,
+    );
     this.#regions = new Regions(
       this.ram,
       this.#access,
       this.#code,
       this.#images,
       this.#blocks,
+      profile,
+      jumps,
       pages,
       table,
       imports,
@@ -177,6 +192,8 @@ export class HedraCpu implements Cpu {
       this.#access,
       this.#code,
       this.#blocks,
+      profile,
+      jumps,
       this.#regions,
       this.#runtime,
       single,

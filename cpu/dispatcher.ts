@@ -4,6 +4,8 @@ import type { Ram } from "./api.ts";
 import type { CodeMap } from "./code_map.ts";
 import { Exit } from "./exit.ts";
 import type { Block, Blocks } from "./interp/blocks.ts";
+import type { Profile } from "./interp/profile.ts";
+import type { JumpCache } from "./jump_cache.ts";
 import { CTL_LINK } from "./interp/generate.ts";
 import { RECORD } from "./interp/record.ts";
 import { CTL_ERROR, CTL_EXIT, CTL_VECTOR, FLAGS_OTHER, GPR, MXCSR, RIP, STATE, TF, VEC } from "./layout.ts";
@@ -28,6 +30,8 @@ export class Dispatcher {
     private readonly access: Access,
     private readonly code: CodeMap,
     private readonly blocks: Blocks,
+    private readonly profile: Profile,
+    private readonly jumps: JumpCache,
     private readonly regions: Regions,
     private readonly runtime: Runtime,
     private readonly single: SingleStep,
@@ -62,7 +66,7 @@ export class Dispatcher {
     const start = left || block.regions > 0 ? block.record + RECORD : block.record;
     // A check of stack accesses may stand where there are none.
     const sp = u32[(STATE + GPR + 32) >> 2] + u32[(STATE + GPR + 36) >> 2] * TWO32;
-    const probe = left && block.insns.length > 0 ? this.blocks.probe(start, block.insns[0]) : undefined;
+    const probe = left && block.insns.length > 0 ? this.profile.probe(start, block.insns[0]) : undefined;
     const exit = this.runtime.interpret(start);
     if (left) this.#afterSideExit(space, block, exit, [...probe?.() ?? [], sp]);
     this.access.codeKilled = false;
@@ -100,8 +104,8 @@ export class Dispatcher {
     i32[CTL_LINK >> 2] = 0;
     // Another address may have taken its place in the jump cache.
     const { space } = this.access;
-    if (!this.blocks.isPublished(space, region.pc, region.slot)) {
-      this.blocks.publish(space, region.pc, this.blocks.find(space, region.pc)?.record ?? 0, region.slot);
+    if (!this.jumps.has(space, region.pc, region.slot)) {
+      this.jumps.put(space, region.pc, this.blocks.find(space, region.pc)?.record ?? 0, region.slot);
     }
     this.runtime.enter(region.slot);
     const exit: Exit = i32[CTL_EXIT >> 2];
@@ -130,12 +134,12 @@ export class Dispatcher {
       }
       block = this.blocks.decode(pc);
       for (let n = this.regions.count(block); n > 0; n--) this.blocks.divert(block, true);
-      this.blocks.publish(space, pc, block.record, 0);
+      this.jumps.put(space, pc, block.record, 0);
       if (!this.interpretNext && this.blocks.comesFromElsewhere(block)) this.regions.checkFlags(space, pc);
     }
     const link = i32[CTL_LINK >> 2];
     if (link !== 0) this.blocks.link(link, block);
-    else if (!this.interpretNext) this.blocks.publish(space, pc, block.record, this.regions.find(space, pc)?.slot ?? 0);
+    else if (!this.interpretNext) this.jumps.put(space, pc, block.record, this.regions.find(space, pc)?.slot ?? 0);
     i32[CTL_LINK >> 2] = 0;
     return block;
   }

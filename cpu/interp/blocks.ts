@@ -7,9 +7,9 @@ import { controlOf } from "../control.ts";
 import { type Decoder, MAX_INSN_BYTES } from "../decode.ts";
 import type { Insn, InvalidInsn } from "../insn.ts";
 import type { Image, Images } from "../images.ts";
-import { FS_BASE, GPR, GS_BASE, JUMP_CACHE, RECORDS, RECORDS_END, STATE } from "../layout.ts";
+import type { JumpCache } from "../jump_cache.ts";
+import { FS_BASE, GPR, GS_BASE, RECORDS, RECORDS_END, STATE } from "../layout.ts";
 import type { Space } from "../mmu.ts";
-import { JUMP_ENTRIES, JUMP_ENTRY } from "../runtime.ts";
 import { RIGHT_X } from "../space.ts";
 import type { Counters, CpuStats } from "../stats.ts";
 import { ZERO } from "./generate.ts";
@@ -18,7 +18,6 @@ import {
   memoryOperand,
   REC_BASE,
   REC_DISP,
-  REC_FALL,
   REC_HANDLER,
   REC_HEAT,
   REC_INDEX,
@@ -28,8 +27,6 @@ import {
   REC_PC,
   REC_SCALE,
   REC_SEGMENT,
-  REC_TAKEN,
-  REC_VA,
   RECORD,
   registerAddress,
 } from "./record.ts";
@@ -72,6 +69,7 @@ export class Blocks {
     private readonly access: Access,
     private readonly code: CodeMap,
     private readonly images: Images,
+    private readonly jumps: JumpCache,
     private readonly handlers: Handlers,
     /** Executions after which a block is hot. */
     readonly heat: number,
@@ -193,22 +191,6 @@ export class Blocks {
     this.ram.i32[field >> 2] = target;
   }
 
-  /** Lets the jump cache find a block's record and a region's table slot (0 = none of it). */
-  publish(space: Space, pc: number, record: number, slot: number): void {
-    const asid = this.access.asidOf(space);
-    if (asid === undefined) return;
-    const at = jumpEntryOf(pc);
-    // Regions come first: a block without one does not push one out.
-    if (slot === 0 && this.ram.i32[(at + 12) >> 2] !== 0 && this.ram.i32[(at + 8) >> 2] === asid) return;
-    this.#setAddress(at, pc);
-    this.#set(at, 8, asid);
-    this.#set(at, 12, slot);
-    this.#set(at, 16, record);
-  }
-  unpublish(pc: number): void {
-    const at = jumpEntryOf(pc);
-    this.ram.i32.fill(0, at >> 2, (at + JUMP_ENTRY) >> 2);
-  }
   /**
    * The block has one region more: whoever jumps to it comes back to the dispatcher. Or it has one less, and when that was the last it runs
    * interpreted again.
@@ -232,11 +214,6 @@ export class Blocks {
     this.counters.blockEntries -= phantom;
     this.counters.interpreted -= phantom * b.insns.length;
   }
-  /** Do indirect jumps to `pc` find the region? */
-  isPublished(space: Space, pc: number, slot: number): boolean {
-    const { i32, u32 } = this.ram, at = jumpEntryOf(pc) >> 2;
-    return i32[at + 3] === slot && u32[at] === pc >>> 0 && i32[at + 2] === this.access.asidOf(space);
-  }
   /** Mappings of a space have changed in [from, to). */
   spaceChanged(space: Space, from: number, to: number): void {
     for (const b of this.images.own(space).blocks.values()) {
@@ -253,7 +230,7 @@ export class Blocks {
     const leave = this.handlers.special("leave");
     this.handlers.finish();
     for (let n = 0; n <= b.insns.length; n++) this.#set(b.record + n * RECORD, REC_HANDLER, leave);
-    this.unpublish(b.pc);
+    this.jumps.remove(b.pc);
   }
 
   /** The instruction at `pc`, or what prevents it. Adds the physical bytes it was read from to `source`. */
@@ -330,44 +307,8 @@ export class Blocks {
     this.ram.i32[(at >> 2) + 1] = Math.floor(address / 0x1_0000_0000);
   }
 
-  // ---- profile, for the translator
+  // ---- heat
 
-  /** Highest and lowest virtual address that access `n` of an instruction has used; highest 0 = none. */
-  lowestAddress(record: number, n: number): number {
-    const at = record + REC_MIN + 8 * n;
-    return this.ram.u32[at >> 2] + this.ram.u32[(at >> 2) + 1] * 0x1_0000_0000;
-  }
-  highestAddress(record: number, n: number): number {
-    const at = record + REC_VA + 8 * n;
-    return this.ram.u32[at >> 2] + this.ram.u32[(at >> 2) + 1] * 0x1_0000_0000;
-  }
-  /**
-   * The instruction of the record is about to be executed: the function returned tells the addresses that it has accessed since. (Those of
-   * the profile before that are kept.)
-   */
-  probe(record: number, first: Insn): () => number[] {
-    const slots = controlOf(first.name) === "jump" ? [0] : [0, 1], { i32 } = this.ram;
-    const high = (n: number) => (record + REC_VA + 8 * n) >> 2, low = (n: number) => (record + REC_MIN + 8 * n) >> 2;
-    const before = slots.map((n) => ({
-      high: this.highestAddress(record, n),
-      low: this.lowestAddress(record, n),
-      words: [i32[high(n)], i32[high(n) + 1], i32[low(n)], i32[low(n) + 1]],
-    }));
-    for (const n of slots) {
-      i32.fill(0, high(n), high(n) + 2);
-      i32.fill(-1, low(n), low(n) + 2);
-    }
-    return () => {
-      const seen: number[] = [];
-      slots.forEach((n) => {
-        const { words, ...was } = before[n], now = this.highestAddress(record, n);
-        if (now !== 0) seen.push(now);
-        if (was.high >= now) i32.set(words.slice(0, 2), high(n));
-        if (was.low <= this.lowestAddress(record, n)) i32.set(words.slice(2), low(n));
-      });
-      return seen;
-    };
-  }
   /** How often the block has been interpreted since it was decoded (or since its region was dropped), up to the threshold of translation. */
   executions(block: Block): number {
     return this.heat - this.ram.i32[(block.record + REC_HEAT) >> 2];
@@ -397,13 +338,6 @@ export class Blocks {
     }
     return { instructions, blockEntries, recordBytes: this.#top - RECORDS };
   }
-
-  takenLink(record: number): number {
-    return this.ram.i32[(record + REC_TAKEN) >> 2];
-  }
-  fallLink(record: number): number {
-    return this.ram.i32[(record + REC_FALL) >> 2];
-  }
 }
 
 function noteFlow(image: Image, last: Insn | undefined, end: number): void {
@@ -419,10 +353,4 @@ function note(source: [number, number][], from: number, to: number): void {
   const last = source.at(-1);
   if (last && last[1] === from) last[1] = to;
   else source.push([from, to]);
-}
-
-/** Byte address of the jump-cache entry of a PC; must agree with `jumpEntry` of runtime.ts. */
-export function jumpEntryOf(pc: number): number {
-  const mixed = (pc | 0) ^ (Math.floor(pc / 512) | 0);
-  return JUMP_CACHE + ((mixed << 5) & ((JUMP_ENTRIES - 1) * JUMP_ENTRY));
 }

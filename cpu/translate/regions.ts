@@ -2,22 +2,22 @@
 import type { Access } from "../access.ts";
 import type { Ram } from "../api.ts";
 import type { CodeMap } from "../code_map.ts";
-import { controlOf } from "../control.ts";
 import { fusedMultiplyAdd } from "../fused.ts";
 import type { Image, Images } from "../images.ts";
 import type { Insn } from "../insn.ts";
 import type { Block, Blocks } from "../interp/blocks.ts";
+import type { Profile } from "../interp/profile.ts";
+import type { JumpCache } from "../jump_cache.ts";
 import type { Space } from "../mmu.ts";
 import { GENERATED_IMPORTS } from "../runtime.ts";
 import type { Counters, CpuStats, KillCause } from "../stats.ts";
 import { ModuleBuilder } from "../wasm/encoder.ts";
 import type { WasmOp } from "../wasm/expr.ts";
 import { buildGraph, type Graph } from "./cfg.ts";
-import { effectsOf } from "./effects.ts";
 import { emitRegion, type RegionEnvironment } from "./emit.ts";
 import { ExtentCells, Extents } from "./extents.ts";
+import { flagsNeededAt } from "./flags_needed.ts";
 import { Region, RegionSet, type Relied } from "./region_set.ts";
-import { ALL_FLAGS } from "./regs.ts";
 import { SharedExtents } from "./shared_extents.ts";
 
 /** Side exits at an instruction before its region is made anew with what has been learned. */
@@ -71,6 +71,8 @@ export class Regions {
     private readonly code: CodeMap,
     private readonly images: Images,
     private readonly blocks: Blocks,
+    private readonly profile: Profile,
+    private readonly jumps: JumpCache,
     private readonly pages: number,
     private readonly table: WebAssembly.Table,
     private readonly imports: WebAssembly.ModuleImports,
@@ -155,7 +157,7 @@ export class Regions {
     for (const n of graph.nodes) if (n.pc !== pc) s.interior.add(n.pc);
     this.code.add(region);
     this.blocks.divert(block, true);
-    this.blocks.publish(space, pc, block.record, slot);
+    this.jumps.put(space, pc, block.record, slot);
     this.counters.emitNs += emitted - began;
     this.counters.compileNs += this.counters.now() - emitted;
     this.stats.regions++;
@@ -171,7 +173,7 @@ export class Regions {
    */
   checkFlags(space: Space, pc: number): void {
     const { set } = this.#ofSpace(space);
-    if (set.strictFlags || this.#flagsNeededAt(space, set, pc, 0) === 0) return;
+    if (set.strictFlags || this.#flagsNeededAt(space, set, pc) === 0) return;
     this.#makeStrict(space);
   }
   /** Calls lead from one image to others: all images of the space have to pass flags on, and so have all spaces of these images. */
@@ -300,7 +302,7 @@ export class Regions {
       this.#insns[id] = undefined;
       this.#freeIds.push(id);
     }
-    this.blocks.unpublish(r.pc);
+    this.jumps.remove(r.pc);
     const block = r.set.block(r.pc);
     if (block && !block.dead) this.blocks.divert(block, false);
     this.stats.killed++;
@@ -345,16 +347,16 @@ export class Regions {
       shared,
       bake: (va, write) => s.extents.around(va, write, space),
       bakeProfile: (record, slot, write) => {
-        const high = slot > 1 ? 0 : this.blocks.highestAddress(record, slot);
+        const high = slot > 1 ? 0 : this.profile.highestAddress(record, slot);
         if (high === 0) return undefined;
         const e = s.extents.around(high, write, space);
-        return e && this.blocks.lowestAddress(record, slot) >= e.start ? e : undefined;
+        return e && this.profile.lowestAddress(record, slot) >= e.start ? e : undefined;
       },
-      accessed: (record, slot) => slot <= 1 && this.blocks.highestAddress(record, slot) !== 0,
+      accessed: (record, slot) => slot <= 1 && this.profile.highestAddress(record, slot) !== 0,
       roams: (pc, stack) =>
         s.roaming.has(pc) || (!stack && (s.roaming.size > WILD_SPACE || (s.wild.get(region.pc) ?? 0) >= WILD)),
       relies: (pc, baked) => s.relies(region, pc, baked as Relied),
-      flagsNeededAt: (pc) => this.#flagsNeededAt(space, s, pc, 0),
+      flagsNeededAt: (pc) => this.#flagsNeededAt(space, s, pc),
       strictFlags: s.strictFlags,
       slot: (pc) => s.contains(pc) ? this.#slot(s, pc) : undefined,
       isCold: (pc) => {
@@ -372,32 +374,9 @@ export class Regions {
     };
   }
 
-  #flagsNeededAt(space: Space, s: RegionSet, pc: number, depth: number): number {
-    const known = s.flagsNeeded.get(pc);
-    if (known !== undefined) return known;
-    if (space !== this.access.space || !s.contains(pc)) return ALL_FLAGS;
-    const block: Block = s.block(pc) ?? this.blocks.decode(pc);
-    let need = 0, defined = 0;
-    for (const i of block.insns) {
-      const e = effectsOf(i);
-      need |= e.flagUses & ~defined;
-      defined |= e.flagDefs;
-      if (defined === ALL_FLAGS) break;
-    }
-    const last = block.insns.at(-1);
-    // Nothing can be fetched there: a page fault shows the flags.
-    if (!last) need = ALL_FLAGS;
-    const open = ALL_FLAGS & ~defined;
-    if (last && open !== 0 && (need & open) !== open) {
-      const control = controlOf(last.name), to = last.ops[0];
-      const onward: number[] = [];
-      if (control === "next" || control === "branch" || last.name === "syscall") onward.push(block.end);
-      if ((control === "branch" || control === "jump") && to?.kind === "rel") onward.push(to.target);
-      if (control === "trap" && last.name !== "syscall") need |= open;
-      for (const next of onward) need |= open & (depth < 3 ? this.#flagsNeededAt(space, s, next, depth + 1) : ALL_FLAGS);
-    }
-    if (depth === 0) s.flagsNeeded.set(pc, need);
-    return need;
+  #flagsNeededAt(space: Space, s: RegionSet, pc: number): number {
+    const decodable = (at: number) => space === this.access.space && s.contains(at);
+    return flagsNeededAt(s.flagsNeeded, (at) => decodable(at) ? s.block(at) ?? this.blocks.decode(at) : undefined, pc);
   }
 
   #ranges(space: Space, g: Graph): { physical: [number, number][]; virtual: [number, number][] } {

@@ -88,6 +88,19 @@ export function flagSource(def: FlagDef, f: Flag): Expr | undefined {
   }
 }
 
+/** Is there a source of the flag in `def`? */
+export function definesFlag(def: FlagDef, f: Flag): boolean {
+  switch (def.kind) {
+    case "set":
+      return def[f] !== undefined || (def.r !== undefined && (f === "z" || f === "s" || f === "p"));
+    case "inc":
+    case "dec":
+      return f !== "c";
+    default:
+      return true;
+  }
+}
+
 function carry(d: FlagDef & { kind: "add" | "sub" }): Expr {
   const { a, b, r } = d;
   if (d.kind === "sub") {

@@ -6,7 +6,25 @@
  * intermediate result could overflow or lose bits go to `slow_fma` in JavaScript. NaNs are corrected by the caller.
  */
 import type { FuncBuilder, FuncImport, FuncType } from "./wasm/encoder.ts";
-import { add, and, call, eq, eqz, type Expr, i32, i64, or, select, shl, shr_u, sub, v128, type ValType, w } from "./wasm/expr.ts";
+import {
+  add,
+  and,
+  call,
+  eq,
+  eqz,
+  type Expr,
+  f64bits,
+  i32,
+  i64,
+  or,
+  select,
+  shl,
+  shr_u,
+  sub,
+  v128,
+  type ValType,
+  w,
+} from "./wasm/expr.ts";
 
 const F = (params: ValType[], result: ValType): FuncType => ({ params, results: [result] });
 
@@ -101,9 +119,9 @@ function doubles(f: FuncBuilder): void {
 /** One lane that may be anything. Products with zero, infinity or NaN are exact; an infinite addend decides alone. */
 function double(f: FuncBuilder): void {
   const bind = binder(f), [a, b, c] = [0, 1, 2].map((k) => param(k, "f64"));
-  const p = bind(w("f64.mul", a, b)), infinity: Expr = { kind: "const", type: "f64", value: 0x7ffn << 52n };
+  const p = bind(w("f64.mul", a, b)), infinity = f64bits(0x7ffn << 52n);
   const finite = (x: Expr) => w("f64.lt", w("f64.abs", x), infinity);
-  const none: Expr = { kind: "const", type: "f64", value: 0n };
+  const none = f64bits(0n);
   f.expr(or(or(eqz(finite(a)), eqz(finite(b))), or(w("f64.eq", a, none), w("f64.eq", b, none))));
   f.if();
   f.expr(w("f64.add", p, c));

@@ -25,11 +25,11 @@ export const storeOp = (bytes: number): StoreOp => STORE[bytes];
 export function emitStore(f: FuncBuilder, address: () => void, offset: number, bytes: number, value: Expr): void {
   address();
   if (value.kind === "op" && value.op === "i64.reinterpret_f64" && bytes === 8) {
-    f.expr(value.args[0]);
+    f.expr(value.a);
     return f.store("f64.store", offset);
   }
   if (value.kind === "op" && value.op === "i32.reinterpret_f32" && bytes === 4) {
-    f.expr(value.args[0]);
+    f.expr(value.a);
     return f.store("f32.store", offset);
   }
   if (value.type === "f64" || value.type === "f32") {

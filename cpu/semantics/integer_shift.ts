@@ -37,7 +37,7 @@ const maskedCount = (s: Sem, op: Operand, size: number): Expr => {
 /** Sets flags unless the count is zero; a constant count decides now. */
 function flagsUnlessZero(s: Sem, count: Expr, def: FlagDef): void {
   if (count.kind === "const") {
-    if (count.value !== 0n) s.setFlags(def);
+    if (count.n !== 0) s.setFlags(def);
   } else s.if(count.type === "i64" ? w("i64.ne", count, i64(0)) : count, () => s.setFlags(def));
 }
 
@@ -106,7 +106,7 @@ function rotateCarryWide(toLeft: boolean, s: Sem, v: Expr, n: Expr): { r: Expr; 
     ? or(or(shl(v, n), shl(carry, sub(n, one))), shr_u(shr_u(v, one), back))
     : or(or(shr_u(v, n), shl(carry, back)), shl(shl(v, one), back));
   const c = s.let(lowBit(toLeft ? shr_u(v, back) : shr_u(v, sub(n, one))));
-  return { r: s.let(n.kind === "const" && n.value !== 0n ? r : select(w("i64.eqz", n), v, r)), c };
+  return { r: s.let(n.kind === "const" && n.n !== 0 ? r : select(w("i64.eqz", n), v, r)), c };
 }
 
 const rotateCarry = (toLeft: boolean): Semantic => (s, i) => {

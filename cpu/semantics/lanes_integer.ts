@@ -165,7 +165,7 @@ type Shape = "i16x8" | "i32x4" | "i64x2";
 const BITS: Record<Shape, number> = { i16x8: 16, i32x4: 32, i64x2: 64 };
 const below = (count: Expr, limit: number): Expr => lt_u(count, int(count.type === "i64" ? 8 : 4, limit));
 const constantCount = (count: Expr, limit: number): number | undefined =>
-  count.kind === "const" ? Number(BigInt.asUintN(64, count.value) < BigInt(limit) ? count.value : BigInt(limit)) : undefined;
+  count.kind === "const" ? (count.n >= 0 && count.n < limit ? count.n : limit) : undefined;
 
 /** Counts of at least the lane width give zero. */
 const logical = (shape: Shape, op: "shl" | "shr_u"): Shift => (a, count) => {

@@ -1,16 +1,24 @@
 /** Finds the register and flag effects of an instruction by running its semantics against a recording back end. */
-import { flagSource } from "../flags.ts";
+import { definesFlag } from "../flags.ts";
 import type { Insn, MemOperand, Operand } from "../insn.ts";
 import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
 import { SEMANTICS } from "../semantics/mod.ts";
 import { loadOp } from "../memory_ops.ts";
-import { type Expr, i32, i64, LOADS, type LocalExpr, type ValType } from "../wasm/expr.ts";
+import { type Expr, int, LOADS, local, type LocalExpr, type ValType } from "../wasm/expr.ts";
 import { ALL_FLAGS, CC_FLAGS, type Effects, FLAG_BIT, FLAG_LIST, gprBit, xmmBit } from "./regs.ts";
 
 const RSP = 4;
-const leaf = (type: ValType): LocalExpr => ({ kind: "local", type, index: 0 });
+const LEAVES: Record<ValType, LocalExpr> = {
+  i32: local("i32", 0),
+  i64: local("i64", 0),
+  f32: local("f32", 0),
+  f64: local("f64", 0),
+  v128: local("v128", 0),
+};
+/** Any value: only its type matters here. */
+const leaf = (type: ValType): LocalExpr => LEAVES[type];
 /** The constant of which VEX.128 forms make the upper half. */
-export const isZero = (e: Expr): boolean => e.kind === "const" && e.value === 0n;
+export const isZero = (e: Expr): boolean => e.kind === "const" && e.n === 0;
 const typeOf = (size: number): ValType => size === 16 ? "v128" : size === 8 ? "i64" : "i32";
 
 class EffectSem implements Sem {
@@ -52,7 +60,7 @@ class EffectSem implements Sem {
       case "mmx":
         return leaf("i64");
       case "imm":
-        return this.i.size === 8 ? i64(op.value) : i32(Number(BigInt.asIntN(32, op.value)));
+        return int(this.i.size === 8 ? 8 : 4, op.value);
       case "mem":
         this.e.leaves = true;
         this.address(op);
@@ -171,7 +179,7 @@ class EffectSem implements Sem {
   }
   setFlags(def: FlagDef): void {
     for (const f of FLAG_LIST) {
-      if (!flagSource(def, f)) continue;
+      if (!definesFlag(def, f)) continue;
       const bit = FLAG_BIT[f];
       this.e.flagWrites |= bit;
       if (this.#inIf) this.#useFlags(bit);

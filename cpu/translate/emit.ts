@@ -119,13 +119,13 @@ class Emitter implements RegionContext {
       f.call("poll");
       f.if();
       f.storeAt(CTL_EXIT, "i32.store", i32(Exit.Poll));
-      f.i64(BigInt(this.g.entry.pc));
+      f.i64(this.g.entry.pc);
       f.return();
       f.end();
       f.end();
       f.expr(w("i32.gt_s", { kind: "local", type: "i32", index: DEPTH_LOCAL }, i32(MAX_DEPTH)));
       f.if();
-      f.i64(BigInt(this.g.entry.pc));
+      f.i64(this.g.entry.pc);
       f.return();
       f.end();
       f.end();

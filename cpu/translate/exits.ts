@@ -6,7 +6,7 @@ import { Exit } from "../exit.ts";
 import { flagSource } from "../flags.ts";
 import { CTL_EXIT } from "../layout.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
-import { type Expr, i32 } from "../wasm/expr.ts";
+import { type Expr, i32, type LocalExpr } from "../wasm/expr.ts";
 import { cloneDef, type FlagState, type Pending } from "./flag_state.ts";
 import type { Locals } from "./locals.ts";
 import { type Dirty, FLAG_BIT, FLAG_LIST } from "./regs.ts";
@@ -15,12 +15,19 @@ interface Stub {
   reason: Exit;
   dirty: Readonly<Dirty>;
   flags: number;
+  /** Definition of flags that are to be stored; 0 = there is none. */
+  id: number;
+  mask: number;
   pending: Pending | undefined;
+  /** Locals that the definition reads. */
+  reads: readonly number[];
 }
+const NOTHING: readonly number[] = [];
 
 export class Exits {
   readonly #stubs: Stub[] = [];
-  readonly #byKey = new Map<string, number>();
+  /** Stubs by a hash. */
+  readonly #byKey = new Map<number, number[]>();
   readonly #pc: number;
   readonly #slot: number;
 
@@ -46,7 +53,7 @@ export class Exits {
   leave(cond: Expr | undefined, pc: number, reason: Exit, dirty: Readonly<Dirty>, flags: number): void {
     this.locals.flushLows();
     const label = this.#stub(reason, dirty, flags);
-    this.f.i64(BigInt(pc));
+    this.f.i64(pc);
     this.f.set(this.#pc);
     if (cond) {
       this.f.expr(cond);
@@ -62,17 +69,24 @@ export class Exits {
 
   #stub(reason: Exit, dirty: Readonly<Dirty>, flags: number): number {
     const p = this.flags.pending && this.flags.pending.mask & flags ? this.flags.pending : undefined;
-    const zero = dirty.zero & dirty.high,
-      key = `${reason}|${dirty.r}|${dirty.high}|${zero}|${flags}|${
-        p ? `${p.mask & flags}.${p.id}.${this.flags.keptLocals()}` : ""
-      }`;
-    let n = this.#byKey.get(key);
-    if (n === undefined) {
-      // A copy: later instructions may move what the definition refers to into other locals.
-      const pending = p && { ...p, def: cloneDef(p.def) };
-      n = this.#stubs.push({ reason, dirty: { ...dirty, zero }, flags, pending }) - 1;
-      this.#byKey.set(key, n);
+    const zero = dirty.zero & dirty.high, id = p ? p.id : 0, mask = p ? p.mask & flags : 0;
+    const key = (dirty.r ^ Math.imul(dirty.high, 0x9e37) ^ Math.imul(zero, 0x85eb) ^ (reason << 28) ^ (flags << 20)) >>> 0;
+    const known = this.#byKey.get(key);
+    if (known === undefined) this.#byKey.set(key, []);
+    else {
+      for (const n of known) {
+        const s = this.#stubs[n], d = s.dirty;
+        if (
+          s.reason === reason && d.r === dirty.r && d.high === dirty.high && d.zero === zero && s.flags === flags &&
+          s.id === id &&
+          s.mask === mask && (!p || sameReads(s.reads, p.leaves))
+        ) return n;
+      }
     }
+    // A copy: later instructions may move what the definition refers to into other locals.
+    const pending = p && { ...p, def: cloneDef(p.def) }, reads = p ? p.leaves.map((l) => l.index) : NOTHING;
+    const n = this.#stubs.push({ reason, dirty: { ...dirty, zero }, flags, id, mask, pending, reads }) - 1;
+    this.#byKey.get(key)!.push(n);
     return n;
   }
 
@@ -105,3 +119,6 @@ export class Exits {
     }
   }
 }
+
+const sameReads = (known: readonly number[], now: readonly LocalExpr[]): boolean =>
+  known.length === now.length && now.every((l, k) => l.index === known[k]);

@@ -1,8 +1,8 @@
 /** The arithmetic flags while a region is emitted: a pending definition, canonical locals, or the state block. */
-import { condFromFlags, flagSource, flagValue, fusedCond } from "../flags.ts";
+import { condFromFlags, definesFlag, flagSource, flagValue, fusedCond } from "../flags.ts";
 import type { Flag, FlagDef } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
-import type { Expr, LocalExpr } from "../wasm/expr.ts";
+import { type Expr, local, type LocalExpr } from "../wasm/expr.ts";
 import { collectLocals, type Locals } from "./locals.ts";
 import { CC_FLAGS, FLAG_BIT, FLAG_LIST } from "./regs.ts";
 
@@ -12,7 +12,11 @@ export interface Pending {
   readonly id: number;
   /** Flags whose value this definition gives. */
   mask: number;
+  /** The locals that the definition reads. */
+  readonly leaves: readonly LocalExpr[];
 }
+
+const NO_LEAVES: readonly LocalExpr[] = [];
 
 export class FlagState {
   pending: Pending | undefined;
@@ -37,9 +41,9 @@ export class FlagState {
   /** New definition; flags of the old one that it does not replace are put into locals when `live`. */
   set(def: FlagDef, live: number): void {
     let mask = 0;
-    for (const f of FLAG_LIST) if (flagSource(def, f)) mask |= FLAG_BIT[f];
+    for (const f of FLAG_LIST) if (definesFlag(def, f)) mask |= FLAG_BIT[f];
     this.settle(live & ~mask);
-    this.pending = { def, id: this.#nextId++, mask };
+    this.pending = { def, id: this.#nextId++, mask, leaves: leavesOf(def) };
   }
   /** Puts the pending flags among `bits` into their locals. */
   settle(bits: number): void {
@@ -52,42 +56,68 @@ export class FlagState {
     p.mask &= ~bits;
     if (p.mask === 0) this.pending = undefined;
   }
-  /** The locals that the pending definition reads now, as a key. */
-  keptLocals(): string {
-    const leaves = new Set<LocalExpr>();
-    for (const e of this.kept()) collectLocals(e, leaves);
-    let key = "";
-    for (const l of leaves) key += l.index + ",";
-    return key;
-  }
-  /** Expressions that must stay valid beyond the current step. */
-  kept(): Expr[] {
-    return this.pending ? expressions(this.pending.def) : [];
+  /** Locals that must stay valid beyond the current step. */
+  kept(): readonly LocalExpr[] {
+    return this.pending ? this.pending.leaves : NO_LEAVES;
   }
 }
 
-function expressions(def: FlagDef): Expr[] {
+function leavesOf(def: FlagDef): LocalExpr[] {
+  const out: LocalExpr[] = [];
+  const take = (e: Expr | undefined) => e && collectLocals(e, out);
   switch (def.kind) {
     case "add":
     case "sub":
-      return def.carry ? [def.a, def.b, def.r, def.carry] : [def.a, def.b, def.r];
+      take(def.a);
+      take(def.b);
+      take(def.r);
+      take(def.carry);
+      return out;
     case "logic":
     case "inc":
     case "dec":
-      return [def.r];
+      take(def.r);
+      return out;
     case "set":
-      return [def.compared?.a, def.compared?.b, def.r?.value, def.c, def.p, def.a, def.z, def.s, def.o].filter((e) =>
-        e !== undefined
-      );
+      take(def.compared?.a);
+      take(def.compared?.b);
+      take(def.r?.value);
+      for (const f of FLAG_LIST) take(def[f]);
+      return out;
   }
 }
 
 /** A copy whose leaves no longer follow the registers. */
 export function cloneDef(def: FlagDef): FlagDef {
-  return structuredCloneDef(def) as FlagDef;
+  switch (def.kind) {
+    case "add":
+    case "sub":
+      return { ...def, a: clone(def.a), b: clone(def.b), r: clone(def.r), carry: def.carry && clone(def.carry) };
+    case "logic":
+    case "inc":
+    case "dec":
+      return { ...def, r: clone(def.r) };
+    case "set": {
+      const copy: FlagDef = { ...def };
+      if (def.compared) copy.compared = { a: clone(def.compared.a), b: clone(def.compared.b) };
+      if (def.r) copy.r = { size: def.r.size, value: clone(def.r.value) };
+      for (const f of FLAG_LIST) if (def[f]) copy[f] = clone(def[f]);
+      return copy;
+    }
+  }
 }
-function structuredCloneDef(v: unknown): unknown {
-  if (Array.isArray(v)) return v.map(structuredCloneDef);
-  if (typeof v !== "object" || v === null) return v;
-  return Object.fromEntries(Object.entries(v).map(([k, x]) => [k, structuredCloneDef(x)]));
+function clone<E extends Expr>(e: E): E;
+function clone(e: Expr): Expr {
+  switch (e.kind) {
+    case "const":
+      return e;
+    case "local":
+      return local(e.type, e.index);
+    case "call":
+      return { ...e, args: e.args.map((a) => clone(a)) };
+    case "select":
+      return { ...e, a: clone(e.a), b: clone(e.b), c: clone(e.c) };
+    default:
+      return { ...e, a: clone(e.a), b: e.b && clone(e.b), c: e.c && clone(e.c) };
+  }
 }

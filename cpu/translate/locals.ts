@@ -2,9 +2,20 @@
 import { FLAG_A, FLAG_C, FLAG_O, FLAG_P, FLAG_S, FLAG_Z, GPR, STATE, XMM, YMM_HIGH, YMM_USED } from "../layout.ts";
 import type { Flag } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
-import type { Expr, LoadOp, LocalExpr, StoreOp, ValType } from "../wasm/expr.ts";
+import {
+  type Expr,
+  i32,
+  load,
+  type LoadOp,
+  local,
+  type LocalExpr,
+  type StoreOp,
+  unchecked,
+  v128,
+  type ValType,
+  w,
+} from "../wasm/expr.ts";
 import { ALL_HIGH, type Dirty } from "./regs.ts";
-import { i32, load, unchecked, v128, w } from "../wasm/expr.ts";
 
 /** Register numbers: GPR 0..15, XMM 16..31, as the bits of `Bits.r`; upper YMM halves 32..47. */
 const XMM0 = 16, REGISTERS = 48;
@@ -36,6 +47,9 @@ export class Locals {
   readonly #flags = new Map<Flag, number>();
   /** Expressions handed out since the last `endStep` (or kept by it) that read a register's own local. */
   readonly #readers: LocalExpr[][] = Array.from({ length: REGISTERS }, () => []);
+  /** Registers that have readers: numbers below HIGH0, and the others. */
+  #readR = 0;
+  #readHigh = 0;
   /** Temporaries of this step and of what was kept. */
   #temps: LocalExpr[] = [];
 
@@ -51,30 +65,26 @@ export class Locals {
   }
   /** The register's value now. Stays right when the register is written later in the same step. */
   read(n: number): LocalExpr {
-    if (this.#lows.get(n)?.stale) this.#flush(n);
+    if (this.#lows.size > 0 && this.#lows.get(n)?.stale) this.#flush(n);
     return this.#local(n);
   }
   #local(n: number): LocalExpr {
-    const e: LocalExpr = { kind: "local", type: n < XMM0 ? "i64" : "v128", index: this.register(n) };
+    const e = local(n < XMM0 ? "i64" : "v128", this.register(n));
     this.#readers[n].push(e);
+    if (n < HIGH0) this.#readR |= 1 << n;
+    else this.#readHigh |= 1 << (n - HIGH0);
     return e;
   }
   /** `value` may read the register. */
   write(n: number, value: Expr): void {
-    const readers = this.#readers[n];
-    if (readers.length > 0) {
-      const saved = this.temp(readers[0].type);
-      this.f.get(this.register(n));
-      this.f.set(saved.index);
-      for (const e of readers) e.index = saved.index;
-      this.#readers[n] = [];
-    }
-    const source = value.kind === "local" ? this.#registers.indexOf(value.index) : -1;
+    this.#detachReaders(n);
+    const lows = this.#lows, source = lows.size > 0 && value.kind === "local" ? this.#registers.indexOf(value.index) : -1;
     this.f.expr(value);
     this.f.set(this.register(n));
-    const low = source >= 0 ? this.#lows.get(source) : undefined;
-    if (low) this.#lows.set(n, { ...low });
-    else this.#lows.delete(n);
+    if (lows.size === 0) return;
+    const low = source >= 0 ? lows.get(source) : undefined;
+    if (low) lows.set(n, { ...low });
+    else lows.delete(n);
   }
   /** XMM register `to` becomes a copy of `from` (numbers + 16). */
   copy(to: number, from: number): void {
@@ -102,10 +112,11 @@ export class Locals {
   }
   /** Brings all vectors up to date: before everything that leaves the node. */
   flushLows(): void {
+    if (this.#lows.size === 0) return;
     for (const [n, low] of this.#lows) if (low.stale) this.#flush(n);
   }
   forgetLows(): void {
-    this.#lows.clear();
+    if (this.#lows.size > 0) this.#lows.clear();
   }
   #exact(low: LowLane): Expr {
     if (low.value.kind === "local") return low.value;
@@ -120,15 +131,17 @@ export class Locals {
   }
   loadRegisters(bits: number, high: number): void {
     this.forgetLows();
-    for (const n of [...numbers(bits, 0), ...numbers(high, HIGH0)]) {
-      this.f.i32(0);
-      this.f.load(n < XMM0 ? "i64.load" : "v128.load", home(n));
-      this.f.set(this.register(n));
-    }
+    for (let rest = bits; rest !== 0; rest &= rest - 1) this.#load(31 - Math.clz32(rest & -rest));
+    for (let rest = high; rest !== 0; rest &= rest - 1) this.#load(HIGH0 + 31 - Math.clz32(rest & -rest));
+  }
+  #load(n: number): void {
+    this.f.i32(0);
+    this.f.load(n < XMM0 ? "i64.load" : "v128.load", home(n));
+    this.f.set(this.register(n));
   }
   storeRegisters({ r, high, zero }: Readonly<Dirty>): void {
     this.flushLows();
-    for (const n of numbers(r, 0)) this.#store(n);
+    for (let rest = r; rest !== 0; rest &= rest - 1) this.#store(31 - Math.clz32(rest & -rest));
     // Zeros need no store while there is nothing but zeros in memory, as nearly always outside of code that uses YMM registers.
     if (high & zero) {
       this.f.expr(load("i32.load", i32(0), STATE + YMM_USED));
@@ -153,7 +166,7 @@ export class Locals {
   flag(f: Flag): LocalExpr {
     let index = this.#flags.get(f);
     if (index === undefined) this.#flags.set(f, index = this.f.newLocal(FLAG_HOME[f].type));
-    return { kind: "local", type: FLAG_HOME[f].type, index };
+    return local(FLAG_HOME[f].type, index);
   }
   loadFlag(f: Flag): void {
     this.f.expr(load(FLAG_HOME[f].load, i32(0), FLAG_HOME[f].address));
@@ -166,38 +179,61 @@ export class Locals {
   // ---- temporaries
 
   temp(type: ValType): LocalExpr {
-    const t: LocalExpr = { kind: "local", type, index: this.f.newLocal(type) };
+    const t = local(type, this.f.newLocal(type));
     this.#temps.push(t);
     return t;
   }
-  /** End of an instruction: frees what `kept` does not refer to. */
-  endStep(kept: readonly Expr[]): void {
-    const leaves = new Set<LocalExpr>();
-    for (const e of kept) collectLocals(e, leaves);
-    for (const low of this.#lows.values()) collectLocals(low.value, leaves);
-    const indices = new Set([...leaves].map((l) => l.index));
-    for (let n = 0; n < REGISTERS; n++) {
-      if (this.#readers[n].length > 0) this.#readers[n] = this.#readers[n].filter((e) => leaves.has(e));
+  /** End of an instruction: frees the temporaries that neither `kept` nor the low lanes at hand refer to. */
+  endStep(kept: readonly LocalExpr[]): void {
+    let leaves = kept;
+    if (this.#lows.size > 0) {
+      const all = [...kept];
+      for (const low of this.#lows.values()) collectLocals(low.value, all);
+      leaves = all;
     }
-    this.#temps = this.#temps.filter((t) => {
-      if (indices.has(t.index)) return true;
-      this.f.freeLocal(t.type, t.index);
-      return false;
-    });
+    for (let rest = this.#readR; rest !== 0; rest &= rest - 1) this.#forgetReaders(31 - Math.clz32(rest & -rest), leaves);
+    for (let rest = this.#readHigh; rest !== 0; rest &= rest - 1) {
+      this.#forgetReaders(HIGH0 + 31 - Math.clz32(rest & -rest), leaves);
+    }
+    const temps = this.#temps;
+    let live = 0;
+    for (let k = 0; k < temps.length; k++) {
+      const t = temps[k];
+      if (refersTo(leaves, t.index)) temps[live++] = t;
+      else this.f.freeLocal(t.type, t.index);
+    }
+    temps.length = live;
+  }
+  #forgetReaders(n: number, leaves: readonly LocalExpr[]): void {
+    const readers = this.#readers[n];
+    let live = 0;
+    if (leaves.length > 0) {
+      for (let k = 0; k < readers.length; k++) if (leaves.includes(readers[k])) readers[live++] = readers[k];
+    }
+    readers.length = live;
+    if (live === 0) this.#noReaders(n);
+  }
+  #noReaders(n: number): void {
+    if (n < HIGH0) this.#readR &= ~(1 << n);
+    else this.#readHigh &= ~(1 << (n - HIGH0));
   }
   /** Makes `kept` independent of registers: what reads one reads a copy from now on. */
   detach(): void {
     this.flushLows();
     this.forgetLows();
-    for (let n = 0; n < REGISTERS; n++) {
-      const readers = this.#readers[n];
-      if (readers.length === 0) continue;
-      const saved = this.temp(readers[0].type);
-      this.f.get(this.register(n));
-      this.f.set(saved.index);
-      for (const e of readers) e.index = saved.index;
-      this.#readers[n] = [];
-    }
+    for (let rest = this.#readR; rest !== 0; rest &= rest - 1) this.#detachReaders(31 - Math.clz32(rest & -rest));
+    for (let rest = this.#readHigh; rest !== 0; rest &= rest - 1) this.#detachReaders(HIGH0 + 31 - Math.clz32(rest & -rest));
+  }
+  /** What reads register `n` reads a copy from now on. */
+  #detachReaders(n: number): void {
+    const readers = this.#readers[n];
+    if (readers.length === 0) return;
+    const saved = this.temp(readers[0].type);
+    this.f.get(this.register(n));
+    this.f.set(saved.index);
+    for (let k = 0; k < readers.length; k++) readers[k].index = saved.index;
+    readers.length = 0;
+    this.#noReaders(n);
   }
   /** Takes the live temporaries out of management (they are used in more than one branch); returns how to free them. */
   hold(): () => void {
@@ -220,32 +256,37 @@ function numbers(bits: number, first: number): number[] {
   return out;
 }
 
+function refersTo(leaves: readonly LocalExpr[], index: number): boolean {
+  for (let k = 0; k < leaves.length; k++) if (leaves[k].index === index) return true;
+  return false;
+}
+
 function sizeOf(e: Expr): number {
   switch (e.kind) {
-    case "op":
     case "call":
       return e.args.reduce((sum, a) => sum + sizeOf(a), 1);
+    case "op":
     case "select":
-      return 1 + sizeOf(e.cond) + sizeOf(e.then) + sizeOf(e.else);
+      return 1 + sizeOf(e.a) + (e.b ? sizeOf(e.b) : 0) + (e.c ? sizeOf(e.c) : 0);
     default:
       return 1;
   }
 }
 
-export function collectLocals(e: Expr, into: Set<LocalExpr>): void {
+/** Adds the locals that `e` reads to `into`, each once. */
+export function collectLocals(e: Expr, into: LocalExpr[]): void {
   switch (e.kind) {
     case "local":
-      into.add(e);
+      if (!into.includes(e)) into.push(e);
       return;
-    case "op":
+    case "const":
+      return;
     case "call":
       for (const a of e.args) collectLocals(a, into);
       return;
-    case "select":
-      collectLocals(e.cond, into);
-      collectLocals(e.then, into);
-      return collectLocals(e.else, into);
-    case "load":
-      return collectLocals(e.address, into);
+    default:
+      collectLocals(e.a, into);
+      if (e.b) collectLocals(e.b, into);
+      if (e.c) collectLocals(e.c, into);
   }
 }

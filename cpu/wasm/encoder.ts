@@ -1,5 +1,17 @@
 /** Writes WebAssembly binaries: function bodies and whole modules (WebAssembly core specification, section 5). */
-import { type CallExpr, type Expr, type LoadOp, LOADS, OPS, type StoreOp, STORES, type ValType, type WasmOp } from "./expr.ts";
+import {
+  type CallExpr,
+  constant,
+  type ConstExpr,
+  type Expr,
+  type LoadOp,
+  LOADS,
+  OPS,
+  type StoreOp,
+  STORES,
+  type ValType,
+  type WasmOp,
+} from "./expr.ts";
 
 export const TYPE_CODE: Record<ValType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 export const BLOCK_VOID = 0x40;
@@ -34,8 +46,17 @@ export class Bytes {
       this.byte(b | 0x80);
     }
   }
-  s64(n: bigint): void {
-    if (n >= -0x4000_0000n && n <= 0x3fff_ffffn) return this.s32(Number(n));
+  s64(n: number | bigint): void {
+    if (typeof n === "bigint") return this.#big64(n);
+    if (n >= -0x8000_0000 && n < 0x8000_0000) return this.s32(n);
+    for (;;) {
+      const rest = Math.floor(n / 128), b = n - 128 * rest;
+      n = rest;
+      if ((n === 0 && (b & 0x40) === 0) || (n === -1 && (b & 0x40) !== 0)) return this.byte(b);
+      this.byte(b | 0x80);
+    }
+  }
+  #big64(n: bigint): void {
     for (;;) {
       const b = Number(n & 0x7fn);
       n >>= 7n;
@@ -43,10 +64,10 @@ export class Bytes {
       this.byte(b | 0x80);
     }
   }
+  /** ASCII only. */
   name(s: string): void {
-    const b = new TextEncoder().encode(s);
-    this.u32(b.length);
-    this.bytes(b);
+    this.u32(s.length);
+    for (let i = 0; i < s.length; i++) this.byte(s.charCodeAt(i));
   }
   /** Wasm opcode number in the notation of the tables: one byte, or 0xfcNN, or 0xfdNNN. */
   opcode(op: number): void {
@@ -118,9 +139,10 @@ export class FuncBuilder {
     this.code.byte(0x41);
     this.code.s32(n | 0);
   }
-  i64(n: bigint): void {
+  /** Taken modulo 2^64. */
+  i64(n: number | bigint): void {
     this.code.byte(0x42);
-    this.code.s64(BigInt.asIntN(64, n));
+    this.code.s64(Number.isSafeInteger(n) ? n : BigInt.asIntN(64, BigInt(n)));
   }
   block(): number {
     this.code.byte(0x02);
@@ -201,13 +223,14 @@ export class FuncBuilder {
   }
   /** Address is on the stack. Alignment hints are 0: guest accesses may be unaligned. */
   load(op: LoadOp, offset: number): void {
-    this.code.opcode(LOADS[op][0]);
-    this.code.byte(0);
-    this.code.u32(offset);
+    this.#access(LOADS[op][0], offset);
   }
   /** Address and value are on the stack. */
   store(op: StoreOp, offset: number): void {
-    this.code.opcode(STORES[op][0]);
+    this.#access(STORES[op][0], offset);
+  }
+  #access(opcode: number, offset: number): void {
+    this.code.opcode(opcode);
     this.code.byte(0);
     this.code.u32(offset);
   }
@@ -218,36 +241,40 @@ export class FuncBuilder {
       case "local":
         return this.get(e.index);
       case "const":
-        return this.#const(e.type, e.value);
-      case "op":
-        for (const a of e.args) this.expr(a);
-        this.code.opcode(OPS[e.op][0]);
-        for (const b of e.imm) this.code.byte(b);
+        return this.#const(e);
+      case "op": {
+        this.expr(e.a);
+        if (e.b !== undefined) this.expr(e.b);
+        if (e.c !== undefined) this.expr(e.c);
+        this.code.opcode(e.code);
+        const { imm } = e;
+        for (let i = 0; i < imm.length; i++) this.code.byte(imm[i]);
         return;
+      }
+      case "load":
+        this.expr(e.a);
+        return this.#access(e.code, e.offset);
       case "select":
-        if (e.lazy) {
-          this.expr(e.cond);
+        if (e.op === "choose") {
+          this.expr(e.c);
           this.hint(true);
           this.code.byte(0x04);
           this.code.byte(TYPE_CODE[e.type]);
-          this.expr(e.then);
+          this.expr(e.a);
           this.code.byte(0x05);
-          this.expr(e.else);
+          this.expr(e.b);
           this.code.byte(0x0b);
           return;
         }
-        this.expr(e.then);
-        this.expr(e.else);
-        this.expr(e.cond);
+        this.expr(e.a);
+        this.expr(e.b);
+        this.expr(e.c);
         if (e.type === "v128") {
           this.code.byte(0x1c);
           this.code.byte(1);
           this.code.byte(TYPE_CODE.v128);
-        } else this.code.byte(0x1b);
+        } else this.code.byte(e.code);
         return;
-      case "load":
-        this.expr(e.address);
-        return this.load(e.mem, e.offset);
       case "call":
         return this.#call(e);
     }
@@ -271,11 +298,12 @@ export class FuncBuilder {
     this.store(op, address);
   }
 
-  #const(type: ValType, value: bigint): void {
-    if (type === "i32") return this.i32(Number(value));
-    if (type === "i64") return this.i64(value);
-    this.code.opcode(type === "f32" ? 0x43 : type === "f64" ? 0x44 : 0xfd00c);
-    for (let i = 0, n = type === "f32" ? 4 : type === "f64" ? 8 : 16; i < n; i++) {
+  #const(e: ConstExpr): void {
+    if (e.type === "i32") return this.i32(e.n);
+    if (e.type === "i64") return this.i64(e.big ?? e.n);
+    this.code.opcode(e.type === "f32" ? 0x43 : e.type === "f64" ? 0x44 : 0xfd00c);
+    const value = constant(e);
+    for (let i = 0, n = e.type === "f32" ? 4 : e.type === "f64" ? 8 : 16; i < n; i++) {
       this.code.byte(Number((value >> BigInt(8 * i)) & 0xffn));
     }
   }

@@ -10,13 +10,24 @@ export const OPS = { ...SCALAR_OPS, ...SIMD_OPS };
 export type WasmOp = keyof typeof OPS;
 export type ValType = "i32" | "i64" | "f32" | "f64" | "v128";
 
-export interface OpExpr {
-  kind: "op";
-  type: ValType;
-  op: WasmOp;
-  args: Expr[];
+/**
+ * Inner nodes (`OpExpr`, `SelectExpr`, `LoadExpr`) have the same properties in the same order, whatever they need of them: the engine gives them one
+ * shape, and code that looks at any expression stays fast.
+ */
+interface Inner {
+  readonly type: ValType;
+  /** Opcode in the notation of the tables. */
+  readonly code: number;
+  readonly a: Expr;
+  readonly b: Expr | undefined;
+  readonly c: Expr | undefined;
   /** Immediate bytes (lanes). */
-  imm: number[];
+  readonly imm: readonly number[];
+  readonly offset: number;
+}
+export interface OpExpr extends Inner {
+  readonly kind: "op";
+  readonly op: WasmOp;
 }
 export interface LocalExpr {
   kind: "local";
@@ -24,34 +35,33 @@ export interface LocalExpr {
   index: number;
 }
 export interface ConstExpr {
-  kind: "const";
-  type: ValType;
-  /** i32/i64: signed value; f32/f64: the number's bits as an unsigned bigint; v128: 128 bits, lane 0 lowest. */
-  value: bigint;
+  readonly kind: "const";
+  readonly type: ValType;
+  /** i32/i64: signed value; f32/f64: the number's bits, unsigned; v128: 128 bits, lane 0 lowest. NaN when it is no safe integer: see `big`. */
+  readonly n: number;
+  readonly big: bigint | undefined;
 }
-export interface SelectExpr {
-  kind: "select";
-  type: ValType;
-  cond: Expr;
-  then: Expr;
-  else: Expr;
-  /** Emitted as a branch: only the chosen arm is evaluated. `then` is the likely arm. */
-  lazy?: boolean;
+export interface SelectExpr extends Inner {
+  readonly kind: "select";
+  /** "choose" is emitted as a branch: only the chosen arm is evaluated, `a` is the likely one. */
+  readonly op: "select" | "choose";
+  /** Value when `c` is true. */
+  readonly a: Expr;
+  /** Value when `c` is false. */
+  readonly b: Expr;
+  readonly c: Expr;
 }
-/** Load from a *linear* address known to be valid (CPU state, translated address). `mem` is the wasm load opcode. */
-export interface LoadExpr {
-  kind: "load";
-  type: ValType;
-  mem: LoadOp;
-  address: Expr;
-  offset: number;
+/** Load from a *linear* address `a` known to be valid (CPU state, translated address). */
+export interface LoadExpr extends Inner {
+  readonly kind: "load";
+  readonly op: LoadOp;
 }
 /** Call of a function of the CPU's runtime module (cpu/runtime.ts), by name. */
 export interface CallExpr {
-  kind: "call";
-  type: ValType;
-  fn: string;
-  args: Expr[];
+  readonly kind: "call";
+  readonly type: ValType;
+  readonly fn: string;
+  readonly args: readonly Expr[];
 }
 export type Expr = OpExpr | LocalExpr | ConstExpr | SelectExpr | LoadExpr | CallExpr;
 
@@ -85,81 +95,153 @@ export const STORES = {
 export type StoreOp = keyof typeof STORES;
 
 const LETTER: Record<string, ValType> = { i: "i32", l: "i64", f: "f32", d: "f64", v: "v128" };
-const RESULT = new Map<string, ValType>(Object.entries(OPS).map(([name, [, sig]]) => [name, LETTER[sig[sig.indexOf(">") + 1]]]));
+const NO_LANES: readonly number[] = [];
 
-/** Builds the application of a wasm operation: `w("i64.add", a, b)`; numbers after the operands are immediate lanes. */
-export function w(op: WasmOp, ...args: (Expr | number)[]): Expr {
-  const operands: Expr[] = [], imm: number[] = [];
-  for (const a of args) typeof a === "number" ? imm.push(a) : operands.push(a);
-  return fold(op, operands) ?? { kind: "op", type: RESULT.get(op)!, op, args: operands, imm };
+/** How constants and known values simplify an operation; enough to keep generated code small. The engine folds the rest. */
+const enum Fold {
+  None,
+  Wrap,
+  ExtendUnsigned,
+  ExtendSigned,
+  /** `x op 0` is x. */
+  Additive,
+  And,
+  Add,
+  Sub,
+  Or,
+}
+const FOLDS: Partial<Record<WasmOp, Fold>> = {
+  "i32.wrap_i64": Fold.Wrap,
+  "i64.extend_i32_u": Fold.ExtendUnsigned,
+  "i64.extend_i32_s": Fold.ExtendSigned,
+  "i32.add": Fold.Add,
+  "i64.add": Fold.Add,
+  "i32.sub": Fold.Sub,
+  "i64.sub": Fold.Sub,
+  "i32.and": Fold.And,
+  "i64.and": Fold.And,
+  "i32.or": Fold.Or,
+  "i64.or": Fold.Or,
+  "i32.xor": Fold.Additive,
+  "i64.xor": Fold.Additive,
+  "i32.shl": Fold.Additive,
+  "i64.shl": Fold.Additive,
+  "i32.shr_u": Fold.Additive,
+  "i64.shr_u": Fold.Additive,
+};
+
+interface Operation {
+  readonly op: WasmOp;
+  readonly code: number;
+  readonly type: ValType;
+  readonly fold: Fold;
+}
+const OPERATIONS = new Map<WasmOp, Operation>();
+for (const op of Object.keys(OPS) as WasmOp[]) { // `keys` forgets their type
+  const [code, signature] = OPS[op];
+  OPERATIONS.set(op, { op, code, type: LETTER[signature[signature.indexOf(">") + 1]], fold: FOLDS[op] ?? Fold.None });
 }
 
-export const i32 = (n: number): ConstExpr => ({ kind: "const", type: "i32", value: BigInt(n | 0) });
-export const i64 = (n: bigint | number): ConstExpr => ({ kind: "const", type: "i64", value: BigInt.asIntN(64, BigInt(n)) });
-export const f32bits = (bits: number): ConstExpr => ({ kind: "const", type: "f32", value: BigInt(bits >>> 0) });
-export const f64bits = (bits: bigint): ConstExpr => ({ kind: "const", type: "f64", value: BigInt.asUintN(64, bits) });
-export const v128 = (bits: bigint): ConstExpr => ({ kind: "const", type: "v128", value: BigInt.asUintN(128, bits) });
+/** Builds the application of a wasm operation: `w("i64.add", a, b)`; numbers after the operands are immediate lanes. */
+export function w(op: WasmOp, a: Expr, b?: Expr | number, c?: Expr | number, ...lanes: number[]): Expr {
+  const o = OPERATIONS.get(op)!;
+  if (typeof b === "number") return apply(o, a, undefined, undefined, [b]);
+  if (typeof c === "number") return apply(o, a, b, undefined, [c, ...lanes]);
+  return apply(o, a, b, c, NO_LANES);
+}
+
+function apply(o: Operation, a: Expr, b: Expr | undefined, c: Expr | undefined, imm: readonly number[]): Expr {
+  if (o.fold !== Fold.None) {
+    const folded = fold(o.fold, o.type, a, b);
+    if (folded) return folded;
+  }
+  return { kind: "op", type: o.type, op: o.op, code: o.code, a, b, c, imm, offset: 0 };
+}
+
+const SMALL_FROM = -128, SMALL_TO = 1024;
+const small = (type: ValType): readonly ConstExpr[] =>
+  Array.from({ length: SMALL_TO - SMALL_FROM }, (_, k) => ({ kind: "const", type, n: k + SMALL_FROM, big: undefined }));
+const SMALL_I32 = small("i32"), SMALL_I64 = small("i64");
+
+export function i32(value: number): ConstExpr {
+  const n = value | 0;
+  return n >= SMALL_FROM && n < SMALL_TO ? SMALL_I32[n - SMALL_FROM] : { kind: "const", type: "i32", n, big: undefined };
+}
+export function i64(value: bigint | number): ConstExpr {
+  if (typeof value === "number") {
+    if (value >= SMALL_FROM && value < SMALL_TO) return SMALL_I64[value - SMALL_FROM];
+    if (Number.isSafeInteger(value)) return { kind: "const", type: "i64", n: value, big: undefined };
+    value = BigInt(value);
+  }
+  const signed = BigInt.asIntN(64, value), n = Number(signed);
+  if (Number.isSafeInteger(n)) return i64(n);
+  return { kind: "const", type: "i64", n: NaN, big: signed };
+}
+/** `bits`: unsigned. */
+function bits(type: ValType, value: bigint): ConstExpr {
+  const n = Number(value);
+  return Number.isSafeInteger(n) ? { kind: "const", type, n, big: undefined } : { kind: "const", type, n: NaN, big: value };
+}
+export const f32bits = (value: number): ConstExpr => ({ kind: "const", type: "f32", n: value >>> 0, big: undefined });
+export const f64bits = (value: bigint): ConstExpr => bits("f64", BigInt.asUintN(64, value));
+export const v128 = (value: bigint): ConstExpr => value === 0n ? ZERO_V128 : bits("v128", BigInt.asUintN(128, value));
+const ZERO_V128 = bits("v128", 0n);
+/** The value of a constant of any size. */
+export const constant = (e: ConstExpr): bigint => e.big ?? BigInt(e.n);
+
+/** A local; `index` may be changed by who hands it out. */
+export const local = (type: ValType, index: number): LocalExpr => ({ kind: "local", type, index });
+const selection = (op: "select" | "choose", c: Expr, a: Expr, b: Expr): SelectExpr => ({
+  kind: "select",
+  type: a.type,
+  op,
+  code: 0x1b,
+  a,
+  b,
+  c,
+  imm: NO_LANES,
+  offset: 0,
+});
 export const select = (cond: Expr, then: Expr, otherwise: Expr): Expr =>
-  cond.kind === "const"
-    ? (cond.value !== 0n ? then : otherwise)
-    : { kind: "select", type: then.type, cond, then, else: otherwise };
+  cond.kind === "const" ? (cond.n !== 0 ? then : otherwise) : selection("select", cond, then, otherwise);
 /** Like `select`, but evaluates one arm only. For corrections that are rarely needed: `likely` should nearly always be taken. */
 export const choose = (cond: Expr, likely: Expr, otherwise: Expr): Expr =>
-  cond.kind === "const"
-    ? (cond.value !== 0n ? likely : otherwise)
-    : { kind: "select", type: likely.type, cond, then: likely, else: otherwise, lazy: true };
+  cond.kind === "const" ? (cond.n !== 0 ? likely : otherwise) : selection("choose", cond, likely, otherwise);
 /**
  * What a NaN check was made for: the value of `choose(x == x, x, ...)` before its correction, or `e` itself. It is a NaN when, and only
  * when, `e` is one.
  */
 export const unchecked = (e: Expr): Expr =>
-  e.kind === "select" && e.lazy && e.cond.kind === "op" && e.cond.args[0] === e.then && e.cond.args[1] === e.then ? e.then : e;
-export const load = (mem: LoadOp, address: Expr, offset = 0): Expr => ({
-  kind: "load",
-  type: LOADS[mem][1],
-  mem,
-  address,
-  offset,
-});
+  e.kind === "select" && e.op === "choose" && e.c.kind === "op" && e.c.a === e.a && e.c.b === e.a ? e.a : e;
+export function load(mem: LoadOp, address: Expr, offset = 0): Expr {
+  const [code, type] = LOADS[mem];
+  return { kind: "load", type, op: mem, code, a: address, b: undefined, c: undefined, imm: NO_LANES, offset };
+}
 export const call = (fn: string, type: ValType, ...args: Expr[]): Expr => ({ kind: "call", type, fn, args });
 
-/** Integer constants only; enough to keep generated code small. The engine folds the rest. */
-function fold(op: WasmOp, a: Expr[]): Expr | undefined {
-  const x = a[0], y = a[1];
-  if (op === "i64.extend_i32_u" && x.kind === "const") return i64(BigInt.asUintN(32, x.value));
-  if (op === "i64.extend_i32_s" && x.kind === "const") return i64(x.value);
-  if (op === "i32.wrap_i64" && x.kind === "const") return i32(Number(BigInt.asIntN(32, x.value)));
-  if (op === "i32.wrap_i64" && x.kind === "op" && (x.op === "i64.extend_i32_u" || x.op === "i64.extend_i32_s")) return x.args[0];
+function fold(how: Fold, type: ValType, x: Expr, y: Expr | undefined): Expr | undefined {
+  if (how < Fold.Additive) {
+    if (x.kind === "const") {
+      if (how === Fold.Wrap) return i32(x.big === undefined ? x.n : Number(BigInt.asIntN(32, x.big)));
+      return i64(how === Fold.ExtendUnsigned ? x.n >>> 0 : x.n);
+    }
+    if (how !== Fold.Wrap || x.kind !== "op") return undefined;
+    return x.op === "i64.extend_i32_u" || x.op === "i64.extend_i32_s" ? x.a : undefined;
+  }
   if (y?.kind !== "const") return undefined;
-  if (y.value === 0n && ADDITIVE.has(op)) return x;
-  if (x.kind !== "const" || (y.type !== "i32" && y.type !== "i64")) return undefined;
-  const f = FOLD[op];
-  return f && (y.type === "i32" ? i32(Number(BigInt.asIntN(32, f(x.value, y.value)))) : i64(f(x.value, y.value)));
+  if (y.n === 0 && how !== Fold.And) return x;
+  if (x.kind !== "const" || how === Fold.Additive) return undefined;
+  if (type === "i32") {
+    return i32(how === Fold.Add ? x.n + y.n : how === Fold.Sub ? x.n - y.n : how === Fold.And ? x.n & y.n : x.n | y.n);
+  }
+  if (how === Fold.Add || how === Fold.Sub) {
+    const n = how === Fold.Add ? x.n + y.n : x.n - y.n;
+    // Otherwise the result may not be exact.
+    if (Number.isSafeInteger(n)) return i64(n);
+  }
+  const a = constant(x), b = constant(y);
+  return i64(how === Fold.Add ? a + b : how === Fold.Sub ? a - b : how === Fold.And ? a & b : a | b);
 }
-const ADDITIVE = new Set<WasmOp>([
-  "i32.add",
-  "i64.add",
-  "i32.sub",
-  "i64.sub",
-  "i32.or",
-  "i64.or",
-  "i32.xor",
-  "i64.xor",
-  "i32.shl",
-  "i64.shl",
-  "i32.shr_u",
-  "i64.shr_u",
-]);
-const FOLD: Partial<Record<WasmOp, (x: bigint, y: bigint) => bigint>> = {
-  "i32.add": (x, y) => x + y,
-  "i64.add": (x, y) => x + y,
-  "i32.sub": (x, y) => x - y,
-  "i64.sub": (x, y) => x - y,
-  "i32.and": (x, y) => x & y,
-  "i64.and": (x, y) => x & y,
-  "i32.or": (x, y) => x | y,
-  "i64.or": (x, y) => x | y,
-};
 
 // ---- integer operations by operand type -------------------------------------------------------------------------------------
 
@@ -189,7 +271,10 @@ type IntName =
   | "div_u"
   | "rem_s"
   | "rem_u";
-const intOp = (name: IntName) => (a: Expr, b: Expr): Expr => w(`${a.type === "i64" ? "i64" : "i32"}.${name}`, a, b);
+function intOp(name: IntName): (a: Expr, b: Expr) => Expr {
+  const narrow = OPERATIONS.get(`i32.${name}`)!, wide = OPERATIONS.get(`i64.${name}`)!;
+  return (a, b) => apply(a.type === "i64" ? wide : narrow, a, b, undefined, NO_LANES);
+}
 export const add = intOp("add"), sub = intOp("sub"), mul = intOp("mul"), and = intOp("and"), or = intOp("or"), xor = intOp("xor");
 /** The count must have the type of the value. */
 export const shl = intOp("shl"), shr_s = intOp("shr_s"), shr_u = intOp("shr_u"), rotl = intOp("rotl"), rotr = intOp("rotr");
@@ -200,13 +285,19 @@ export const eq = intOp("eq"),
   gt_s = intOp("gt_s"),
   gt_u = intOp("gt_u");
 export const le_s = intOp("le_s"), le_u = intOp("le_u"), ge_s = intOp("ge_s"), ge_u = intOp("ge_u");
-export const eqz = (a: Expr): Expr => w(a.type === "i64" ? "i64.eqz" : "i32.eqz", a);
+function unary(op: WasmOp): (a: Expr) => Expr {
+  const operation = OPERATIONS.get(op)!;
+  return (a) => apply(operation, a, undefined, undefined, NO_LANES);
+}
+const eqz32 = unary("i32.eqz"), eqz64 = unary("i64.eqz");
+const extendUnsigned = unary("i64.extend_i32_u"), extendSigned = unary("i64.extend_i32_s"), wrap = unary("i32.wrap_i64");
+export const eqz = (a: Expr): Expr => a.type === "i64" ? eqz64(a) : eqz32(a);
 /** Integer constant of the type used for operands of `size` bytes. */
 export const int = (size: number, n: bigint | number): ConstExpr =>
-  size === 8 ? i64(n) : i32(Number(BigInt.asIntN(32, BigInt(n))));
-export const toI64u = (a: Expr): Expr => a.type === "i64" ? a : w("i64.extend_i32_u", a);
-export const toI64s = (a: Expr): Expr => a.type === "i64" ? a : w("i64.extend_i32_s", a);
-export const toI32 = (a: Expr): Expr => a.type === "i32" ? a : w("i32.wrap_i64", a);
+  size === 8 ? i64(n) : i32(typeof n === "number" ? n : Number(BigInt.asIntN(32, n)));
+export const toI64u = (a: Expr): Expr => a.type === "i64" ? a : extendUnsigned(a);
+export const toI64s = (a: Expr): Expr => a.type === "i64" ? a : extendSigned(a);
+export const toI32 = (a: Expr): Expr => a.type === "i32" ? a : wrap(a);
 /** Sign-extends the low `size` bytes to the full i32 or i64. */
 export const signExtend = (a: Expr, size: number): Expr =>
   size === 1 ? w("i32.extend8_s", a) : size === 2 ? w("i32.extend16_s", a) : a;

@@ -1,12 +1,15 @@
 /**
- * `deno task bench [--json] [--quick] [--rounds N]`: the same ELF files natively and under Hedra, in turn, in one run.
- * With BENCH_SRC=DIR also the kernels of DIR/cpu.c.
+ * `deno task bench [cpu|linux] [--json] [--quick] [--rounds N]`: the same ELF files natively and under Hedra, in turn, in one run. Without
+ * a table's name this repository's own programs, with BENCH_SRC=DIR also the kernels of DIR/cpu.c; `cpu` and `linux` are the tables of
+ * workloads.ts.
  */
 import { execute, runHedra } from "../tests/process.ts";
+import { peerTables } from "./peers.ts";
 import { extract, foreignSuite, type Measured, ownSuites, runNative, runUnderHedra, type Suite, wallTime } from "./suites.ts";
 import { type Goal, JSON_VERSION, markdown, median, type Row } from "./table.ts";
 
 interface Settings {
+  table: "own" | "cpu" | "linux";
   json: boolean;
   rounds: number;
   iterations: number;
@@ -19,11 +22,12 @@ function settings(args: readonly string[]): Settings {
   const quick = args.includes("--quick");
   const rounds = at >= 0 ? Number(args[at + 1]) : quick ? 1 : 3;
   const known = args.filter((arg, i) => !["--json", "--quick", "--rounds"].includes(arg) && !(at >= 0 && i === at + 1));
-  if (known.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
-    console.error("usage: deno task bench [--json] [--quick] [--rounds N]");
+  const table = known.length === 0 ? "own" : known[0];
+  if (known.length > 1 || (table !== "own" && table !== "cpu" && table !== "linux") || !Number.isInteger(rounds) || rounds < 1) {
+    console.error("usage: deno task bench [cpu|linux] [--json] [--quick] [--rounds N]");
     Deno.exit(2);
   }
-  return { json: args.includes("--json"), rounds, iterations: quick ? 10_000 : 100_000, ms: quick ? 100 : 300 };
+  return { table, json: args.includes("--json"), rounds, iterations: quick ? 10_000 : 100_000, ms: quick ? 100 : 300 };
 }
 
 /** Runs one suite in interleaved rounds. */
@@ -81,12 +85,21 @@ const report = (added: Row[], meanGoal?: Goal) => {
   if (!options.json) console.log(markdown(added[0].group, added, meanGoal));
 };
 let failed = false;
-try {
+async function ownTables(): Promise<void> {
   const suites = ownSuites(directory, options.iterations, options.ms);
   const source = Deno.env.get("BENCH_SRC");
   if (source) suites.push(await foreignSuite(source, directory, options.ms));
   for (const suite of suites) report(await measure(suite, options.rounds), suite.meanGoal);
   report(await measureStart(directory, options.rounds));
+}
+try {
+  if (options.table === "own") await ownTables();
+  else {
+    const note = (line: string) => console.error(line);
+    for await (const t of peerTables(options.table, options.rounds, note)) {
+      report(t.rows.map((row) => ({ ...row, group: t.title })), t.meanGoal);
+    }
+  }
 } catch (error) {
   console.error(`bench: ${error instanceof Error ? error.message : error}`);
   failed = true;

@@ -4,6 +4,7 @@ import { ROWS } from "../opcodes/mod.ts";
 import { baseline } from "./generate.ts";
 import { Native, nativeAvailable, runSafely } from "./native.ts";
 import { type Case, IMAGE_BYTES } from "./protocol.ts";
+import { CaseReport } from "./report.ts";
 import { record } from "./vectors.ts";
 import { type Failure, type JudgeOptions, RowJudge, type RowReport, rowText, SequenceJudge } from "./run.ts";
 
@@ -49,6 +50,7 @@ const options = new Command()
   .option("--record <file>", "record results (of --cases cases per row) for hosts without the native judge")
   .option("--sticky", "compare the sticky exception flags of MXCSR too", false)
   .option("--modes", "all rounding, denormal and exception modes of x87 and MXCSR", false)
+  .option("--report <file>", "add the numbers of cases to a page (docs/cpu-cases.md)")
   .option("--verbose", "print rows that agree, too", false)
   .parse(["deno", "judge", ...Deno.args])
   .opts();
@@ -80,21 +82,34 @@ if (options.record !== undefined) {
   await native.stop();
   Deno.exit(0);
 }
+const report = new CaseReport(options.report === undefined ? "" : await readPage(options.report));
 const failed = options.sequences === undefined ? await judgeRows() : await judgeSequences();
+if (options.report !== undefined) await Deno.writeTextFile(options.report, report.markdown());
 await native.stop();
 Deno.exit(failed === 0 ? 0 : 1);
+
+async function readPage(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
 
 async function judgeRows(): Promise<number> {
   const judge = new RowJudge(onHost, judgeOptions);
   const total = { judged: 0, cases: 0, failedRows: 0, failed: 0, skipped: 0 };
   for (const row of selectRows(options.row)) {
-    const report = await judge.row(row);
-    print(report, options.verbose);
-    if (report.skipped !== undefined) total.skipped++;
-    else total.judged++;
-    total.cases += report.cases;
-    total.failed += report.failed;
-    if (report.failed > 0) total.failedRows++;
+    const found = await judge.row(row);
+    print(found, options.verbose);
+    if (found.skipped === undefined) {
+      total.judged++;
+      report.addRow(row, judgeOptions, found.cases, found.failed);
+    } else total.skipped++;
+    total.cases += found.cases;
+    total.failed += found.failed;
+    if (found.failed > 0) total.failedRows++;
   }
   console.log(
     `${total.judged} rows judged with ${total.cases} cases: ${total.failedRows} rows and ${total.failed} cases differ; ${total.skipped} rows skipped`,
@@ -103,8 +118,9 @@ async function judgeRows(): Promise<number> {
 }
 
 async function judgeSequences(): Promise<number> {
-  const report = await new SequenceJudge(onHost, judgeOptions).run();
-  report.failures.forEach(printFailure);
-  console.log(`${report.cases} sequences with ${report.instructions} instructions judged: ${report.failed} differ`);
-  return report.failed;
+  const found = await new SequenceJudge(onHost, judgeOptions).run();
+  found.failures.forEach(printFailure);
+  report.addSequences(found.cases, found.instructions, found.failed);
+  console.log(`${found.cases} sequences with ${found.instructions} instructions judged: ${found.failed} differ`);
+  return found.failed;
 }

@@ -132,6 +132,12 @@ export class PipeBuffer {
   readers = 1;
   writers = 1;
   generation = 0;
+  /** How often a FIFO was opened: who waits for the other side sees one that has come and gone. */
+  opens = 0;
+  /** The other end was closed before everything was read: told once, instead of the end. */
+  reset = false;
+  /** Descriptors on their way (SCM_RIGHTS), in the order in which they were sent. */
+  readonly passed: OpenFile[][] = [];
   /** Threads that wait for a change. */
   readonly queues: readonly WaitQueue[];
 
@@ -182,8 +188,8 @@ export class PipeFile implements OpenFile {
   readonly type = S_IFIFO;
 
   constructor(
-    private readonly os: FreeBsd,
-    private readonly pipe: PipeBuffer,
+    protected readonly os: FreeBsd,
+    protected readonly pipe: PipeBuffer,
     private readonly writes: boolean,
     public flags: number,
   ) {}

@@ -77,6 +77,8 @@ export class Lifecycle {
     os.fs.dup(parent.cwd);
     const child = new Process(pid, parent, parent.path, space, os.userMemory(space.mm), parent.cwd, window, actions);
     child.umask = parent.umask;
+    child.ids = { ...parent.ids };
+    child.groups = parent.groups;
     for (const [fd, file] of parent.files) {
       if (file.staysBehind) continue;
       file.users++;
@@ -101,6 +103,7 @@ export class Lifecycle {
   exec(t: Thread, path: string, argv: readonly string[], env: readonly string[]): number {
     const { os } = this, p = t.process, plan = planProgram(os, p.cwd, path, argv, env);
     if (typeof plan === "number") return fromService(plan);
+    const absolute = plan.program.file.path;
     const space = Space.create(os), started = space && startImage(os, space.mm, plan);
     if (space === undefined || started === undefined) {
       space?.release();
@@ -112,7 +115,7 @@ export class Lifecycle {
     p.space.release();
     p.space = space;
     p.user.mm = space.mm;
-    p.path = path;
+    p.path = absolute;
     for (const fd of [...p.closeOnExec]) p.close(fd);
     p.actions.resetForExec();
     t.altStackSize = 0;

@@ -15,6 +15,7 @@ import { Slot } from "../linux/process/slot.ts";
 import { Timers } from "../linux/process/timers.ts";
 import { HOST_PD, PROCESS_SERVICE, type SpawnRequest } from "../roottask/protocol.ts";
 import { Dispatcher } from "./dispatch.ts";
+import type { PipeBuffer } from "./files.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { Process } from "./process.ts";
 import { Signals } from "./signals.ts";
@@ -49,6 +50,8 @@ export class FreeBsd {
   readonly timers = new Timers();
   readonly futexes = new Futexes();
   readonly sockets = new Sockets();
+  /** FIFOs that somebody has open, by device and inode. */
+  readonly fifos = new Map<string, PipeBuffer>();
   readonly selectors = new Selectors();
   readonly signals: Signals;
   readonly dispatcher: Dispatcher;

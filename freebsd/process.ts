@@ -22,6 +22,9 @@ export class Process {
   group: number;
   session: number;
   umask = 0o022;
+  /** Real and effective ids: remembered, but the file service takes every program for root. */
+  ids = { uid: 0, euid: 0, gid: 0, egid: 0 };
+  groups: readonly number[] = [0];
   /** exit() or a fatal signal: all threads must end. */
   dying = false;
   /** Without threads, waiting for its parent's wait4(2). */

@@ -14,8 +14,10 @@ const S_IFSOCK = 0o140000;
 const MAX_DATAGRAMS = 128;
 const EPHEMERAL_FIRST = 49152, EPHEMERAL_LAST = 65535;
 
-/** Internet: `host` of 4 bytes, or 16 (IPv4 is never mapped here). Unix: `name`. */
-export type SocketAddress = { readonly host: readonly number[]; readonly port: number } | { readonly name: string };
+/** Internet: `host` of 4 bytes, or 16 (IPv4 is never mapped here). Unix: `name` as the program gave it, `node` what it names. */
+export type SocketAddress =
+  | { readonly host: readonly number[]; readonly port: number }
+  | { readonly name: string; readonly node?: string };
 
 /** Who is bound where: the loopback network of the machine's FreeBSD programs, and their Unix sockets. */
 export class Sockets {
@@ -63,7 +65,7 @@ export class Sockets {
 }
 
 const key = (kind: number, address: SocketAddress): string =>
-  "name" in address ? `unix ${kind} ${address.name}` : `${kind} ${address.port}`;
+  "name" in address ? `unix ${kind} ${address.node}` : `${kind} ${address.port}`;
 
 function overlap(a: SocketAddress, b: SocketAddress): boolean {
   if ("name" in a || "name" in b) return true;
@@ -85,6 +87,8 @@ export class SocketFile implements OpenFile {
   backlog: SocketFile[] | undefined;
   maxBacklog = 0;
   readonly datagrams: { bytes: Uint8Array<ArrayBuffer>; from: SocketAddress | undefined }[] = [];
+  /** SO_LINGER is on with a time of 0. */
+  lingersNot = false;
   /** Options that are stored and given back: "level:name". */
   readonly options = new Map<string, number>();
   #received = 0;
@@ -142,9 +146,7 @@ export class SocketFile implements OpenFile {
     if (this.connected !== undefined) return -E.EISCONN;
     if (this.backlog !== undefined) return -E.EOPNOTSUPP;
     const listener = this.os.sockets.find(this.kind, address);
-    if (listener?.backlog === undefined || listener.backlog.length >= listener.maxBacklog) {
-      return "name" in address && listener === undefined ? -E.ENOENT : -E.ECONNREFUSED;
-    }
+    if (listener?.backlog === undefined || listener.backlog.length >= listener.maxBacklog) return -E.ECONNREFUSED;
     const server = new SocketFile(this.os, listener.domain, this.kind, 0);
     this.remote = server.local = concrete(address);
     this.#concreteLocal(this.remote);
@@ -196,6 +198,10 @@ export class SocketFile implements OpenFile {
     if (this.connected === undefined) return { result: -E.ENOTCONN };
     const { incoming } = this.connected;
     if (incoming.length > 0) return { result: incoming.take(this.os.u8, pa, bytes, peek) };
+    if (incoming.reset) {
+      incoming.reset = false;
+      return { result: -E.ECONNRESET };
+    }
     return { result: incoming.writers === 0 ? 0 : -E.EAGAIN };
   }
 
@@ -219,7 +225,7 @@ export class SocketFile implements OpenFile {
     if (address === undefined && this.peer === undefined) return -E.EDESTADDRREQ;
     if (bound < 0) return bound;
     const target = address === undefined ? this.peer : this.os.sockets.find(this.kind, address);
-    if (target === undefined) return address !== undefined && "name" in address ? -E.ENOENT : bytes.length;
+    if (target === undefined) return address !== undefined && "name" in address ? -E.ECONNREFUSED : bytes.length;
     const from = this.local === undefined ? undefined : concrete(this.local);
     if (target.datagrams.length < MAX_DATAGRAMS) target.datagrams.push({ bytes: Uint8Array.from(bytes), from });
     target.changed();
@@ -235,6 +241,9 @@ export class SocketFile implements OpenFile {
     if (this.peer !== undefined) this.peer.peer = undefined;
     if (this.connected === undefined) return;
     const { incoming, outgoing } = this.connected;
+    // What nobody has read, or SO_LINGER with no time, makes it a reset.
+    if (this.domain !== AF_UNIX && (incoming.length > 0 || this.lingersNot)) outgoing.reset = true;
+    for (const file of incoming.passed.flat()) if (--file.users === 0) file.close();
     incoming.readers = 0;
     outgoing.writers = 0;
     incoming.changed();

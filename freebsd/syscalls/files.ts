@@ -3,7 +3,8 @@ import type { Result } from "../../linux/process/wait.ts";
 import { putU64 } from "../../linux/memory/user.ts";
 import { textToBytes } from "../../linux/trace/text.ts";
 import { E, fromService } from "../abi/errno.ts";
-import { FsFile, S_IFCHR, S_IFDIR } from "../files.ts";
+import { openFifo } from "../fifo.ts";
+import { FsFile, S_IFCHR, S_IFDIR, S_IFIFO } from "../files.ts";
 import type { Thread } from "../thread.ts";
 import { sys, type SyscallRow } from "./row.ts";
 
@@ -42,13 +43,40 @@ export function named(t: Thread, at: number | undefined, n: number, action: (dir
   return typeof name === "number" ? name : fromService(action(dir, name));
 }
 
+const MAX_LINKS = 32, S_IFMT = 0o170000, O_PATH = 0o10000000;
+
+/** namei() follows the last link of a name with a slash at its end, even where the name itself is meant; the file service does not. */
+export function followed(t: Thread, dir: number, name: string): string {
+  if (!name.endsWith("/")) return name;
+  let plain = name.replace(/\/+$/, "");
+  for (let i = 0; i < MAX_LINKS && plain !== ""; i++) {
+    const target = t.os.fs.readlink(dir, plain);
+    if (typeof target === "number") break;
+    plain = target.startsWith("/") ? target : plain.slice(0, plain.lastIndexOf("/") + 1) + target;
+  }
+  return plain === "" ? name : `${plain.replace(/\/+$/, "")}/`;
+}
+
+function makeDirectory(t: Thread, at: number | undefined, n: number): Result {
+  const mode = t.int(n + 1) & 0o7777 & ~t.process.umask;
+  return named(t, at, n, (dir, name) => t.os.fs.mkdir(dir, followed(t, dir, name), mode));
+}
+
+function remove(t: Thread, at: number | undefined, n: number, directory: boolean): Result {
+  return named(t, at, n, (dir, name) => t.os.fs.unlink(dir, followed(t, dir, name), directory));
+}
+
 function openFile(t: Thread, at: number | undefined, n: number): Result {
   const flags = t.int(n + 1), service = OPEN_FLAGS.reduce((all, [own, theirs]) => all | ((flags & own) !== 0 ? theirs : 0), 0);
   const handle = named(t, at, n, (dir, name) => t.os.fs.open(dir, name, service, t.int(n + 2) & 0o7777 & ~t.process.umask));
   if (typeof handle !== "number" || handle < 0) return handle;
   const stat = t.os.statBuffer;
   t.os.fs.fstat(handle, stat);
-  return t.process.add(new FsFile(t.os, handle, stat.mode & 0o170000, flags), (flags & O_CLOEXEC) !== 0);
+  if ((stat.mode & S_IFMT) === S_IFIFO && (service & O_PATH) === 0) {
+    t.os.fs.close(handle);
+    return openFifo(t, `${stat.dev}:${stat.ino}`, flags, (flags & O_CLOEXEC) !== 0);
+  }
+  return t.process.add(new FsFile(t.os, handle, stat.mode & S_IFMT, flags), (flags & O_CLOEXEC) !== 0);
 }
 
 /** struct stat: sys/sys/stat.h since FreeBSD 12. */
@@ -147,19 +175,14 @@ function getcwd(t: Thread): Result {
 
 export const FILE_CALLS: readonly SyscallRow[] = [
   sys(5, "open", 3, (t) => openFile(t, undefined, 0)),
-  sys(10, "unlink", 1, (t) => named(t, undefined, 0, (dir, name) => t.os.fs.unlink(dir, name, false))),
+  sys(10, "unlink", 1, (t) => remove(t, undefined, 0, false)),
   sys(54, "ioctl", 3, ioctl, "TIOCGETA"),
-  sys(136, "mkdir", 2, (t) => named(t, undefined, 0, (dir, name) => t.os.fs.mkdir(dir, name, t.int(1) & 0o7777))),
-  sys(137, "rmdir", 1, (t) => named(t, undefined, 0, (dir, name) => t.os.fs.unlink(dir, name, true))),
+  sys(136, "mkdir", 2, (t) => makeDirectory(t, undefined, 0)),
+  sys(137, "rmdir", 1, (t) => remove(t, undefined, 0, true)),
   sys(326, "__getcwd", 2, getcwd),
-  sys(496, "mkdirat", 3, (t) => named(t, 0, 1, (dir, name) => t.os.fs.mkdir(dir, name, t.int(2) & 0o7777))),
+  sys(496, "mkdirat", 3, (t) => makeDirectory(t, 0, 1)),
   sys(499, "openat", 4, (t) => openFile(t, 0, 1)),
-  sys(
-    503,
-    "unlinkat",
-    3,
-    (t) => named(t, 0, 1, (dir, name) => t.os.fs.unlink(dir, name, (t.int(2) & AT_REMOVEDIR) !== 0)),
-  ),
+  sys(503, "unlinkat", 3, (t) => remove(t, 0, 1, (t.int(2) & AT_REMOVEDIR) !== 0)),
   sys(551, "fstat", 2, fstat),
   sys(552, "fstatat", 4, fstatat),
   sys(554, "getdirentries", 4, getdirentries),

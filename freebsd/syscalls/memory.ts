@@ -14,7 +14,8 @@ function mmap(t: Thread): Result {
   const address = t.arg(0), length = t.arg(1), prot = t.int(2) & M.PROT_ALL, flags = t.int(3), offset = t.arg(5);
   const { mm } = t.process.space, bytes = pageUp(length);
   const guard = (flags & M.MAP_GUARD) !== 0, anonymous = guard || (flags & (M.MAP_ANON | M.MAP_STACK)) !== 0;
-  if (length === 0 || !(bytes <= SIGCODE) || offset % PAGE !== 0 && !anonymous) return -E.EINVAL;
+  if (length === 0 || offset % PAGE !== 0 && !anonymous) return -E.EINVAL;
+  if (!(bytes <= SIGCODE)) return -E.ENOMEM;
   if (guard && (prot !== 0 || t.int(4) !== -1)) return -E.EINVAL;
   const shared = (flags & M.MAP_SHARED) !== 0;
   if (shared && (flags & M.MAP_PRIVATE) !== 0) return -E.EINVAL;

@@ -4,8 +4,9 @@ import { textToBytes } from "../../linux/trace/text.ts";
 import type { Result } from "../../linux/process/wait.ts";
 import { TIME_NOW } from "../../fs/protocol.ts";
 import { E, fromService } from "../abi/errno.ts";
+import { S_IFIFO } from "../files.ts";
 import type { Thread } from "../thread.ts";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, directory, named, path } from "./files.ts";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, directory, followed, named, path } from "./files.ts";
 import { sys, type SyscallRow } from "./row.ts";
 
 /** Two names: `action` gets directory and path of each. `from`, `to`: arguments of the directories, undefined = the working directory. */
@@ -22,6 +23,11 @@ function both(
     : named(t, from, fromPath, (fromDir, source) => action(fromDir, source, dir, target));
 }
 
+/** rename(2). */
+function rename(t: Thread, from: [number | undefined, number], to: [number | undefined, number]): Result {
+  return both(t, from, to, (a, b, c, d) => t.os.fs.rename(a, followed(t, a, b), c, followed(t, c, d), 0));
+}
+
 const follows = (flags: number): boolean => (flags & AT_SYMLINK_NOFOLLOW) === 0;
 
 function readlink(t: Thread, at: number | undefined, n: number): Result {
@@ -35,6 +41,11 @@ function readlink(t: Thread, at: number | undefined, n: number): Result {
   if (status !== 0) return status;
   const bytes = Uint8Array.from(textToBytes(target)).subarray(0, t.arg(n + 2));
   return t.process.user.putBytes(t.arg(n + 1), bytes) ? bytes.length : -E.EFAULT;
+}
+
+function mkfifo(t: Thread, at: number | undefined, n: number): Result {
+  const mode = S_IFIFO | t.int(n + 1) & 0o7777 & ~t.process.umask;
+  return named(t, at, n, (dir, name) => t.os.fs.mknod(dir, name, mode, 0));
 }
 
 function symlink(t: Thread, at: number | undefined, n: number): Result {
@@ -139,7 +150,9 @@ export const NAME_CALLS: readonly SyscallRow[] = [
   sys(95, "fsync", 1, (t) => withHandle(t, (handle) => t.os.fs.sync(handle))),
   sys(123, "fchown", 3, (t) => withHandle(t, (handle) => t.os.fs.chown(handle, "", t.int(1), t.int(2), true))),
   sys(124, "fchmod", 2, (t) => withHandle(t, (handle) => t.os.fs.chmod(handle, "", t.int(1) & 0o7777, true))),
-  sys(128, "rename", 2, (t) => both(t, [undefined, 0], [undefined, 1], (a, b, c, d) => t.os.fs.rename(a, b, c, d, 0))),
+  sys(128, "rename", 2, (t) => rename(t, [undefined, 0], [undefined, 1])),
+  sys(132, "mkfifo", 2, (t) => mkfifo(t, undefined, 0)),
+  sys(254, "lchown", 3, (t) => named(t, undefined, 0, (dir, name) => t.os.fs.chown(dir, name, t.int(1), t.int(2), false))),
   sys(479, "truncate", 2, truncate),
   sys(480, "ftruncate", 2, (t) => withHandle(t, (handle) => t.os.fs.truncate(handle, t.arg(1)))),
   sys(489, "faccessat", 4, (t) => named(t, 0, 1, (dir, name) => t.os.fs.access(dir, name, t.int(2), follows(t.int(3))))),
@@ -156,8 +169,9 @@ export const NAME_CALLS: readonly SyscallRow[] = [
     5,
     (t) => both(t, [0, 1], [2, 3], (a, b, c, d) => t.os.fs.link(a, b, c, d, (t.int(4) & AT_SYMLINK_FOLLOW) !== 0)),
   ),
+  sys(497, "mkfifoat", 3, (t) => mkfifo(t, 0, 1)),
   sys(500, "readlinkat", 4, (t) => readlink(t, 0, 1)),
-  sys(501, "renameat", 4, (t) => both(t, [0, 1], [2, 3], (a, b, c, d) => t.os.fs.rename(a, b, c, d, 0))),
+  sys(501, "renameat", 4, (t) => rename(t, [0, 1], [2, 3])),
   sys(502, "symlinkat", 3, (t) => symlink(t, 1, 2)),
   sys(546, "futimens", 2, futimens),
   sys(547, "utimensat", 4, utimensat),

@@ -164,10 +164,6 @@ function cpusetGetaffinity(t: Thread): Result {
 export const PROCESS_CALLS: readonly SyscallRow[] = [
   sys(1, "exit", 1, exit),
   sys(20, "getpid", 0, (t) => t.process.pid),
-  sys(24, "getuid", 0, () => 0),
-  sys(25, "geteuid", 0, () => 0),
-  sys(43, "getegid", 0, () => 0),
-  sys(47, "getgid", 0, () => 0),
   sys(165, "sysarch", 2, sysarch),
   sys(253, "issetugid", 0, () => 0),
   sys(331, "sched_yield", 0, yieldCpu),

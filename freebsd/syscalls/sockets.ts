@@ -1,6 +1,6 @@
 import type { Result } from "../../linux/process/wait.ts";
-import { E } from "../abi/errno.ts";
-import { O_NONBLOCK, waitFor } from "../files.ts";
+import { E, fromService } from "../abi/errno.ts";
+import { O_NONBLOCK, type OpenFile, waitFor } from "../files.ts";
 import { BUFFER_BYTES } from "../personality.ts";
 import {
   AF_INET,
@@ -19,7 +19,12 @@ import { sys, type SyscallRow } from "./row.ts";
 
 /** sys/sys/socket.h. */
 const SOCK_SEQPACKET = 5, SOCK_CLOEXEC = 0x1000_0000, SOCK_NONBLOCK = 0x2000_0000, SOMAXCONN = 128;
-const MSG_PEEK = 2, MSG_WAITALL = 0x40, MSG_DONTWAIT = 0x80, MSG_TRUNC = 0x10, MSG_NOSIGNAL = 0x2_0000;
+const MSG_PEEK = 2,
+  MSG_WAITALL = 0x40,
+  MSG_DONTWAIT = 0x80,
+  MSG_TRUNC = 0x10,
+  MSG_NOSIGNAL = 0x2_0000,
+  MSG_CMSG_CLOEXEC = 0x4_0000;
 const SOCKADDR_MAX = 128;
 
 /** The socket of argument 0; -EBADF or -ENOTSOCK. */
@@ -39,6 +44,22 @@ function address(t: Thread, at: number, length: number): SocketAddress | number 
   if (length > SOCKADDR_MAX) return -E.EINVAL;
   const bytes = t.process.user.bytes(at, length);
   return bytes === undefined ? -E.EFAULT : decodeAddress(bytes);
+}
+
+const S_IFSOCK = 0o140000, S_IFMT = 0o170000;
+
+/** The address with the file that a Unix name means; `make`: makes it (EADDRINUSE when there is one). */
+function withNode(t: Thread, where: SocketAddress, make: boolean): SocketAddress | number {
+  if (!("name" in where)) return where;
+  const { fs, statBuffer } = t.os, { cwd, umask } = t.process;
+  if (make) {
+    const status = fs.mknod(cwd, where.name, S_IFSOCK | 0o777 & ~umask, 0);
+    if (status < 0) return fromService(status) === -E.EEXIST ? -E.EADDRINUSE : fromService(status);
+  }
+  const status = fs.stat(cwd, where.name, true, statBuffer);
+  if (status < 0) return fromService(status);
+  if ((statBuffer.mode & S_IFMT) !== S_IFSOCK) return -E.ENOTSOCK;
+  return { name: where.name, node: `${statBuffer.dev}:${statBuffer.ino}` };
 }
 
 /** Tells an address as far as there is room. 0 or -errno. */
@@ -72,13 +93,15 @@ function socketpair(t: Thread): Result {
 }
 
 function bind(t: Thread, s: SocketFile): Result {
-  const where = address(t, t.arg(1), t.uint(2));
-  if (typeof where === "number") return where;
-  return s.local === undefined ? t.os.sockets.bind(s, where) : -E.EINVAL;
+  const given = address(t, t.arg(1), t.uint(2));
+  if (typeof given === "number") return given;
+  if (s.local !== undefined) return -E.EINVAL;
+  const where = withNode(t, given, true);
+  return typeof where === "number" ? where : t.os.sockets.bind(s, where);
 }
 
 function connect(t: Thread, s: SocketFile): Result {
-  const where = address(t, t.arg(1), t.uint(2));
+  const given = address(t, t.arg(1), t.uint(2)), where = typeof given === "number" ? given : withNode(t, given, false);
   return typeof where === "number" ? where : s.connect(where);
 }
 
@@ -130,8 +153,14 @@ function sendData(t: Thread, s: SocketFile, bytes: Uint8Array, to: SocketAddress
   return result === -E.EAGAIN && done > 0 ? done : result;
 }
 
+/** Of a message, undefined = the peer. */
+function receiver(t: Thread, at: number, length: number): SocketAddress | undefined | number {
+  const given = at === 0 ? undefined : address(t, at, length);
+  return typeof given === "object" ? withNode(t, given, false) : given;
+}
+
 function sendto(t: Thread, s: SocketFile): Result {
-  const bytes = t.process.user.bytes(t.arg(1), t.arg(2)), to = t.arg(4) === 0 ? undefined : address(t, t.arg(4), t.uint(5));
+  const bytes = t.process.user.bytes(t.arg(1), t.arg(2)), to = receiver(t, t.arg(4), t.uint(5));
   if (bytes === undefined) return -E.EFAULT;
   return typeof to === "number" ? to : sendData(t, s, bytes, s.isStream ? undefined : to, t.int(3));
 }
@@ -179,12 +208,49 @@ function vectorOf(t: Thread): Piece[] | number {
   return pieces.some(([at, bytes]) => Number.isNaN(at) || Number.isNaN(bytes)) ? -E.EFAULT : pieces;
 }
 
+/** struct cmsghdr: length, level, type, then data: SCM_RIGHTS of SOL_SOCKET. */
+const CMSG_HEADER = 16, SCM_RIGHTS = 1;
+
+function passedFiles(t: Thread, header: number): OpenFile[] | number {
+  const { user, files } = t.process, at = user.u64(header + 32), length = user.u32(header + 40), found: OpenFile[] = [];
+  if (Number.isNaN(at) || Number.isNaN(length)) return -E.EFAULT;
+  for (let done = 0; done + CMSG_HEADER <= length;) {
+    const size = user.u32(at + done);
+    if (!(size >= CMSG_HEADER) || user.u32(at + done + 4) !== SOL_SOCKET || user.u32(at + done + 8) !== SCM_RIGHTS) {
+      return -E.EINVAL;
+    }
+    for (let i = CMSG_HEADER; i + 4 <= size; i += 4) {
+      const file = files.get(user.u32(at + done + i));
+      if (file === undefined) return -E.EBADF;
+      found.push(file);
+    }
+    done += Math.ceil(size / 8) * 8;
+  }
+  return found;
+}
+
+/** Gives the receiver the descriptors that have come, as far as there is room. False when its memory cannot be written. */
+function takeFiles(t: Thread, s: SocketFile, header: number, cloexec: boolean): boolean {
+  const { user } = t.process, files = s.connected?.incoming.passed.shift() ?? [];
+  const room = Math.max(0, Math.floor((user.u32(header + 40) - CMSG_HEADER) / 4)), at = user.u64(header + 32);
+  for (const file of files.slice(room)) if (--file.users === 0) file.close();
+  const fds = files.slice(0, room).map((file) => t.process.add(file, cloexec));
+  if (fds.length === 0) return user.putU32(header + 40, 0);
+  const size = CMSG_HEADER + 4 * fds.length, words = Int32Array.from([size, SOL_SOCKET, SCM_RIGHTS, 0, ...fds]);
+  return user.putBytes(at, new Uint8Array(words.buffer)) && user.putU32(header + 40, size);
+}
+
 function sendmsg(t: Thread, s: SocketFile): Result {
   const { user } = t.process, header = t.arg(1), pieces = vectorOf(t);
   if (typeof pieces === "number") return pieces;
-  if (user.u32(header + 40) > 0) return -E.EOPNOTSUPP;
-  const name = user.u64(header), to = name === 0 ? undefined : address(t, name, user.u32(header + 8));
+  const to = receiver(t, user.u64(header), user.u32(header + 8)), files = passedFiles(t, header);
   if (typeof to === "number") return to;
+  if (typeof files === "number") return files;
+  if (files.length > 0) {
+    if (s.domain !== AF_UNIX || s.connected === undefined) return -E.EOPNOTSUPP;
+    for (const file of files) file.users++;
+    s.connected.outgoing.passed.push(files);
+  }
   const parts = pieces.map(([at, bytes]) => user.bytes(at, bytes));
   const whole = new Uint8Array(pieces.reduce((sum, [, bytes]) => sum + bytes, 0));
   let at = 0;
@@ -200,14 +266,21 @@ function recvmsg(t: Thread, s: SocketFile): Result {
   const { user } = t.process, header = t.arg(1), pieces = vectorOf(t);
   if (typeof pieces === "number") return pieces;
   return receiveData(t, s, pieces, t.int(2), (from, cut) => {
-    const name = user.u64(header), ok = user.putU32(header + 40, 0) && user.putU32(header + 44, cut ? MSG_TRUNC : 0);
+    const name = user.u64(header), cloexec = (t.int(2) & MSG_CMSG_CLOEXEC) !== 0;
+    const ok = takeFiles(t, s, header, cloexec) && user.putU32(header + 44, cut ? MSG_TRUNC : 0);
     return ok ? tell(t, s, from ?? s.remote, name, name === 0 ? 0 : header + 8) : -E.EFAULT;
   });
 }
 
 // ---- options ------------------------------------------------------------------------------------------------------------
 
-const SOL_SOCKET = 0xffff, SO_ACCEPTCONN = 2, SO_SNDBUF = 0x1001, SO_RCVBUF = 0x1002, SO_ERROR = 0x1007, SO_TYPE = 0x1008;
+const SOL_SOCKET = 0xffff,
+  SO_ACCEPTCONN = 2,
+  SO_LINGER = 0x80,
+  SO_SNDBUF = 0x1001,
+  SO_RCVBUF = 0x1002,
+  SO_ERROR = 0x1007,
+  SO_TYPE = 0x1008;
 
 function getsockopt(t: Thread, s: SocketFile): Result {
   const level = t.int(1), name = t.int(2), { user } = t.process, room = user.u32(t.arg(4));
@@ -227,6 +300,8 @@ function getsockopt(t: Thread, s: SocketFile): Result {
 function setsockopt(t: Thread, s: SocketFile): Result {
   const value = t.uint(4) >= 4 ? t.process.user.u32(t.arg(3)) : 0;
   if (Number.isNaN(value)) return -E.EFAULT;
+  // struct linger: on, seconds.
+  if (t.int(1) === SOL_SOCKET && t.int(2) === SO_LINGER) s.lingersNot = value !== 0 && t.process.user.u32(t.arg(3) + 4) === 0;
   s.options.set(`${t.int(1)}:${t.int(2)}`, value);
   return 0;
 }
@@ -236,13 +311,13 @@ function getpeername(t: Thread, s: SocketFile): Result {
 }
 
 export const SOCKET_CALLS: readonly SyscallRow[] = [
-  sys(27, "recvmsg", 3, on(recvmsg), "no control messages"),
-  sys(28, "sendmsg", 3, on(sendmsg), "no control messages"),
+  sys(27, "recvmsg", 3, on(recvmsg), "control messages: SCM_RIGHTS"),
+  sys(28, "sendmsg", 3, on(sendmsg), "control messages: SCM_RIGHTS"),
   sys(29, "recvfrom", 6, on(recvfrom)),
   sys(30, "accept", 3, on((t, s) => accept(t, s, undefined))),
   sys(31, "getpeername", 3, on(getpeername)),
   sys(32, "getsockname", 3, on((t, s) => tell(t, s, s.local, t.arg(1), t.arg(2)))),
-  sys(97, "socket", 3, socket, "loopback and Unix; Unix names are not in the file system"),
+  sys(97, "socket", 3, socket, "loopback and Unix"),
   sys(98, "connect", 3, on(connect)),
   sys(104, "bind", 3, on(bind)),
   sys(105, "setsockopt", 5, on(setsockopt), "remembered without effect"),

@@ -5,6 +5,7 @@ import { IntervalTimer } from "../../linux/process/itimer.ts";
 import { sigInfo } from "../../linux/signals/state.ts";
 import { E } from "../abi/errno.ts";
 import { SI_TIMER, SIG } from "../abi/signals.ts";
+import { routingInformation } from "../interfaces.ts";
 import { OSRELDATE } from "../loader.ts";
 import type { Thread } from "../thread.ts";
 import { sys, type SyscallRow } from "./row.ts";
@@ -35,6 +36,7 @@ const SYSCTLS: readonly Sysctl[] = [
   { name: "hw.machine_arch", mib: [6, 11], value: "amd64" },
 ];
 /** {0, 3}: the MIB of a name. */
+const CTL_NET = 4, AF_ROUTE = 17;
 const CTL_SYSCTL = 0, CTL_SYSCTL_NAME2OID = 3, CTL_MAXNAME = 24;
 
 function sysctl(t: Thread): Result {
@@ -51,6 +53,10 @@ function sysctl(t: Thread): Result {
     return row === undefined ? -E.ENOENT : give(t, new Uint8Array(Uint32Array.from(row.mib).buffer));
   }
   if (t.arg(4) !== 0) return -E.EPERM;
+  if (mib[0] === CTL_NET && mib[1] === AF_ROUTE && length === 6) {
+    const bytes = routingInformation(mib[3], mib[4], mib[5]);
+    return bytes === undefined ? -E.ENOENT : give(t, bytes);
+  }
   const row = SYSCTLS.find((each) => each.mib.length === length && each.mib.every((part, i) => part === mib[i]));
   if (row === undefined) return -E.ENOENT;
   const value = typeof row.value === "function" ? row.value(t) : row.value;

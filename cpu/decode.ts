@@ -301,6 +301,7 @@ class TableDecoder implements Decoder {
       addressSize: c.addressSize,
       seg: candidate.implicitMemory ? c.seg : undefined,
       rex: c.rex,
+      effects: undefined,
     };
   }
 }

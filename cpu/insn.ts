@@ -1,4 +1,5 @@
 /** What the decoder hands to the semantics, the disassembler and the tests. */
+import type { Effects } from "./translate/regs.ts";
 
 export interface RegOperand {
   kind: "reg";
@@ -111,6 +112,8 @@ export interface Insn {
   /** Segment override for implicit memory operands (string sources). */
   seg: "fs" | "gs" | undefined;
   rex: number;
+  /** Filled in by translate/effects.ts when it is first needed. */
+  effects?: Effects;
 }
 
 /**

@@ -2,9 +2,8 @@
  * Which memory accesses of a node share one extent check: those through the same base and index values, whose displacements lie close
  * together. The stack pointer is followed through constant changes.
  */
-import type { Insn, MemOperand } from "../insn.ts";
+import type { MemOperand } from "../insn.ts";
 import type { Node } from "./cfg.ts";
-import { gprBit } from "./regs.ts";
 
 export const RSP = 4;
 /** Displacements of one group span at most this many bytes. */
@@ -33,56 +32,6 @@ export interface Planned {
   moved: number;
 }
 
-/** Constant change of RSP by an instruction; undefined when it is not constant. 0 for those that do not touch it. */
-export function stackChange(i: Insn, writes: number): number | undefined {
-  switch (i.name) {
-    case "push":
-    case "pushf":
-      return -i.size;
-    case "pop":
-      return i.ops[0]?.kind === "reg" && i.ops[0].n === RSP ? undefined : i.size;
-    case "popf":
-      return i.size;
-    case "call":
-      return 0;
-    case "add":
-    case "sub": {
-      const [to, by] = i.ops;
-      if (to.kind !== "reg" || to.n !== RSP || !(writes & gprBit(RSP))) break;
-      if (to.size !== 8 || by.kind !== "imm") return undefined;
-      return i.name === "add" ? Number(by.value) : -Number(by.value);
-    }
-    case "lea": {
-      const [to, m] = i.ops;
-      if (to.kind !== "reg" || to.n !== RSP) break;
-      return to.size === 8 && m.kind === "mem" && m.base === RSP && m.index < 0 && m.addressSize === 8 && !m.seg
-        ? Number(m.disp)
-        : undefined;
-    }
-  }
-  return writes & gprBit(RSP) ? undefined : 0;
-}
-
-/** Stack accesses that an instruction makes beside its memory operand, relative to RSP before it: [displacement, bytes]. */
-export function stackAccess(i: Insn): [number, number] | undefined {
-  switch (i.name) {
-    case "push":
-    case "pushf":
-      return [-i.size, i.size];
-    case "call":
-      return [-8, 8];
-    case "pop":
-    case "popf":
-      return [0, i.size];
-    case "ret":
-      return [0, 8];
-  }
-  return undefined;
-}
-
-/** Instructions that only read their first operand. */
-const READS_FIRST = new Set(["cmp", "test", "push", "call", "jmp", "bt", "mul", "imul", "div", "idiv", "fld", "fild"]);
-
 export interface NodePlan {
   /** Memory operand of step i. */
   operand: (Planned | undefined)[];
@@ -90,68 +39,105 @@ export interface NodePlan {
   stack: (Planned | undefined)[];
 }
 
+/** A group that later accesses of the node may join, and which values of its registers it is for. */
+interface Open {
+  readonly base: number;
+  readonly index: number;
+  readonly scale: number;
+  baseVersion: number;
+  indexVersion: number;
+  /** Relative to RSP, which is followed: not one that merely has RSP as its base. */
+  readonly stack: boolean;
+  group: Group;
+}
+
 /**
  * @param stackBase group for stack accesses when RSP at the node's entry is known relative to the region's entry, with that distance
  */
 export function planNode(n: Node, stackBase: { group: Group; delta: number } | undefined): NodePlan {
-  const plan: NodePlan = { operand: [], stack: [] };
-  const open = new Map<string, Group>();
-  const version = new Array<number>(16).fill(0);
-  // RSP relative to `origin`: the region's entry, or the last point where it changed in an unknown way.
-  let rsp = stackBase?.delta ?? 0, epochGroup = stackBase?.group;
+  return new Planner(stackBase).plan(n);
+}
 
-  const join = (
-    key: string,
-    base: number,
-    index: number,
-    scale: number,
-    disp: number,
-    bytes: number,
-    write: boolean,
-    moved = 0,
-  ): Planned => {
-    const g = open.get(key);
-    if (g && Math.max(g.max, disp + bytes) - Math.min(g.min, disp) <= MAX_SPAN) {
-      g.min = Math.min(g.min, disp);
-      g.max = Math.max(g.max, disp + bytes);
-      g.write ||= write;
-      return { group: g, disp, moved };
-    }
-    const fresh: Group = { base, index, scale, min: disp, max: disp + bytes, local: undefined, pa: 0, writable: false, write };
-    open.set(key, fresh);
-    return { group: fresh, disp, moved };
-  };
-  const stackRelative = (disp: number, bytes: number): Planned => {
-    if (!epochGroup) return join(`rsp${version[RSP]}`, RSP, -1, 0, disp, bytes, true, rsp);
-    epochGroup.min = Math.min(epochGroup.min, disp);
-    epochGroup.max = Math.max(epochGroup.max, disp + bytes);
-    return { group: epochGroup, disp, moved: rsp };
-  };
+class Planner {
+  readonly #open: Open[] = [];
+  readonly #version = new Int32Array(16);
+  /** RSP relative to the region's entry, or to the last point where it changed in an unknown way. */
+  #rsp: number;
+  #stack: Group | undefined;
 
-  for (const { insn, effects } of n.steps) {
-    const implicit = stackAccess(insn);
-    plan.stack.push(implicit && stackRelative(rsp + implicit[0], implicit[1]));
-    const m = insn.ops.find((o): o is MemOperand => o.kind === "mem" && o.size > 0);
-    plan.operand.push(m && planOperand(m, insn.ops[0] === m && !READS_FIRST.has(insn.name)));
-    const change = stackChange(insn, effects.writes);
-    if (change === undefined || effects.helper) {
-      epochGroup = undefined;
-      rsp = 0;
-      version[RSP]++;
-    } else rsp += change;
-    for (let r = 0; r < 16; r++) if (r !== RSP && (effects.helper || effects.writes & gprBit(r))) version[r]++;
+  constructor(stackBase: { group: Group; delta: number } | undefined) {
+    this.#rsp = stackBase?.delta ?? 0;
+    this.#stack = stackBase?.group;
   }
-  return plan;
 
-  function planOperand(m: MemOperand, write: boolean): Planned | undefined {
+  plan({ steps }: Node): NodePlan {
+    const version = this.#version;
+    const plan: NodePlan = { operand: new Array(steps.length).fill(undefined), stack: new Array(steps.length).fill(undefined) };
+    for (let i = 0; i < steps.length; i++) {
+      const { effects: e } = steps[i];
+      if (e.stackBytes > 0) plan.stack[i] = this.#onStack(this.#rsp + e.stackAt, e.stackBytes);
+      if (e.operand) plan.operand[i] = this.#operand(e.operand, e.writesOperand);
+      if (e.helper || Number.isNaN(e.moves)) {
+        this.#stack = undefined;
+        this.#rsp = 0;
+        version[RSP]++;
+      } else this.#rsp += e.moves;
+      for (let rest = (e.helper ? 0xffff : e.writes & 0xffff) & ~(1 << RSP); rest !== 0; rest &= rest - 1) {
+        version[31 - Math.clz32(rest & -rest)]++;
+      }
+    }
+    return plan;
+  }
+
+  #operand(m: MemOperand, write: boolean): Planned | undefined {
     if (m.seg || m.addressSize === 4 || (m.base < 0 && m.index < 0)) return undefined;
     if (m.disp > 0x7fff_ffffn || m.disp < -0x8000_0000n) return undefined;
     const disp = Number(m.disp);
-    if (m.base === RSP && m.index < 0) return stackRelative(rsp + disp, m.size);
+    if (m.base === RSP && m.index < 0) return this.#onStack(this.#rsp + disp, m.size);
     // A base of RSP is followed too, so that its version does not change by pushes.
-    const extra = m.base === RSP ? rsp : 0;
-    const b = m.base < 0 ? "" : `${m.base}v${version[m.base]}`,
-      x = m.index < 0 ? "" : `${m.index}v${version[m.index]}s${m.scale}`;
-    return join(`${b}+${x}`, m.base, m.index, m.scale, disp + extra, m.size, write, extra);
+    const extra = m.base === RSP ? this.#rsp : 0;
+    return this.#join(m.base, m.index, m.index < 0 ? 0 : m.scale, false, disp + extra, m.size, write, extra);
+  }
+  #onStack(disp: number, bytes: number): Planned {
+    const group = this.#stack;
+    if (!group) return this.#join(RSP, -1, 0, true, disp, bytes, true, this.#rsp);
+    group.min = Math.min(group.min, disp);
+    group.max = Math.max(group.max, disp + bytes);
+    return { group, disp, moved: this.#rsp };
+  }
+  #join(
+    base: number,
+    index: number,
+    scale: number,
+    stack: boolean,
+    disp: number,
+    bytes: number,
+    write: boolean,
+    moved: number,
+  ): Planned {
+    const baseVersion = base < 0 ? 0 : this.#version[base], indexVersion = index < 0 ? 0 : this.#version[index];
+    let open: Open | undefined;
+    for (const o of this.#open) {
+      if (o.base === base && o.index === index && o.scale === scale && o.stack === stack) {
+        open = o;
+        break;
+      }
+    }
+    if (open && open.baseVersion === baseVersion && open.indexVersion === indexVersion) {
+      const { group } = open;
+      if (Math.max(group.max, disp + bytes) - Math.min(group.min, disp) <= MAX_SPAN) {
+        group.min = Math.min(group.min, disp);
+        group.max = Math.max(group.max, disp + bytes);
+        group.write ||= write;
+        return { group, disp, moved };
+      }
+    }
+    const group: Group = { base, index, scale, min: disp, max: disp + bytes, local: undefined, pa: 0, writable: false, write };
+    if (open) {
+      open.baseVersion = baseVersion;
+      open.indexVersion = indexVersion;
+      open.group = group;
+    } else this.#open.push({ base, index, scale, baseVersion, indexVersion, stack, group });
+    return { group, disp, moved };
   }
 }

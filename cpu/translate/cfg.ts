@@ -36,6 +36,8 @@ export interface Node {
   children: Node[];
   /** Target of a back edge. */
   loopHeader: boolean;
+  /** Target of several other edges. */
+  merge: boolean;
 }
 
 export interface Graph {
@@ -53,64 +55,83 @@ const MAX_TARGETS = 5;
 /** The decoded block at an address, if the region may contain it. */
 export type FindBlock = (pc: number) => Block | undefined;
 
+/** A node's decoded block, and where the block leads. */
+interface Leader extends Successors {
+  readonly block: Block;
+  node: Node | undefined;
+}
+
 /** @param limit roughly the most instructions; what lies beyond is left out */
 export function buildGraph(ram: Ram, blocks: Blocks, find: FindBlock, entry: number, limit: number): Graph | undefined {
-  const leaders = discover(ram, blocks, find, entry, limit);
-  if (!leaders) return undefined;
-  const nodes = new Map<number, Node>();
-  for (const [pc, block] of leaders) nodes.set(pc, makeNode(ram, pc, block, leaders));
-  for (const n of nodes.values()) {
-    const seen = new Set<Node>();
-    for (const pc of [n.next, ...n.targets]) {
-      const s = pc === undefined ? undefined : nodes.get(pc);
-      if (!s || seen.has(s)) continue;
-      seen.add(s);
-      n.succ.push(s);
-    }
+  const leaders = discover(ram, blocks, find, entry, limit), root = leaders.get(entry);
+  if (!root) return undefined;
+  for (const [pc, leader] of leaders) leader.node = makeNode(pc, leader, leaders);
+  for (const leader of leaders.values()) {
+    const { node } = leader, { succ, next, targets } = node!; // all have been made
+    if (next !== undefined) addSuccessor(succ, leaders.get(next)?.node);
+    for (const pc of targets) addSuccessor(succ, leaders.get(pc)?.node);
   }
-  const root = nodes.get(entry)!;
-  const ordered = order(root);
-  return { entry: root, nodes: ordered, insns: ordered.reduce((sum, n) => sum + n.steps.length, 0) };
+  const ordered = order(root.node!);
+  let insns = 0;
+  for (const n of ordered) insns += n.steps.length;
+  return { entry: root.node!, nodes: ordered, insns };
+}
+function addSuccessor(succ: Node[], n: Node | undefined): void {
+  if (n && !succ.includes(n)) succ.push(n);
 }
 
 /** Start addresses of the region's nodes, with the decoded block at each. */
-function discover(ram: Ram, blocks: Blocks, find: FindBlock, entry: number, limit: number): Map<number, Block> | undefined {
-  const leaders = new Map<number, Block>();
+function discover(ram: Ram, blocks: Blocks, find: FindBlock, entry: number, limit: number): Map<number, Leader> {
+  const leaders = new Map<number, Leader>(), warm = Math.min(WARM, blocks.heat / 4);
   const work = [entry];
   let insns = 0;
-  while (work.length > 0) {
-    const pc = work.shift()!;
+  for (let k = 0; k < work.length; k++) {
+    const pc = work[k];
     if (leaders.has(pc)) continue;
     const block = find(pc);
     if (!block || block.insns.length === 0) continue;
-    if (pc !== entry && blocks.executions(block) < Math.min(WARM, blocks.heat / 4)) continue;
+    if (pc !== entry && blocks.executions(block) < warm) continue;
     if (insns > limit) continue;
-    leaders.set(pc, block);
-    insns += block.insns.length;
-    const { next, targets } = successors(ram, block.insns.at(-1)!, block.record + block.insns.length * RECORD);
+    const count = block.insns.length, { next, targets } = successors(ram, block.insns[count - 1], block.record + count * RECORD);
+    leaders.set(pc, { block, node: undefined, next, targets });
+    insns += count;
     if (next !== undefined) work.push(next);
-    work.push(...targets);
+    for (const target of targets) work.push(target);
   }
-  return leaders.has(entry) ? leaders : undefined;
+  return leaders;
 }
 
-function makeNode(ram: Ram, pc: number, block: Block, leaders: Map<number, Block>): Node {
-  const steps: Step[] = [];
-  let next: number | undefined, targets: number[] = [];
-  for (let n = 0; n < block.insns.length; n++) {
-    const insn = block.insns[n];
+function makeNode(pc: number, { block, next, targets }: Leader, leaders: ReadonlyMap<number, Leader>): Node {
+  const steps: Step[] = [], { insns } = block;
+  let cut: number | undefined;
+  for (let n = 0, record = block.record; n < insns.length; n++) {
+    const insn = insns[n];
     if (n > 0 && leaders.has(insn.pc)) {
-      next = insn.pc;
+      cut = insn.pc;
       break;
     }
-    const record = block.record + (n + 1) * RECORD;
-    steps.push({ insn, record, effects: effectsOf(insn) });
-    if (n === block.insns.length - 1) ({ next, targets } = successors(ram, insn, record));
+    steps.push({ insn, record: record += RECORD, effects: effectsOf(insn) });
   }
-  return { pc, steps, next, targets, succ: [], pred: [], rpo: -1, idom: undefined, children: [], loopHeader: false };
+  return {
+    pc,
+    steps,
+    next: cut ?? next,
+    targets: cut === undefined ? targets : [],
+    succ: [],
+    pred: [],
+    rpo: -1,
+    idom: undefined,
+    children: [],
+    loopHeader: false,
+    merge: false,
+  };
 }
 
-function successors(ram: Ram, last: Insn, record: number): { next: number | undefined; targets: number[] } {
+interface Successors {
+  readonly next: number | undefined;
+  readonly targets: number[];
+}
+function successors(ram: Ram, last: Insn, record: number): Successors {
   const after = last.pc + last.length, to = last.ops[0];
   switch (controlOf(last.name)) {
     case "next":
@@ -145,27 +166,27 @@ function seenTargets(ram: Ram, jump: Insn, record: number): number[] {
 function order(root: Node): Node[] {
   for (;;) {
     const list = postorder(root).reverse();
-    list.forEach((n, i) => {
-      n.rpo = i;
+    for (let k = 0; k < list.length; k++) {
+      const n = list[k];
+      n.rpo = k;
       n.pred = [];
-      n.children = [];
-      n.loopHeader = false;
       n.idom = undefined;
-    });
+    }
     for (const n of list) for (const s of n.succ) s.pred.push(n);
     dominators(root, list);
     let cut = false;
     for (const n of list) {
-      const keep = n.succ.filter((s) => s.rpo > n.rpo || dominates(s, n));
-      if (keep.length < n.succ.length) {
-        n.succ = keep;
-        cut = true;
-      }
+      if (n.succ.every((s) => s.rpo > n.rpo || dominates(s, n))) continue;
+      n.succ = n.succ.filter((s) => s.rpo > n.rpo || dominates(s, n));
+      cut = true;
     }
     if (cut) continue;
     for (const n of list) {
       if (n.idom && n !== root) n.idom.children.push(n);
-      for (const s of n.succ) if (s.rpo <= n.rpo) s.loopHeader = true;
+      let forward = 0;
+      for (const p of n.pred) if (p.rpo < n.rpo) forward++;
+      n.merge = forward > 1;
+      n.loopHeader = forward < n.pred.length;
     }
     return list;
   }

@@ -35,6 +35,12 @@ class EffectSem implements Sem {
     flagWrites: 0,
     helper: false,
     leaves: false,
+    moves: 0,
+    stackAt: 0,
+    stackBytes: 0,
+    operand: undefined,
+    writesOperand: false,
+    semantic: undefined,
     arithmetic: false,
   };
   #inIf = false;
@@ -242,20 +248,73 @@ const VARIABLE_SHIFTS = new Set(["shl", "shr", "sar", "rol", "ror", "rcl", "rcr"
 
 /** Effects of `i`; an instruction without semantics (invalid) has none. */
 export function effectsOf(i: Insn): Effects {
-  let e = known.get(i);
-  if (!e) known.set(i, e = findEffects(i));
-  return e;
+  return i.effects ??= findEffects(i);
 }
-/** Instructions are decoded once and never change. */
-const known = new WeakMap<Insn, Effects>();
+
+/** Instructions that only read their first operand. */
+const READS_FIRST = new Set(["cmp", "test", "push", "call", "jmp", "bt", "mul", "imul", "div", "idiv", "fld", "fild"]);
 
 function findEffects(i: Insn): Effects {
-  const sem = new EffectSem(i);
-  SEMANTICS[i.name]?.(sem, i);
+  const sem = new EffectSem(i), { e } = sem, semantic = SEMANTICS[i.name];
+  semantic?.(sem, i);
+  if (!i.row.fault) e.semantic = semantic;
   if (VARIABLE_SHIFTS.has(i.name) && i.ops.at(-1)?.kind === "reg") {
     // With a count of zero the flags pass through: not read, unless somebody reads them later.
-    sem.e.flagUses = i.name === "rcl" || i.name === "rcr" ? FLAG_BIT.c : 0;
-    sem.e.flagDefs = 0;
+    e.flagUses = i.name === "rcl" || i.name === "rcr" ? FLAG_BIT.c : 0;
+    e.flagDefs = 0;
   }
-  return sem.e;
+  e.moves = stackChange(i, e.writes);
+  stackAccess(i, e);
+  for (const o of i.ops) {
+    if (o.kind !== "mem" || o.size === 0) continue;
+    e.operand = o;
+    e.writesOperand = i.ops[0] === o && !READS_FIRST.has(i.name);
+    break;
+  }
+  return e;
+}
+
+/** Constant change of RSP by an instruction; NaN when it is not constant. 0 for those that do not touch it. */
+function stackChange(i: Insn, writes: number): number {
+  if (!(writes & gprBit(RSP))) return 0;
+  const [to, by] = i.ops;
+  switch (i.name) {
+    case "push":
+    case "pushf":
+      return -i.size;
+    case "pop":
+      return to?.kind === "reg" && to.n === RSP ? NaN : i.size;
+    case "popf":
+      return i.size;
+    case "call":
+      return 0;
+    case "add":
+    case "sub":
+      if (to.kind !== "reg" || to.n !== RSP || to.size !== 8 || by.kind !== "imm") return NaN;
+      return i.name === "add" ? Number(by.value) : -Number(by.value);
+    case "lea":
+      if (to.kind !== "reg" || to.n !== RSP || to.size !== 8 || by.kind !== "mem") return NaN;
+      return by.base === RSP && by.index < 0 && by.addressSize === 8 && !by.seg ? Number(by.disp) : NaN;
+  }
+  return NaN;
+}
+
+function stackAccess(i: Insn, e: Effects): void {
+  switch (i.name) {
+    case "push":
+    case "pushf":
+      e.stackAt = -i.size;
+      e.stackBytes = i.size;
+      return;
+    case "call":
+      e.stackAt = -8;
+      e.stackBytes = 8;
+      return;
+    case "pop":
+    case "popf":
+      e.stackBytes = i.size;
+      return;
+    case "ret":
+      e.stackBytes = 8;
+  }
 }

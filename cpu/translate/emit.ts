@@ -7,7 +7,6 @@ import type { Insn, Operand } from "../insn.ts";
 import { CTL_BUDGET, CTL_CELLS, CTL_EXIT, CTL_SPACE, GPR, JUMP_CACHE, MXCSR, RIP, STATE } from "../layout.ts";
 import { FAST_MODE, MODE_BITS } from "../mxcsr.ts";
 import { jumpEntry, REGION_TYPE } from "../runtime.ts";
-import { SEMANTICS } from "../semantics/mod.ts";
 import type { FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
 import { add, and, eq, type Expr, i32, i64, load, lt_s, ne, or, select, sub, w } from "../wasm/expr.ts";
 import { type Group, type NodePlan, RSP } from "./access_plan.ts";
@@ -56,14 +55,14 @@ class Emitter implements RegionContext {
   readonly flags: FlagState;
   readonly memory: Memory;
   readonly #exits: Exits;
-  readonly #flow: Map<Node, NodeFlow>;
+  readonly #flow: readonly NodeFlow[];
   readonly #regionType: number;
   readonly #poll: number;
   /** Local: the running space's table of extents. */
   readonly #table: number;
   readonly #loops = new Map<Node, number>();
   readonly #merges = new Map<Node, number>();
-  #plans: Map<Node, NodePlan>;
+  #plans: readonly NodePlan[];
   readonly #stack: StackPlan;
   /** The common check of stack accesses, if there is one. */
   #entryGroup: Group | undefined;
@@ -92,7 +91,7 @@ class Emitter implements RegionContext {
     this.#plans = this.#stack.plans;
     this.#entryGroup = this.#stack.group;
     this.#arithmetic = g.nodes.some((n) => n.steps.some((step) => step.effects.arithmetic));
-    this.#flow = analyse(g, env.flagsNeededAt, (n, i) => n.steps[i].effects.leaves, env.strictFlags);
+    this.#flow = analyse(g, env.flagsNeededAt, env.strictFlags);
   }
 
   run(): void {
@@ -107,7 +106,7 @@ class Emitter implements RegionContext {
 
   /** Polls (where the region may call itself or others), then loads what is needed. */
   #entry(): void {
-    const { f } = this, need = this.#flow.get(this.g.entry)!.need;
+    const { f } = this, need = this.#flow[this.g.entry.rpo].need;
     if (this.g.nodes.some(transfers)) {
       const left = this.locals.temp("i32");
       f.assign(left.index, sub(load("i32.load", i32(0), CTL_BUDGET), i32(1)));
@@ -165,7 +164,7 @@ class Emitter implements RegionContext {
       this.#startNode(n);
       this.#emitPoll(n);
     }
-    const merges = n.children.filter(isMerge).sort((a, b) => a.rpo - b.rpo);
+    const merges = n.children.filter((c) => c.merge);
     this.#emitWithin(n, merges);
     if (n.loopHeader) this.f.end();
   }
@@ -186,7 +185,7 @@ class Emitter implements RegionContext {
     const left = this.locals.temp("i32");
     f.assign(left.index, sub(load("i32.load", i32(0), CTL_BUDGET), i32(1)));
     f.storeAt(CTL_BUDGET, "i32.store", left);
-    const fl = this.#flow.get(n)!;
+    const fl = this.#flow[n.rpo];
     this.#exits.leave(lt_s(left, i32(0)), n.pc, Exit.Poll, { ...fl.dirty, zero: fl.zero }, fl.dirty.f & fl.need.live);
     f.assign(this.#poll, i32(POLL_EVERY));
     f.end();
@@ -197,19 +196,19 @@ class Emitter implements RegionContext {
     this.#index = 0;
     this.#nodeDone = false;
     this.locals.forgetLows();
-    const { dirty, zero } = this.#flow.get(n)!;
+    const { dirty, zero } = this.#flow[n.rpo];
     this.#dirty = { r: dirty.r, high: dirty.high, zero };
   }
 
   #emitBody(n: Node): void {
     this.#startNode(n);
-    const plan = this.#plans.get(n)!, fl = this.#flow.get(n)!;
+    const plan = this.#plans[n.rpo], fl = this.#flow[n.rpo];
     this.#ending = undefined;
     for (let i = 0; i < n.steps.length; i++) {
       this.#index = i;
-      const step = n.steps[i], semantic = SEMANTICS[step.insn.name];
+      const step = n.steps[i], { semantic } = step.effects;
       this.#ending = undefined;
-      if (!semantic || step.insn.row.fault) {
+      if (!semantic) {
         this.#ending = { kind: "exit", reason: Exit.Side, pc: step.insn.pc };
         break;
       }
@@ -293,7 +292,7 @@ class Emitter implements RegionContext {
   /** Flags that a join or loop reads must be in their locals. */
   #settleForSuccessors(n: Node): void {
     let live = 0;
-    for (const s of n.succ) if (isMerge(s) || s.loopHeader || s.rpo <= n.rpo) live |= this.#flow.get(s)!.need.live;
+    for (const s of n.succ) if (s.merge || s.loopHeader || s.rpo <= n.rpo) live |= this.#flow[s.rpo].need.live;
     this.flags.settle(live);
   }
 
@@ -302,12 +301,12 @@ class Emitter implements RegionContext {
     const s = n.succ.find((x) => x.pc === pc);
     if (!s) return this.#leaveFor(pc);
     const back = s.rpo <= n.rpo;
-    if (back || isMerge(s)) {
-      this.flags.settle(this.#flow.get(s)!.need.live);
+    if (back || s.merge) {
+      this.flags.settle(this.#flow[s.rpo].need.live);
       this.f.br(back ? this.#loops.get(s)! : this.#merges.get(s)!);
       return;
     }
-    if (s.loopHeader) this.flags.settle(this.#flow.get(s)!.need.live);
+    if (s.loopHeader) this.flags.settle(this.#flow[s.rpo].need.live);
     if (s.loopHeader) this.flags.pending = undefined;
     this.#emitNode(s);
   }
@@ -322,7 +321,7 @@ class Emitter implements RegionContext {
     const { f } = this, local = this.locals.temp("i64");
     f.assign(local.index, to);
     this.#settleForSuccessors(n);
-    this.flags.settle(ALL_FLAGS & this.#flow.get(n)!.after[n.steps.length - 1].live);
+    this.flags.settle(ALL_FLAGS & this.#flow[n.rpo].after[n.steps.length - 1].live);
     this.flags.pending = undefined;
     const release = this.locals.hold();
     const { succ } = n;
@@ -331,7 +330,7 @@ class Emitter implements RegionContext {
       f.if();
       this.#goto(n, s.pc);
       f.end();
-      this.#startAfter(n, this.#flow.get(n)!);
+      this.#startAfter(n, this.#flow[n.rpo]);
       this.flags.pending = undefined;
     }
     this.#storeFlags();
@@ -431,12 +430,12 @@ class Emitter implements RegionContext {
   reload(): void {
     const { insn } = this.#node.steps[this.#index];
     this.#checkMode(insn.pc + insn.length);
-    const after = this.#flow.get(this.#node)!.after[this.#index];
+    const after = this.#flow[this.#node.rpo].after[this.#index];
     this.locals.loadRegisters(after.r, after.high);
     for (const flag of FLAG_LIST) if (after.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
   }
   liveAfter(): number {
-    return this.#flow.get(this.#node)!.after[this.#index].live;
+    return this.#flow[this.#node.rpo].after[this.#index].live;
   }
   insnId(): number {
     return this.env.insnId(this.#node.steps[this.#index].insn);
@@ -457,21 +456,19 @@ class Emitter implements RegionContext {
     this.#ending = how;
   }
   #dirtyFlags(): number {
-    const fl = this.#flow.get(this.#node)!;
+    const fl = this.#flow[this.#node.rpo];
     const before = fl.dirtyBefore[this.#index]?.f ?? 0;
     return before | (this.#nodeDone ? this.#node.steps[this.#index]?.effects.flagWrites ?? 0 : 0);
   }
   #liveBefore(): number {
-    const fl = this.#flow.get(this.#node)!;
+    const fl = this.#flow[this.#node.rpo];
     return this.#index === 0 ? fl.need.live : fl.after[this.#index - 1].live;
   }
 }
 
-const isMerge = (n: Node): boolean => n.pred.filter((p) => p.rpo < n.rpo).length > 1;
 const target = (op: Operand): number => op.kind === "rel" ? op.target : NaN;
 
 /** May control pass from this node to another region without going through the dispatcher? */
 function transfers(n: Node): boolean {
-  return isCall(n) || n.steps.at(-1)?.insn.name === "jmp" ||
-    n.succ.length < [n.next, ...n.targets].filter((x) => x !== undefined).length;
+  return isCall(n) || n.steps.at(-1)?.insn.name === "jmp" || n.succ.length < n.targets.length + (n.next === undefined ? 0 : 1);
 }

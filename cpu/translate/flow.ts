@@ -30,38 +30,42 @@ export interface NodeFlow {
 /** Flags that code at an address outside the region may read; ALL_FLAGS when unknown. */
 export type FlagsNeededAt = (pc: number) => number;
 
-/** Can step i of a node leave the region before it has changed anything (memory access, exception)? */
-export type MayLeave = (n: Node, i: number) => boolean;
+export const isCall = (n: Node): boolean => n.steps.length > 0 && n.steps[n.steps.length - 1].insn.name === "call";
 
-export const isCall = (n: Node): boolean => n.steps.at(-1)?.insn.name === "call";
-
-/** @param strict flags may be passed through calls, returns and computed jumps */
-export function analyse(g: Graph, flagsNeededAt: FlagsNeededAt, memoryExit: MayLeave, strict: boolean): Map<Node, NodeFlow> {
-  const flow = new Map<Node, NodeFlow>();
-  for (const n of g.nodes) {
-    const dirty = { r: 0, high: 0, f: 0 }, need = { ...dirty, live: 0 };
-    flow.set(n, { dirty, need, after: [], dirtyBefore: [], zero: n === g.entry ? 0 : ALL_HIGH, zeroBefore: [] });
-  }
+/**
+ * Flow of each node, by its position in reverse postorder.
+ * @param strict flags may be passed through calls, returns and computed jumps
+ */
+export function analyse(g: Graph, flagsNeededAt: FlagsNeededAt, strict: boolean): NodeFlow[] {
+  const flow = g.nodes.map((n): NodeFlow => ({
+    dirty: { r: 0, high: 0, f: 0 },
+    need: { r: 0, high: 0, f: 0, live: 0 },
+    after: n.steps.map(() => ({ r: 0, high: 0, f: 0, live: 0 })),
+    dirtyBefore: n.steps.map(() => ({ r: 0, high: 0, f: 0 })),
+    zero: n === g.entry ? 0 : ALL_HIGH,
+    zeroBefore: n.steps.map(() => 0),
+  }));
   zeros(g, flow);
   forward(g, flow);
-  backward(g, flow, flagsNeededAt, memoryExit, strict);
+  backward(g, flow, flagsNeededAt, strict);
   return flow;
 }
 
 /** Upper halves that are zero on every way to a point, forwards. Calls and helpers may leave anything. */
-function zeros(g: Graph, flow: Map<Node, NodeFlow>): void {
+function zeros(g: Graph, flow: readonly NodeFlow[]): void {
   for (let changed = true; changed;) {
     changed = false;
-    for (const n of g.nodes) {
-      const fl = flow.get(n)!;
-      let { zero } = fl;
-      n.steps.forEach(({ effects: e }, i) => {
-        fl.zeroBefore[i] = zero;
+    for (let k = 0; k < g.nodes.length; k++) {
+      const { steps, succ } = g.nodes[k], { zeroBefore } = flow[k];
+      let { zero } = flow[k];
+      for (let i = 0; i < steps.length; i++) {
+        const e = steps[i].effects;
+        zeroBefore[i] = zero;
         zero = e.helper ? 0 : (zero & ~e.highWrites) | e.highZeros;
-      });
-      if (isCall(n)) zero = 0;
-      for (const s of n.succ) {
-        const to = flow.get(s)!;
+      }
+      if (isCall(g.nodes[k])) zero = 0;
+      for (const s of succ) {
+        const to = flow[s.rpo];
         if ((to.zero & ~zero) === 0) continue;
         to.zero &= zero;
         changed = true;
@@ -71,27 +75,32 @@ function zeros(g: Graph, flow: Map<Node, NodeFlow>): void {
 }
 
 /** May-dirty, forwards. A call and a helper write everything back. */
-function forward(g: Graph, flow: Map<Node, NodeFlow>): void {
-  const work = [...g.nodes];
-  while (work.length > 0) {
-    const n = work.shift()!, fl = flow.get(n)!;
-    let { r, high, f } = fl.dirty;
-    for (let i = 0; i < n.steps.length; i++) {
-      const e = n.steps[i].effects;
-      fl.dirtyBefore[i] = { r, high, f };
-      if (e.helper) r = high = f = 0;
-      r |= e.writes;
-      high |= e.highWrites;
-      f |= e.flagWrites;
-    }
-    if (isCall(n)) r = high = f = 0;
-    for (const s of n.succ) {
-      const d = flow.get(s)!.dirty;
-      if ((r & ~d.r) === 0 && (high & ~d.high) === 0 && (f & ~d.f) === 0) continue;
-      d.r |= r;
-      d.high |= high;
-      d.f |= f;
-      if (!work.includes(s)) work.push(s);
+function forward(g: Graph, flow: readonly NodeFlow[]): void {
+  for (let changed = true; changed;) {
+    changed = false;
+    for (let k = 0; k < g.nodes.length; k++) {
+      const { steps, succ } = g.nodes[k], { dirty, dirtyBefore } = flow[k];
+      let { r, high, f } = dirty;
+      for (let i = 0; i < steps.length; i++) {
+        const e = steps[i].effects, before = dirtyBefore[i];
+        before.r = r;
+        before.high = high;
+        before.f = f;
+        if (e.helper) r = high = f = 0;
+        r |= e.writes;
+        high |= e.highWrites;
+        f |= e.flagWrites;
+      }
+      if (isCall(g.nodes[k])) r = high = f = 0;
+      for (const s of succ) {
+        const d = flow[s.rpo].dirty;
+        if ((r & ~d.r) === 0 && (high & ~d.high) === 0 && (f & ~d.f) === 0) continue;
+        d.r |= r;
+        d.high |= high;
+        d.f |= f;
+        // A later node comes in this pass anyway.
+        if (s.rpo <= k) changed = true;
+      }
     }
   }
 }
@@ -100,31 +109,24 @@ function forward(g: Graph, flow: Map<Node, NodeFlow>): void {
  * Needed registers and live flags, backwards. At every exit the dirty registers must be valid; exits happen at accesses, at the
  * region's open ends, and at polls (loop headers).
  */
-function backward(
-  g: Graph,
-  flow: Map<Node, NodeFlow>,
-  flagsNeededAt: FlagsNeededAt,
-  memoryExit: MayLeave,
-  strict: boolean,
-): void {
-  const open = new Map<Node, number>();
-  for (const n of g.nodes) open.set(n, openFlags(n, flagsNeededAt, strict));
+function backward(g: Graph, flow: readonly NodeFlow[], flagsNeededAt: FlagsNeededAt, strict: boolean): void {
+  const { nodes } = g, open = nodes.map((n) => openFlags(n, flagsNeededAt, strict));
   for (let changed = true; changed;) {
     changed = false;
-    for (let k = g.nodes.length - 1; k >= 0; k--) {
-      const n = g.nodes[k], fl = flow.get(n)!, last = n.steps.length - 1;
-      let r = 0, high = 0, f = 0, live = open.get(n)!;
-      for (const s of n.succ) {
-        const need = flow.get(s)!.need;
+    for (let k = nodes.length - 1; k >= 0; k--) {
+      const n = nodes[k], { steps, succ } = n, fl = flow[k], last = steps.length - 1;
+      let r = 0, high = 0, f = 0, live = open[k];
+      for (const s of succ) {
+        const { need } = flow[s.rpo];
         r |= need.r;
         high |= need.high;
         f |= need.f;
         live |= need.live;
       }
       if (last >= 0) {
-        const e = n.steps[last].effects, dirty = fl.dirtyBefore[last];
-        f |= (dirty.f | e.flagWrites) & open.get(n)!;
-        fl.after[last] = { r, high, f, live };
+        const e = steps[last].effects, dirty = fl.dirtyBefore[last];
+        f |= (dirty.f | e.flagWrites) & open[k];
+        put(fl.after[last], r, high, f, live);
         // After a call everything is reloaded; unless strict, the callee is expected to define flags before it reads them.
         if (isCall(n)) {
           r = high = 0;
@@ -135,8 +137,8 @@ function backward(
         high |= dirty.high & ~e.highDefs;
       }
       for (let i = last; i >= 0; i--) {
-        const e = n.steps[i].effects, dirty = fl.dirtyBefore[i];
-        if (i < last) fl.after[i] = { r, high, f, live };
+        const e = steps[i].effects, dirty = fl.dirtyBefore[i];
+        if (i < last) put(fl.after[i], r, high, f, live);
         if (e.helper) {
           // What the semantics read themselves before the helper runs, too.
           r = dirty.r | e.uses;
@@ -149,7 +151,8 @@ function backward(
         high = (high & ~e.highDefs) | e.highUses;
         f = (f & ~e.flagDefs) | e.flagUses;
         live = (live & ~e.flagDefs) | e.flagUses;
-        if (memoryExit(n, i)) {
+        // It may leave before it has changed anything.
+        if (e.leaves) {
           r |= dirty.r;
           high |= dirty.high;
           f |= dirty.f & live;
@@ -161,12 +164,17 @@ function backward(
         f |= fl.dirty.f & live;
       }
       const { need } = fl;
-      if (r !== need.r || high !== need.high || f !== need.f || live !== need.live) {
-        fl.need = { r, high, f, live };
-        changed = true;
-      }
+      if (r === need.r && high === need.high && f === need.f && live === need.live) continue;
+      put(need, r, high, f, live);
+      for (const p of n.pred) if (p.rpo >= k) changed = true;
     }
   }
+}
+function put(to: Need, r: number, high: number, f: number, live: number): void {
+  to.r = r;
+  to.high = high;
+  to.f = f;
+  to.live = live;
 }
 
 /** Flags live where control leaves the region from the end of `n`. */
@@ -177,7 +185,8 @@ function openFlags(n: Node, flagsNeededAt: FlagsNeededAt, strict: boolean): numb
   let f = strict && (last.name === "ret" || last.name === "jmp") && n.next === undefined && last.ops[0]?.kind !== "rel"
     ? ALL_FLAGS
     : 0;
-  const inside = new Set(n.succ.map((s) => s.pc));
-  for (const pc of [n.next, ...n.targets]) if (pc !== undefined && !inside.has(pc)) f |= flagsNeededAt(pc);
+  if (n.next !== undefined && !leadsTo(n, n.next)) f |= flagsNeededAt(n.next);
+  for (const pc of n.targets) if (!leadsTo(n, pc)) f |= flagsNeededAt(pc);
   return f;
 }
+const leadsTo = (n: Node, pc: number): boolean => n.succ.some((s) => s.pc === pc);

@@ -66,7 +66,8 @@ export class RegionSem implements Sem {
   #slot = 0;
   #rmw: Place | undefined;
   #inIf = 0;
-  readonly #addresses = new Map<Expr, MemOperand>();
+  /** Operands of addresses handed out; made when needed. */
+  #addresses: Map<Expr, MemOperand> | undefined;
 
   constructor(
     private readonly c: RegionContext,
@@ -131,7 +132,7 @@ export class RegionSem implements Sem {
   address(op: MemOperand): Expr {
     const e = this.offset(op);
     const a = this.let(op.seg ? add(e, load("i64.load", i32(0), STATE + (op.seg === "fs" ? FS_BASE : GS_BASE))) : e);
-    this.#addresses.set(a, op);
+    (this.#addresses ??= new Map()).set(a, op);
     return a;
   }
 
@@ -248,7 +249,7 @@ export class RegionSem implements Sem {
     return this.c.memory.dynamic(a, bytes, write, this.step, slot);
   }
   #placeAt(address: Expr, bytes: number, write: boolean, opts?: AccessOptions): Place {
-    const op = this.#addresses.get(address);
+    const op = this.#addresses?.get(address);
     if (op && op.size === bytes) return this.#place(op, bytes, write, opts);
     const slot = this.#slot++, a = this.let(address);
     if (opts?.aligned && bytes === 16) this.c.leave(w("i64.ne", and(a, i64(15)), i64(0)));

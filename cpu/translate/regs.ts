@@ -1,7 +1,8 @@
 /**
  * Sets of what translated code keeps in locals: one bit per GPR (0..15) and XMM register (16..31) in `r`, per arithmetic flag in `f`.
  */
-import type { Flag } from "../sem.ts";
+import type { MemOperand } from "../insn.ts";
+import type { Flag, Semantic } from "../sem.ts";
 
 export const FLAG_BIT: Record<Flag, number> = { c: 1, p: 2, a: 4, z: 8, s: 16, o: 32 };
 export const FLAG_LIST: readonly Flag[] = ["c", "p", "a", "z", "s", "o"];
@@ -38,6 +39,16 @@ export interface Effects {
   helper: boolean;
   /** May leave the region before anything has changed: accesses memory, or raises an exception. */
   leaves: boolean;
+  /** Change of RSP; NaN when it is not constant. */
+  moves: number;
+  /** Stack access beside the memory operand: displacement from RSP before the instruction, and bytes (0 = none). */
+  stackAt: number;
+  stackBytes: number;
+  /** Memory operand that is accessed, and whether it may be written. */
+  operand: MemOperand | undefined;
+  writesOperand: boolean;
+  /** Undefined when there is none, or the instruction always faults. */
+  semantic: Semantic | undefined;
   /** Floating point that may run only while MXCSR is in its fast mode (cpu/mxcsr.ts). */
   arithmetic: boolean;
 }

@@ -1,9 +1,10 @@
 /** Follows RSP through a region: stack accesses whose distance from the region's entry is known share one check there. */
-import { type Group, type NodePlan, planNode, RSP, stackChange } from "./access_plan.ts";
-import type { Graph, Node, Step } from "./cfg.ts";
+import { type Group, type NodePlan, planNode, RSP } from "./access_plan.ts";
+import type { Graph, Step } from "./cfg.ts";
 
 export interface StackPlan {
-  readonly plans: Map<Node, NodePlan>;
+  /** By the node's position in reverse postorder. */
+  readonly plans: readonly NodePlan[];
   /** All stack accesses at known distances; its origin is RSP at the region's entry. */
   readonly group: Group;
 }
@@ -20,35 +21,37 @@ export function planStack(g: Graph): StackPlan {
     writable: false,
     write: true,
   };
-  const distance = distances(g), plans = new Map<Node, NodePlan>();
-  for (const n of g.nodes) {
-    const delta = distance.get(n);
-    plans.set(n, planNode(n, delta === undefined ? undefined : { group, delta }));
-  }
-  return { plans, group };
+  const distance = distances(g);
+  return {
+    plans: g.nodes.map((n, k) => planNode(n, Number.isNaN(distance[k]) ? undefined : { group, delta: distance[k] })),
+    group,
+  };
 }
 
 /** Plans without a common check, for a region whose stack is not where a check could say. */
-export function planWithoutStack(g: Graph): Map<Node, NodePlan> {
-  return new Map(g.nodes.map((n) => [n, planNode(n, undefined)]));
-}
+export const planWithoutStack = (g: Graph): NodePlan[] => g.nodes.map((n) => planNode(n, undefined));
 
-/** RSP at each node's start minus RSP at the region's entry; undefined where paths disagree or it is not known. */
-function distances(g: Graph): Map<Node, number | undefined> {
-  const out = new Map<Node, number | undefined>([[g.entry, 0]]);
+/** RSP at each node's start minus RSP at the region's entry; NaN where paths disagree or it is not known. */
+function distances(g: Graph): Float64Array {
+  const { nodes } = g, out = new Float64Array(nodes.length).fill(NaN), through = new Float64Array(nodes.length);
+  const reached = new Uint8Array(nodes.length);
+  for (let k = 0; k < nodes.length; k++) {
+    let change = 0;
+    for (const { effects } of nodes[k].steps) change += effects.helper ? NaN : effects.moves;
+    through[k] = change;
+  }
+  out[g.entry.rpo] = 0;
+  reached[g.entry.rpo] = 1;
   for (let changed = true; changed;) {
     changed = false;
-    for (const n of g.nodes) {
-      if (!out.has(n)) continue;
-      let d = out.get(n);
-      for (const { insn, effects } of n.steps) {
-        const c = effects.helper ? undefined : stackChange(insn, effects.writes);
-        d = d === undefined || c === undefined ? undefined : d + c;
-      }
-      for (const s of n.succ) {
-        const next = !out.has(s) || out.get(s) === d ? d : undefined;
-        if (out.has(s) && out.get(s) === next) continue;
-        out.set(s, next);
+    for (let k = 0; k < nodes.length; k++) {
+      if (!reached[k]) continue;
+      const d = out[k] + through[k];
+      for (const { rpo } of nodes[k].succ) {
+        const next = !reached[rpo] || out[rpo] === d ? d : NaN;
+        if (reached[rpo] && (out[rpo] === next || Number.isNaN(out[rpo]))) continue;
+        reached[rpo] = 1;
+        out[rpo] = next;
         changed = true;
       }
     }
@@ -63,12 +66,12 @@ export function profiledStackAccess(
   accessed: (record: number, slot: number) => boolean,
 ): { step: Step; slot: number } | undefined {
   for (const n of g.nodes) {
-    const plan = plans.get(n)!;
+    const plan = plans[n.rpo];
     for (let i = 0; i < n.steps.length; i++) {
       const implicit = plan.stack[i]?.group === group, explicit = plan.operand[i]?.group === group;
       if (!implicit && !explicit) continue;
       // PUSH and CALL with a memory operand access that first.
-      const both = n.steps[i].insn.ops.some((o) => o.kind === "mem" && o.size > 0) && plan.stack[i] !== undefined;
+      const both = n.steps[i].effects.operand !== undefined && plan.stack[i] !== undefined;
       const slot = implicit && both && n.steps[i].insn.name !== "pop" ? 1 : 0;
       if (accessed(n.steps[i].record, slot)) return { step: n.steps[i], slot };
     }

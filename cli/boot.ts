@@ -2,10 +2,14 @@ import { DebugConsole, PortBus, Uart16550 } from "../devices/mod.ts";
 import { type KernelEvent } from "../hedron/kernel.ts";
 import { ROOT_LABEL } from "../hedron/boot.ts";
 import { eventText } from "../hedron/event.ts";
+import { inspect } from "../hedron/inspect.ts";
+import { Trace } from "../hedron/trace.ts";
 import { type Version, VERSIONS } from "../hedron/version.ts";
 import { Machine, type ModuleFile, SERIAL_PORT } from "../machine.ts";
 import { EXIT, reasonOf, UserError } from "./errors.ts";
+import { capabilitiesText, treeText } from "./inspect_text.ts";
 import { parseMemory, parseTimeout } from "./options.ts";
+import { writeTrace } from "./trace.ts";
 import { print } from "./terminal.ts";
 
 /** Options of `hedra boot` as they stand on the command line. */
@@ -16,6 +20,11 @@ export interface BootOptions {
   memory?: string;
   timeout?: string;
   abi?: string;
+  /** Print how the kernel stands when the machine has ended. */
+  ps?: true;
+  caps?: true;
+  /** File for what happened, as JSON for Perfetto. */
+  trace?: string;
   verbose?: true;
 }
 
@@ -45,11 +54,19 @@ export async function runBoot(options: BootOptions): Promise<number> {
     modules,
     (memory) => new Machine({ memoryMiB: memory, host, ports: bus, event: report, version }),
   );
+  const trace = options.trace === undefined ? undefined : new Trace(() => host.now());
+  machine.kernel.trace = trace;
   let late = false;
   const timer = seconds === undefined ? undefined : setTimeout(() => (late = true, machine.stop()), seconds * 1000);
   const end = await machine.run({ endWhenIdle: true });
   clearTimeout(timer);
   bus.flush();
+  if (trace !== undefined) writeTrace(trace, options.trace ?? "");
+  if (options.ps || options.caps) {
+    const state = inspect(machine.kernel);
+    if (options.ps) print("stdout", treeText(state));
+    if (options.caps) print("stdout", capabilitiesText(state));
+  }
   if (late) {
     print("stderr", `hedra: Stopped the machine after ${options.timeout} s\n`);
     return EXIT.TIMEOUT;

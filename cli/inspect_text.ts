@@ -12,9 +12,8 @@ const RIGHTS: Record<CapabilityView["kind"], readonly string[]> = {
 
 const title = (kind: string, { id, label }: ObjectView): string => `${kind} ${id}${label ? ` ${label}` : ""}`;
 
-/** Guests give no names: theirs are told by number, portals by where their handler begins as well. */
-const portalName = ({ id, label, entry }: PtView): string =>
-  label || `PT ${id}${entry > 0 ? ` entry 0x${entry.toString(16)}` : ""}`;
+/** Guests give no names: their portals are told by where the handler begins. */
+const portalName = ({ label, entry }: PtView): string => label || (entry > 0 ? `entry 0x${entry.toString(16)}` : "");
 
 /** Joins neighbours for which `next` holds into runs. */
 function runs<T>(items: readonly T[], next: (previous: T, item: T) => boolean): T[][] {
@@ -44,14 +43,14 @@ function draw(branches: readonly Branch[], indent: string): string {
 function portals(pts: PdView["ecs"][number]["pts"]): Branch[] {
   const groups = runs(
     [...pts].sort((a, b) => a.portalId - b.portalId),
-    (a, b) => a.label === b.label && a.mtd === b.mtd,
+    (a, b) => portalName(a) === portalName(b) && a.mtd === b.mtd,
   );
   return groups.map((group) => {
     const [first, last] = [group[0], group[group.length - 1]];
     const mtd = first.mtd ? `, MTD 0x${first.mtd.toString(16)}` : "";
-    if (group.length === 1) return leaf(`${first.label ? title("PT", first) : portalName(first)}, id ${first.portalId}${mtd}`);
+    if (group.length === 1) return leaf(`${title("PT", { ...first, label: portalName(first) })}, id ${first.portalId}${mtd}`);
     return leaf(
-      `PT ${first.label}, ${group.length} portals, ids ${first.portalId}-${last.portalId}${mtd}`,
+      `PT ${portalName(first)}, ${group.length} portals, ids ${first.portalId}-${last.portalId}${mtd}`,
     );
   });
 }
@@ -100,9 +99,13 @@ export function capabilitiesText(view: KernelView & { only?: number }): string {
     ]),
   ]));
   const label = (each: CapabilityView) => labels.get(each.object) || `${each.kind} ${each.object}`;
+  const named = (each: CapabilityView) => {
+    const text = label(each);
+    return text.startsWith("entry ") ? `${each.kind} ${each.object} ${text}` : text;
+  };
   const isNext = (a: CapabilityView, b: CapabilityView) =>
     b.selector === a.selector + 1 && a.kind === b.kind && a.rights === b.rights && label(a) === label(b) &&
-    a.from?.pd === b.from?.pd;
+    a.from?.pd === b.from?.pd && (a.from === undefined || b.from?.selector === a.from.selector + 1);
   // Who has been given something from a place: places by PD and selector.
   const derived = new Map<string, CapabilityView[]>();
   for (const each of view.capabilities) {
@@ -121,7 +124,7 @@ export function capabilitiesText(view: KernelView & { only?: number }): string {
     const own = view.capabilities.filter((each) => each.pd === pd.id);
     const lines = runs(own, isNext).map((group) => {
       const [first, last] = [group[0], group[group.length - 1]];
-      const what = group.length === 1 ? label(first) : `${label(first)} (${group.length})`;
+      const what = group.length === 1 ? named(first) : `${label(first)} (${group.length})`;
       const from = first.from && last.from
         ? `from ${pdNames.get(first.from.pd) ?? `PD ${first.from.pd}`} ${range(first.from.selector, last.from.selector)}`
         : "created here";

@@ -123,6 +123,9 @@ function addBoot(program: Command, actions: Actions, done: (exitCode: number) =>
     .option("--memory <MIB>", "RAM in MiB (default: 1408, which is 512 MiB beyond the first GiB)")
     .option("--abi <VERSION>", "interface of the kernel: 5004 (the thesis's fork) or 13.2 (default: 5004)")
     .option("--timeout <SECONDS>", "end the machine after so many seconds with exit code 124")
+    .option("--ps", "when the machine has ended or stopped, print the tree of its objects")
+    .option("--caps", "and who delegated which capability to whom")
+    .option("--trace <FILE>", "write every hypercall, IPC, exception and foreign call as JSON for Perfetto")
     .option("--verbose", "also report hypercalls that fail")
     .action(async (options) => done(await actions.boot(options)));
 }

@@ -18,15 +18,23 @@ export async function runTrace(raw: RawOptions, program: string, args: string[])
   const { programs } = await bootMachine({ ...config, prepared: (machine) => machine.kernel.trace = trace });
   const exitCode = finish(programs[0]);
   if (options.output === undefined) print("stdout", traceText(trace.events));
-  else {
-    try {
-      Deno.writeTextFileSync(options.output, perfettoJson(trace.events));
-    } catch (error) {
-      throw new UserError(`Cannot write "${options.output}": ${reasonOf(error)}`, EXIT.FAILURE);
-    }
-    const counts = [...countKinds(trace.events)].map(([kind, n]) => `${n} ${kind}`).join(", ");
-    print("stderr", `Trace for https://ui.perfetto.dev: ${options.output} (${counts})\n`);
-  }
-  if (trace.dropped > 0) print("stderr", `hedra: The trace lacks the last ${trace.dropped} events\n`);
+  else writeTrace(trace, options.output);
+  if (options.output === undefined) tellDropped(trace);
   return exitCode;
+}
+
+/** Writes the trace for Perfetto and a summary to stderr. */
+export function writeTrace(trace: Trace, file: string): void {
+  try {
+    Deno.writeTextFileSync(file, perfettoJson(trace.events));
+  } catch (error) {
+    throw new UserError(`Cannot write "${file}": ${reasonOf(error)}`, EXIT.FAILURE);
+  }
+  const counts = [...countKinds(trace.events)].map(([kind, n]) => `${n} ${kind}`).join(", ");
+  print("stderr", `Trace for https://ui.perfetto.dev: ${file} (${counts})\n`);
+  tellDropped(trace);
+}
+
+function tellDropped(trace: Trace): void {
+  if (trace.dropped > 0) print("stderr", `hedra: The trace lacks the last ${trace.dropped} events\n`);
 }

@@ -43,6 +43,19 @@ Deno.test("a C roottask starts two hyperapps and a Linux program, and outlives t
   assert.equal(code, 0);
 });
 
+Deno.test("--ps, --caps and --trace show what a roottask in machine code has made", async () => {
+  const file = `${workDirectory()}/trace.json`;
+  const { code, stdout, stderr } = await runHedra([
+    ...["boot", "--roottask", roottask("roottask"), "--timeout", "60"],
+    ...["--ps", "--caps", "--trace", file],
+  ]);
+  assert.match(text(stdout), /^PD \d+ roottask, guest, \d+ KiB mapped\n├─ EC \d+ roottask, global, blocked\n/m);
+  assert.match(text(stdout), /^ +32 {2}PD {2}create +roottask +created here\n/m);
+  assert.match(text(stderr), /Trace for .*trace.json \(.*\d+ foreign.*\)\n/);
+  assert.ok(JSON.parse(Deno.readTextFileSync(file)).traceEvents.length > 100);
+  assert.equal(code, 0);
+});
+
 for (
   const [what, reason, change] of [
     ["without magic", /No ELF: not an ELF file/, (v: DataView) => v.setUint8(0, 0)],

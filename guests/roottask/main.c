@@ -55,7 +55,7 @@ struct program {
     word foreign;
 };
 static const struct program programs[] = {{"hyperapp 1", first_app, 0}, {"hyperapp 2", second_app, 0}, {"linux", linux_program, SEL_LINUX << 1 | 1}};
-enum { PROGRAMS = sizeof programs / sizeof *programs, SEL_HANDLER = 100, SEL_SERVICES = 101, SEL_SLEEP = 102, FIRST = 200, EACH = 64 };
+enum { PROGRAMS = sizeof programs / sizeof *programs, SEL_HANDLER = 100, SEL_SERVICES = 101, SEL_SLEEP = 102, FIRST = 200, EACH = 64, SC = 62 };
 /* Portal ids: 64 * program + event, output or foreign call. */
 enum { ID_PRINT = 32, ID_LINUX = 33 };
 static struct utcb *handler_utcb = (struct utcb *)0x60000000, *service_utcb = (struct utcb *)0x60001000;
@@ -81,7 +81,8 @@ static void linux_personality(unsigned program, struct state *s) {
         put(" called exit_group(");
         put_number(s->rdi);
         put(")\n");
-        hypercall(op(HC_SM_CTRL, SM_DOWN, SEL_SLEEP + 1), 0, 0, 0, 0); /* never answers */
+        /* Without its SC the program stops, once this handler has used it to the end. */
+        revoke(obj(FIRST + program * EACH + SC, 0, 31), REVOKE_SELF, 0, 0);
     }
     s->rax = result;
 }
@@ -121,7 +122,7 @@ static void offer(word sel, word ec, word mtd, word id, word pd, word to) {
 }
 
 static void start_program(unsigned n) {
-    word base = FIRST + n * EACH, pd = base + 60, ec = base + 61, sc = base + 62, stack = POOL + (n + 1) * PAGE_SIZE;
+    word base = FIRST + n * EACH, pd = base + 60, ec = base + 61, sc = base + SC, stack = POOL + (n + 1) * PAGE_SIZE;
     must(create_pd(pd, ROOT_PD, 0, programs[n].foreign));
     for (word a = 0x400000; a < (word)image_end; a += PAGE_SIZE) must(delegate(ROOT_PD, mem(a, 0, R | X), pd, mem(a, 0, R | X), META_DELEGATE));
     must(delegate(ROOT_PD, mem(stack, 0, R | W), pd, mem(PROGRAM_STACK, 0, R | W), META_DELEGATE | META_HYPERVISOR));
@@ -144,7 +145,6 @@ void roottask(void) {
     must(create_ec(SEL_HANDLER, 0, ROOT_PD, (word)handler_utcb, (word)(handler_stack + 512), 0));
     must(create_ec(SEL_SERVICES, 0, ROOT_PD, (word)service_utcb, (word)(service_stack + 512), 0));
     must(create_sm(SEL_SLEEP, ROOT_PD, 0, 0));
-    must(create_sm(SEL_SLEEP + 1, ROOT_PD, 0, 0));
     for (unsigned n = 0; n < PROGRAMS; n++) start_program(n);
     put(failed ? "roottask: a hypercall failed\n" : "roottask: started all programs\n");
     for (unsigned n = 0; n < PROGRAMS; n++) sm_down(SEL_SLEEP, 0, 0);

@@ -68,7 +68,7 @@ static void suite_create(void) {
     syscall_with(&r);
     check("status and registers", r.rdi == SUCCESS && conventional(&r) && r.rsi == ROOT_PD && r.rdx == t.ec && r.r8 == 4);
     expect("rights", rights_at(t.sc), 1);
-    let_run(); /* else it would start in the middle of a later check */
+    AWAIT(last.vector == EVENT_STARTUP); /* else it would start in the middle of a later check */
 
     section = "create_pt 5";
     give(ROOT_PD, events.ec, weak = fresh(), 5);

@@ -213,6 +213,14 @@ static void let_run(void) {
 #endif
 }
 
+/*
+ * The machine's time goes on while its host does something else, so a wait has no other end than what it waits for, and a limit that no
+ * healthy machine reaches. SPIN burns budget meanwhile, AWAIT lets others run.
+ */
+#define LIMIT (tsc() + hip32(HIP_TSC) * 10000ul)
+#define SPIN(condition) for (word limit = LIMIT; !(condition) && tsc() < limit;) {}
+#define AWAIT(condition) for (word limit = LIMIT; !(condition) && tsc() < limit;) let_run()
+
 /* ---- looking at capabilities ---- */
 
 /* Rights of the capability at `sel`, 0 = null. */

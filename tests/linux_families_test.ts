@@ -15,6 +15,7 @@ const FAMILIES = [
   "memory.c",
   "descriptor_links.c",
   "elf_headers.c",
+  "proc_files.c",
 ] as const;
 
 /** Containers sometimes lack devpts. */
@@ -59,6 +60,14 @@ for (const source of OF_ROOT) {
 for (const seed of ["1", "2", "3"]) {
   testWith(["gcc"], `random system calls (seed ${seed}) harm nobody but their process`, async () => {
     const guest = await runHedra(["run", await compile("random_calls.c", "gcc"), seed, "5000"]);
+    assert.equal(text(guest.stdout), "survived\n");
+    assert.equal(guest.code, 0);
+  });
+}
+
+for (const seed of ["1", "2"]) {
+  testWith(["gcc"], `processes that call at random (seed ${seed}) with arguments that make sense harm nobody else`, async () => {
+    const guest = await runHedra(["run", await compile("random_world.c", "gcc", ["-pthread"]), seed, "3"]);
     assert.equal(text(guest.stdout), "survived\n");
     assert.equal(guest.code, 0);
   });

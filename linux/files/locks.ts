@@ -42,6 +42,26 @@ export class FileLocks {
     return locked;
   }
 
+  /** /proc/locks: lock_get_status(), fs/locks.c. */
+  text({ os }: Thread): string {
+    const lines: string[] = [];
+    const add = (kind: string, exclusive: boolean, pid: number, key: string, range: string): void => {
+      const [dev, ino] = key.split(":").map(Number);
+      const where = `${(dev >> 8).toString(16).padStart(2, "0")}:${(dev & 0xff).toString(16).padStart(2, "0")}:${ino}`;
+      lines.push(`${lines.length + 1}: ${kind} ADVISORY  ${exclusive ? "WRITE" : "READ "} ${pid} ${where} ${range}\n`);
+    };
+    for (const [key, { ranges, whole }] of this.#files) {
+      for (const { owner, exclusive } of whole) {
+        const holder = [...os.processes.values()].find((p) => p.files.files.includes(owner));
+        add("FLOCK ", exclusive, holder?.pid ?? -1, key, "0 EOF");
+      }
+      for (const { pid, write, start, end } of ranges) {
+        add(pid < 0 ? "OFDLCK" : "POSIX ", write, pid, key, `${start} ${end === Infinity ? "EOF" : end - 1}`);
+      }
+    }
+    return lines.join("");
+  }
+
   /** No lock was ever taken: closing a file costs nothing then. */
   get unused(): boolean {
     return this.#files.size === 0;

@@ -46,6 +46,7 @@ function openPlace(t: Thread, place: Place | number, flags: number, mode: number
   if (node.kind === "link" && (flags & F.O_PATH) === 0) return -E.ELOOP;
   if (node.kind === "directory" && (flags & F.O_ACCMODE) !== F.O_RDONLY) return -E.EISDIR;
   if (node.kind !== "directory" && (flags & F.O_DIRECTORY) !== 0) return -E.ENOTDIR;
+  if (node.kind === "file" && node.open !== undefined && (flags & F.O_PATH) === 0) return node.open(flags & ~OPENING);
   return new VirtualFile(place, flags & ~OPENING | F.O_LARGEFILE);
 }
 

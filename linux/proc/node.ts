@@ -9,7 +9,13 @@ interface Guarded {
 
 /** One name in /proc or /sys. What it holds is made when it is looked at. */
 export type VirtualNode =
-  | { readonly kind: "file"; readonly mode: number; readonly content: (t: Thread) => string | Uint8Array } & Guarded
+  | {
+    readonly kind: "file";
+    readonly mode: number;
+    readonly content: (t: Thread) => string | Uint8Array;
+    /** Makes the open file, where that is more than contents. */
+    readonly open?: (flags: number) => OpenFile;
+  } & Guarded
   | Guarded & {
     readonly kind: "directory";
     /** 0555 when absent. */

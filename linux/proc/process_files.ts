@@ -1,6 +1,4 @@
 import { PAGE } from "../abi/mman.ts";
-import type { Mm } from "../memory/mm.ts";
-import type { Vma } from "../memory/vma.ts";
 import { capText } from "../process/credentials.ts";
 import { Life, type Process } from "../process/process.ts";
 import { RLIMITS } from "../process/limits.ts";
@@ -9,10 +7,12 @@ import { putU64 } from "../memory/user.ts";
 import { SIG_DFL, SIG_IGN } from "../signals/numbers.ts";
 import type { SigSet } from "../signals/sigset.ts";
 import { textToBytes } from "../trace/text.ts";
+import { kiB, maps, smaps, smapsRollup, statm, sum } from "./memory_files.ts";
+import { ProcessMemory } from "../files/process_memory.ts";
+import { NET } from "./net.ts";
 import { directory, file, guarded, link, type VirtualNode } from "./node.ts";
 
 const TICK_NS = 10_000_000;
-const kib = (bytes: number): number => Math.floor(bytes / 1024);
 
 /** State letters of proc(5). */
 function stateOf(p: Process, t: Thread | undefined): string {
@@ -87,17 +87,6 @@ function stat(asker: Thread, p: Process, t: Thread | undefined): string {
   return `${fields.join(" ")}\n`;
 }
 
-function statm({ mm }: Process): string {
-  const pages = (bytes: number): number => Math.floor(bytes / PAGE);
-  const text = sum(mm, (vma) => (vma.prot & 4) !== 0);
-  const data = sum(mm, (vma) => (vma.prot & 2) !== 0);
-  return `${pages(mm.totalBytes)} ${pages(mm.backedBytes)} 0 ${pages(text)} 0 ${pages(data)} 0\n`;
-}
-
-function sum(mm: Mm, select: (vma: Vma) => boolean): number {
-  return mm.vmas.items.reduce((total, vma) => select(vma) ? total + vma.end - vma.start : total, 0);
-}
-
 const setText = (set: SigSet): string => set.hi.toString(16).padStart(8, "0") + set.lo.toString(16).padStart(8, "0");
 
 /** Signals with a disposition, as one 64-bit mask. */
@@ -116,14 +105,14 @@ function status(asker: Thread, p: Process, t: Thread | undefined): string {
   const c = t?.credentials ?? p.credentials;
   const state = stateOf(p, t);
   const memory = p.life === Life.Zombie ? [] : [
-    ["VmPeak", `${String(kib(mm.totalBytes)).padStart(8)} kB`],
-    ["VmSize", `${String(kib(mm.totalBytes)).padStart(8)} kB`],
-    ["VmLck", `${String(kib(mm.sum((vma) => vma.locked))).padStart(8)} kB`],
-    ["VmHWM", `${String(kib(mm.backedBytes)).padStart(8)} kB`],
-    ["VmRSS", `${String(kib(mm.backedBytes)).padStart(8)} kB`],
-    ["VmData", `${String(kib(sum(mm, (vma) => (vma.prot & 2) !== 0))).padStart(8)} kB`],
-    ["VmStk", `${String(kib(sum(mm, (vma) => vma.name === "[stack]"))).padStart(8)} kB`],
-    ["VmExe", `${String(kib(sum(mm, (vma) => (vma.prot & 4) !== 0))).padStart(8)} kB`],
+    ["VmPeak", kiB(mm.totalBytes)],
+    ["VmSize", kiB(mm.totalBytes)],
+    ["VmLck", kiB(mm.sum((vma) => vma.locked))],
+    ["VmHWM", kiB(mm.backedBytes)],
+    ["VmRSS", kiB(mm.backedBytes)],
+    ["VmData", kiB(sum(mm, (vma) => (vma.prot & 2) !== 0))],
+    ["VmStk", kiB(sum(mm, (vma) => vma.name === "[stack]"))],
+    ["VmExe", kiB(sum(mm, (vma) => (vma.prot & 4) !== 0))],
     ["VmSwap", "       0 kB"],
   ];
   const rows: string[][] = [
@@ -167,31 +156,6 @@ function status(asker: Thread, p: Process, t: Thread | undefined): string {
   ];
   void asker;
   return rows.map(([name, value]) => `${name}:\t${value}\n`).join("");
-}
-
-/** fs/proc/task_mmu.c, show_map_vma(). */
-export function maps({ mm }: Process): string {
-  return mm.vmas.items.map((vma) => {
-    const bit = (mask: number, letter: string): string => (vma.prot & mask) !== 0 ? letter : "-";
-    const rights = bit(1, "r") + bit(2, "w") + bit(4, "x") + (vma.shared === undefined || vma.name === "[vdso]" ? "p" : "s");
-    const source = vma.file ?? vma.shared?.file;
-    const dev = source?.dev ?? 0;
-    const where = `${(dev >>> 8).toString(16).padStart(2, "0")}:${(dev & 0xff).toString(16).padStart(2, "0")}`;
-    const hex = (n: number): string => n.toString(16).padStart(8, "0");
-    const head = `${hex(vma.start)}-${hex(vma.end)} ${rights} ${hex(source === undefined ? 0 : vma.offset)} ${where} ${
-      source?.ino ?? 0
-    } `;
-    const name = source?.path ?? vma.name;
-    return `${name === "" ? head : head.padEnd(73) + name}\n`;
-  }).join("");
-}
-
-function smaps(p: Process): string {
-  return maps(p).split("\n").filter((line) => line !== "").map((line, i) => {
-    const vma = p.mm.vmas.items[i];
-    const size = `${String(kib(vma.end - vma.start)).padStart(8)} kB`;
-    return `${line}\nSize:           ${size}\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\nRss:            ${size}\n`;
-  }).join("");
 }
 
 const UNITS = [
@@ -294,6 +258,22 @@ const MOUNTINFO = MOUNTS.split("\n").filter((line) => line !== "").map((line, i)
   return `${20 + i} ${i === 0 ? 0 : 20} 0:${i + 1} / ${where} ${options} - ${type} ${source} ${options}\n`;
 }).join("");
 
+/** Namespaces: one of each kind, with the numbers that the first ones have (include/uapi/linux/nsfs.h). */
+const NAMESPACES = directory(Object.fromEntries(
+  ([
+    ["cgroup", 0xeffffffb],
+    ["ipc", 0xefffffff],
+    ["mnt", 0xf0000000],
+    ["net", 0xf0000001],
+    ["pid", 0xeffffffc],
+    ["pid_for_children", 0xeffffffc],
+    ["time", 0xeffffffa],
+    ["time_for_children", 0xeffffffa],
+    ["user", 0xeffffffd],
+    ["uts", 0xeffffffe],
+  ] as const).map(([name, number]) => [name, guarded(link(() => `${name.split("_")[0]}:[${number}]`))]),
+));
+
 /** What a thread (or, without one, a process that has ended) shows in its own directory. */
 function common(p: Process, t: Thread | undefined): Record<string, VirtualNode> {
   return {
@@ -310,12 +290,25 @@ function common(p: Process, t: Thread | undefined): Record<string, VirtualNode> 
     io: file(() => "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n", 0o400),
     limits: file(() => limits(p)),
     maps: guarded(file(() => maps(p))),
+    mem: guarded({ kind: "file", mode: 0o600, content: () => "", open: (flags) => new ProcessMemory(p, flags) }),
+    mountstats: file(() =>
+      MOUNTS.split("\n").filter((line) => line !== "").map((line) => {
+        const [source, where, type] = line.split(" ");
+        return `device ${source} mounted on ${where} with fstype ${type}\n`;
+      }).join("")
+    ),
+    net: NET,
+    ns: NAMESPACES,
     mountinfo: file(() => MOUNTINFO),
     mounts: file(() => MOUNTS),
     oom_adj: file(() => "0\n", 0o644),
     oom_score: file(() => "0\n"),
     oom_score_adj: file(() => "0\n", 0o644),
     root: guarded(link(() => "/")),
+    schedstat: file((asker) => `${Math.round(asker.os.cpuTime(p))} 0 0\n`),
+    smaps_rollup: guarded(file(() => smapsRollup(p))),
+    syscall: guarded(file(() => "running\n", 0o400)),
+    timerslack_ns: file(() => `${t?.timerSlack ?? 0}\n`, 0o666),
     smaps: guarded(file(() => smaps(p))),
     stat: file((asker) => stat(asker, p, t)),
     statm: file(() => statm(p)),

@@ -93,13 +93,29 @@ function uuid({ os }: Thread): string {
 const text = (value: string): VirtualNode => file(() => `${value}\n`);
 const setting = (value: string): VirtualNode => file(() => `${value}\n`, 0o644);
 
-const NET_HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
-const LOOPBACK = `Inter-|   Receive                                                |  Transmit
- face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
-    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
-`;
+const PRESSURE = "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0";
 
 const FIXED: Readonly<Record<string, VirtualNode>> = {
+  buddyinfo: text("Node 0, zone   Normal"),
+  consoles: text("tty0                 -WU (EC  p  )    4:1"),
+  crypto: file(() => ""),
+  diskstats: file(() => ""),
+  execdomains: text("0-0\tLinux           \t[kernel]"),
+  interrupts: text("           CPU0"),
+  iomem: file(() => ""),
+  ioports: file(() => ""),
+  locks: file((t) => t.os.locks.text(t)),
+  misc: file(() => ""),
+  modules: file(() => ""),
+  partitions: text("major minor  #blocks  name\n"),
+  pressure: directory(Object.fromEntries(["cpu", "io", "memory"].map((name) => [name, text(PRESSURE)]))),
+  schedstat: text("version 15\ntimestamp 0\ncpu0 0 0 0 0 0 0 0 0 0"),
+  softirqs: text("                    CPU0"),
+  tty: directory({
+    drivers: text(
+      "/dev/tty             /dev/tty        5       0 system:/dev/tty\npty_slave            /dev/pts      136 0-1048575 pty:slave",
+    ),
+  }),
   cgroups: text("#subsys_name\thierarchy\tnum_cgroups\tenabled"),
   cmdline: text("hedra"),
   cpuinfo: file(cpuinfo),
@@ -108,16 +124,7 @@ const FIXED: Readonly<Record<string, VirtualNode>> = {
   loadavg: file(loadavg),
   meminfo: file(meminfo),
   mounts: link(() => "self/mounts"),
-  net: directory({
-    dev: file(() => LOOPBACK),
-    tcp: file(() => NET_HEAD),
-    tcp6: file(() => NET_HEAD),
-    udp: file(() => NET_HEAD),
-    udp6: file(() => NET_HEAD),
-    unix: file(() => "Num       RefCount Protocol Flags    Type St Inode Path\n"),
-    route: file(() => "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"),
-    if_inet6: file(() => "00000000000000000000000000000001 01 80 10 80       lo\n"),
-  }),
+  net: link(() => "self/net"),
   stat: file(kernelStat),
   swaps: text("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"),
   sys: directory({

@@ -16,6 +16,8 @@ export const FS_ROOT = 0;
 export interface FsClient {
   /** Requests from here on are made by `who`. */
   actAs(who: Identity): void;
+  /** Requests from here on have this directory as their root: FS_ROOT is that of everything. */
+  setRoot(handle: number): void;
   /** Do the permissions allow `mask` (MAY_* of `fs/identity.ts`)? 0 or -errno. An empty path means `dir` itself. */
   access(dir: number, path: string, mask: number, follow: boolean): number;
   /**

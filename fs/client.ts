@@ -104,6 +104,9 @@ export class IpcFsClient implements FsClient {
       this.call(TEXT_WORD + part.length);
     }
   }
+  setRoot(handle: number): void {
+    this.simple(FS_OP.ROOT, handle);
+  }
   access(dir: number, path: string, mask: number, follow: boolean): number {
     return this.withText(FS_OP.ACCESS, path, dir, mask, follow ? 1 : 0);
   }

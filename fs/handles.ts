@@ -46,7 +46,7 @@ export class Handles {
   private readonly free: number[] = [];
 
   constructor(readonly names: Namespace) {
-    this.table.push(new Handle(names.root, names.root, "", true, false, true));
+    this.table.push(new Handle(names.top, names.top, "", true, false, true));
   }
 
   get(handle: number): Handle | undefined {
@@ -174,7 +174,11 @@ export class Handles {
     const names = this.names;
     if (handle.node.isDirectory) {
       if (handle.node === names.root) return "/";
-      return handle.node.parent === undefined ? -ENOENT : names.pathOf(handle.node, "");
+      if (handle.node.parent === undefined) return -ENOENT;
+      const path = names.pathOf(handle.node, "");
+      // From within another root (chroot) it may be out of sight: d_path() of Linux says so.
+      const whole = path === -ENOENT ? names.pathOf(handle.node, "", names.top) : path;
+      return path === whole || typeof whole === "number" ? whole : `(unreachable)${whole}`;
     }
     if (handle.name === "") return -ENOENT;
     const there = names.step(handle.parent, handle.name);

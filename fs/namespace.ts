@@ -69,8 +69,18 @@ export class Namespace {
   resolve = 0;
 
   private readonly scratch = emptyStat();
+  /** Where absolute paths begin, and what ".." does not leave, for who asks (chroot). Set before each request. */
+  root: Node;
 
-  constructor(readonly root: Node) {}
+  constructor(readonly top: Node) {
+    this.root = top;
+  }
+
+  /** For requests of the service itself. */
+  asItself(): void {
+    this.who = SUPERUSER;
+    this.root = this.top;
+  }
 
   /** Walks `path` from `start`. 0 or -errno; -ENOENT with `parent` set means that only the last component is missing. */
   walk(start: Node, path: string, how: Last): number {
@@ -174,9 +184,9 @@ export class Namespace {
   }
 
   /** Absolute path of `name` in `directory`, or -ENOENT when a directory on the way has been removed. */
-  pathOf(directory: Node, name: string): string | number {
+  pathOf(directory: Node, name: string, root = this.root): string | number {
     let path = name === "" ? "" : `/${name}`;
-    for (let node = directory; node !== this.root;) {
+    for (let node = directory; node !== root;) {
       path = `/${node.name}${path}`;
       if (node.parent === undefined || node.parent === node) return -ENOENT;
       node = node.parent;
@@ -359,7 +369,7 @@ export class Namespace {
     if (!outer.isDirectory) return false;
     for (let node: Node | undefined = inner; node !== undefined; node = node.parent) {
       if (node === outer) return true;
-      if (node === this.root || node.parent === node) return false;
+      if (node.parent === node) return false;
     }
     return false;
   }

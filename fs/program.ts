@@ -71,6 +71,7 @@ export class FileService {
   }
 
   mount(kind: number, a: number, b: number, overlay: boolean, path: string): number {
+    this.names?.asItself();
     let root = this.source(kind, a, b);
     if (typeof root === "number") return root;
     if (overlay) root = this.memory(root);

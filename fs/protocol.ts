@@ -46,6 +46,8 @@ export const FS_OP = {
   SET_ATTRIBUTE: 29,
   LIST_ATTRIBUTES: 30,
   REMOVE_ATTRIBUTE: 31,
+  /** (handle of a directory): requests from here on have it as their root. */
+  ROOT: 32,
   /** (directory, MAY_* bits, 1 = follow; string): 0 or -errno. */
   ACCESS: 25,
 } as const;

@@ -55,6 +55,7 @@ export class Session {
   readonly statfs = newStatfs();
   readonly words = new DataWords();
   who: Identity = SUPERUSER;
+  private root: Node;
   private readonly staged = [new Uint8Array(0), new Uint8Array(0)];
 
   /** The client may name memory in [window, window + bytes) only. */
@@ -67,14 +68,24 @@ export class Session {
     readonly ram: Ram,
   ) {
     this.handles = new Handles(names);
+    this.root = names.top;
   }
 
   serve(ec: HostEc): void {
     this.names.who = this.who;
+    this.names.root = this.root;
     const utcb = ec.utcb, operation: Operation | undefined = OPERATIONS[utcb.get(0)];
     utcb.untyped = 1;
     const result = operation === undefined ? -ENOSYS : operation(this, utcb);
     utcb.set(0, result);
+  }
+
+  /** chroot(): handle 0 is the root of everything. */
+  setRoot(handle: number): number {
+    const node = this.handles.node(handle);
+    if (node === undefined || !node.isDirectory) return -EBADF;
+    this.root = node;
+    return 0;
   }
 
   mayUse(address: number, length: number): boolean {
@@ -382,6 +393,7 @@ OPERATIONS[FS_OP.SET_ATTRIBUTE] = (session, utcb) =>
 OPERATIONS[FS_OP.LIST_ATTRIBUTES] = listAttributes;
 OPERATIONS[FS_OP.REMOVE_ATTRIBUTE] = (session, utcb) =>
   attribute(session, utcb, (node) => Attributes.remove(session.who, node, session.second(utcb)));
+OPERATIONS[FS_OP.ROOT] = (session, utcb) => session.setRoot(utcb.get(1));
 OPERATIONS[FS_OP.ACCESS] = (session, utcb) =>
   onNode(session, utcb, utcb.get(3) === 1, (node) => Rights.permits(session.who, node, utcb.get(2)));
 OPERATIONS[FS_OP.STAGE] = (session, utcb) => session.stage(utcb);

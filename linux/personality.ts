@@ -1,5 +1,5 @@
 import type { Coroutine, HostEc, HostMemory } from "../hedron/api.ts";
-import type { FsClient } from "../fs/api.ts";
+import { FS_ROOT, type FsClient } from "../fs/api.ts";
 import { IpcFsClient } from "../fs/client.ts";
 import type { Identity } from "../fs/identity.ts";
 import { HOST_PD, PROCESS_SERVICE, type SpawnRequest } from "../roottask/protocol.ts";
@@ -31,6 +31,7 @@ import { IntervalTimer, PosixTimers, processTimer } from "./process/itimer.ts";
 import { Lifecycle } from "./process/lifecycle.ts";
 import { tellParent } from "./process/parents.ts";
 import type { Process } from "./process/process.ts";
+import { THREADS_MAX } from "./process/limits.ts";
 import { readPermissions } from "./process/permissions.ts";
 import { Selectors } from "./process/selectors.ts";
 import { Slot } from "./process/slot.ts";
@@ -89,6 +90,7 @@ export class Personality {
   readonly fs: FsClient;
   /** Whose rights the file service looks at. */
   #actor: Identity | undefined;
+  #actorRoot: number = FS_ROOT;
   readonly #fsClient: IpcFsClient;
   readonly console: Console;
   readonly statBuffer = emptyStat();
@@ -143,7 +145,7 @@ export class Personality {
     ec.call(HOST_PD.PROCESS);
     this.pool = new Pool(ec.memory, utcb.get(0), utcb.get(1));
     this.permissions = readPermissions(ec, utcb.get(2));
-    this.#maxTasks = Number(this.permissions.get("max-procs")?.[0] ?? Infinity);
+    this.#maxTasks = Number(this.permissions.get("max-procs")?.[0] ?? THREADS_MAX);
     const own = this.pool.take(OWN_BYTES, 0);
     if (own === undefined) throw new Error("The Linux personality has no memory");
     this.staging = own;
@@ -191,11 +193,15 @@ export class Personality {
     this.#fsClient.ec = ec;
   }
 
-  /** The file service, for requests of `who`; it is told only when that is somebody else than last time. */
-  actAs(who: Identity): FsClient {
+  /** The file service, for requests of `who` whose root directory has this handle; it is told only when that is somebody else than last time. */
+  actAs(who: Identity, root: number): FsClient {
     if (who !== this.#actor) {
       this.#actor = who;
       this.fs.actAs(who);
+    }
+    if (root !== this.#actorRoot) {
+      this.#actorRoot = root;
+      this.fs.setRoot(root);
     }
     return this.fs;
   }
@@ -230,7 +236,6 @@ export class Personality {
 
   /** Does the granted number of tasks allow one more? Zombies count, as for a pids cgroup. */
   mayAddTask(): boolean {
-    if (this.#maxTasks === Infinity) return true;
     let tasks = 0;
     for (const p of this.processes.values()) tasks += Math.max(1, p.threads.length);
     return tasks < this.#maxTasks;

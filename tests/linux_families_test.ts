@@ -44,7 +44,7 @@ for (const tool of ["gcc", "musl-gcc"] as const) {
 }
 
 /** Programs that become other users, or do what only root may. */
-const OF_ROOT = ["users.c", "sysv.c", "message_queues.c", "file_calls.c", "limits.c"] as const;
+const OF_ROOT = ["users.c", "sysv.c", "message_queues.c", "file_calls.c", "limits.c", "chroot.c"] as const;
 
 for (const source of OF_ROOT) {
   testWith(["gcc"], `${source} of root does with --root / what it does on Linux`, async () => {

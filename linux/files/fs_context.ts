@@ -1,3 +1,4 @@
+import { FS_ROOT } from "../../fs/api.ts";
 import type { Thread } from "../process/thread.ts";
 
 /** Working directory and umask: shared by processes with CLONE_FS. */
@@ -7,6 +8,8 @@ export class FsContext {
   cwd: number;
   /** Path of the working directory when that is in /proc or /sys; `cwd` is then the file system's root directory. */
   virtualCwd: string | undefined;
+  /** chroot(): handle of the directory where absolute paths begin; owned, but for FS_ROOT. */
+  root = FS_ROOT;
   umask: number;
 
   constructor(cwd: number, umask = 0o022) {
@@ -18,6 +21,8 @@ export class FsContext {
     t.fs.dup(this.cwd);
     const copy = new FsContext(this.cwd, this.umask);
     copy.virtualCwd = this.virtualCwd;
+    copy.root = this.root;
+    if (this.root !== FS_ROOT) t.fs.dup(this.root);
     return copy;
   }
 
@@ -28,7 +33,23 @@ export class FsContext {
     this.virtualCwd = virtualPath;
   }
 
+  /** chroot(): takes over `handle`. */
+  setRoot(t: Thread, handle: number): void {
+    const { fs } = t, old = this.root;
+    this.root = handle;
+    if (old === FS_ROOT) return;
+    // The service is to know the new root before the old one goes.
+    void t.fs;
+    fs.close(old);
+  }
+
   release(t: Thread): void {
-    if (--this.users === 0) t.fs.close(this.cwd);
+    if (--this.users > 0) return;
+    const { fs } = t, { root } = this;
+    fs.close(this.cwd);
+    if (root === FS_ROOT) return;
+    this.root = FS_ROOT;
+    void t.fs;
+    fs.close(root);
   }
 }

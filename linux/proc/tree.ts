@@ -1,3 +1,4 @@
+import { THREADS_MAX } from "../process/limits.ts";
 import { ConsoleTerminal } from "../files/streams.ts";
 import type { Thread } from "../process/thread.ts";
 import { UTSNAME } from "../syscalls/system.ts";
@@ -174,7 +175,7 @@ const FIXED: Readonly<Record<string, VirtualNode>> = {
       shmall: setting("18446744073692774399"),
       shmmax: setting("18446744073692774399"),
       shmmni: setting("4096"),
-      "threads-max": setting("4096"),
+      "threads-max": setting(String(THREADS_MAX)),
       version: text(UTSNAME.version),
       yama: directory({ ptrace_scope: setting("1") }),
     }),

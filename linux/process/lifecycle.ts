@@ -1,4 +1,5 @@
 import { MTD } from "../../hedron/api.ts";
+import { FS_ROOT } from "../../fs/api.ts";
 import { HOST_PD, PROCESS, type SpawnRequest } from "../../roottask/protocol.ts";
 import { E } from "../abi/errno.ts";
 import { FdTable } from "../files/fd_table.ts";
@@ -64,7 +65,7 @@ export class Lifecycle {
   /** A start request of roottask. The new pid, or -errno. */
   spawn({ path, argv, env, cwd }: SpawnRequest, credentials: Credentials): number {
     const os = this.#os;
-    const fs = os.actAs(credentials);
+    const fs = os.actAs(credentials, FS_ROOT);
     const cwdHandle = fs.open(0, cwd, 0o10200000, 0);
     if (cwdHandle < 0) return cwdHandle;
     const full = env.some((e) => e.startsWith("LINUX_UNDER_HEDRON=")) ? [...env] : [...env, "LINUX_UNDER_HEDRON=true"];

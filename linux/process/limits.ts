@@ -30,6 +30,9 @@ export const RLIMIT_CPU = 0,
   RLIMIT_MSGQUEUE = 12,
   RLIMIT_NICE = 13;
 
+/** kernel.threads-max: no machine has more, whatever is granted to whom. */
+export const THREADS_MAX = 4096;
+
 export class Limits {
   readonly soft: number[];
   readonly hard: number[];

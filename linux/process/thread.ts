@@ -93,7 +93,7 @@ export class Thread {
 
   /** The file service, with this thread's rights. */
   get fs(): FsClient {
-    return this.os.actAs(this.credentials);
+    return this.os.actAs(this.credentials, this.process.fsContext.root);
   }
 
   /** Other credentials from now on; gives 0. */

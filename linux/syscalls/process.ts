@@ -181,7 +181,7 @@ function exec(t: Thread, fd: number, path: string | number, argvAt: number, envA
   if (typeof env === "number") return env;
   // An empty argv becomes one empty string (fs/exec.c).
   if (argv.length === 0) argv.push("");
-  t.os.actAs(t.credentials);
+  t.os.actAs(t.credentials, t.process.fsContext.root);
   const plan = planExec(t.os, dir, t.os.execPath(t, name), argv, env, (flags & AT_SYMLINK_NOFOLLOW) !== 0 ? O_NOFOLLOW : 0);
   if (plan === -E.EINVAL) {
     // Past the point of no return the kernel forces SIGSEGV (fs/exec.c).

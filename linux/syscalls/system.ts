@@ -12,7 +12,6 @@ import type { Result } from "../process/wait.ts";
 import { bytesToText, textToBytes } from "../trace/text.ts";
 import { ambient, dropBounding, keepCaps, readBounding, setSecurebits } from "./capabilities.ts";
 import { sys, type SyscallRow } from "./row.ts";
-import { pathArg } from "./util.ts";
 
 /** What uname(2) tells; the release is that of the kernel whose interface this is. */
 export const UTSNAME = {
@@ -275,11 +274,6 @@ function getrusage(t: Thread): Result {
   return who === RUSAGE_CHILDREN ? putRusage(t, t.arg(1), t.process.childrenTime, 0) : -E.EINVAL;
 }
 
-function chroot(t: Thread): Result {
-  const path = pathArg(t, 0);
-  return typeof path === "number" ? path : -E.EPERM;
-}
-
 function personality(t: Thread): Result {
   const old = t.process.personality;
   if (t.uint(0) !== 0xffff_ffff) t.process.personality = t.uint(0);
@@ -301,7 +295,6 @@ export const SYSTEM_CALLS: readonly SyscallRow[] = [
     (t) => limits(t, t.process, t.int(0), t.arg(1), 0),
     "all are enforced but RSS, LOCKS and those for real-time scheduling; no core files",
   ),
-  sys(161, "chroot", ["path"], chroot, "always EPERM"),
   sys(170, "sethostname", ["string", "size"], (t) => setName(t, (name) => void (t.os.hostname = name))),
   sys(171, "setdomainname", ["string", "size"], (t) => setName(t, (name) => void (t.os.domainname = name))),
   sys(

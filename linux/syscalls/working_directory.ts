@@ -4,6 +4,7 @@ import { AT_FDCWD } from "../abi/fcntl.ts";
 import { statNode, VirtualFile } from "../files/virtual.ts";
 import { type Place, remote, virtual } from "../proc/resolve.ts";
 import { permitsMode } from "../process/access.ts";
+import { CAP, capable } from "../process/credentials.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { textToBytes } from "../trace/text.ts";
@@ -56,6 +57,20 @@ function fchdir(t: Thread): Result {
   return file.handle === undefined ? -E.ENOTDIR : enter(t, openDirectory(t, file.handle, "."));
 }
 
+function chroot(t: Thread): Result {
+  const path = pathArg(t, 0);
+  if (typeof path === "number") return path;
+  if (path === "") return -E.ENOENT;
+  const handle = openDirectory(t, t.process.fsContext.cwd, path);
+  if (handle < 0) return handle === -E.EREMOTE ? -E.EPERM : handle;
+  if (!capable(t.credentials, CAP.SYS_CHROOT)) {
+    t.fs.close(handle);
+    return -E.EPERM;
+  }
+  t.process.fsContext.setRoot(t, handle);
+  return 0;
+}
+
 function getcwd(t: Thread): Result {
   const { cwd, virtualCwd } = t.process.fsContext;
   const path = virtualCwd ?? t.fs.pathOf(cwd);
@@ -69,4 +84,5 @@ export const WORKING_DIRECTORY_CALLS: readonly SyscallRow[] = [
   sys(79, "getcwd", ["ptr", "size"], getcwd),
   sys(80, "chdir", ["path"], chdir),
   sys(81, "fchdir", ["fd"], fchdir),
+  sys(161, "chroot", ["path"], chroot, "not to a directory of /proc or /sys; those are where they were for the new root, too"),
 ];

@@ -85,6 +85,10 @@ export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine 
         return Promise.resolve();
       },
     },
+    hostError(error, pd) {
+      if (!roottask.personalityFailed(pd, error)) throw error;
+      machine.interrupt(GSI.IDLE);
+    },
     event: config.verbose ? (event) => report(host, event) : undefined,
   });
   for (const { range, bytes } of loader.modules) machine.cpu.ram.u8.set(bytes, range.start);

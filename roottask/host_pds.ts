@@ -128,6 +128,12 @@ export class PersonalityPd {
     yield* startHostPd(ec, selectors.pd, selectors.ec, selectors.sc, HOST_PD.SPAWN, selectors.spawn);
   }
 
+  /** Takes everything away that it is and has made: its processes' domains are objects of its own. */
+  destroy(ec: HostEc): void {
+    const { sc, ec: main, pd, spawn, processService, consoleService } = this.selectors;
+    for (const selector of [sc, main, pd, spawn, processService, consoleService]) ec.revoke(object(selector, ALL_RIGHTS), true);
+  }
+
   /** The new process's pid, or -errno. */
   spawn(ec: HostEc, request: SpawnRequest): number {
     const json = new TextEncoder().encode(JSON.stringify(request)), { utcb } = ec;

@@ -69,14 +69,33 @@ const HEADER_WINDOW = 64 << 10;
 /** Two windows, the second being the bounce buffer of the services. */
 const BUFFER_BYTES = 2 * HEADER_WINDOW;
 
+/** Exit code of a program whose personality has failed: that of an internal error. */
+const INTERNAL_ERROR = 125;
+
 export class Roottask implements HostProgram {
   readonly name = "roottask";
   private context: Context | undefined;
   private readonly running = new Map<PersonalityName, PersonalityPd>();
+  /** Personalities that have been started completely. */
+  private readonly serving = new Set<PersonalityName>();
   /** Nothing in the machine can run any more: what still lives has ended by blocking (docs/guest-runtime.md, 5). */
   private quiet = false;
 
+  private readonly failures: { name: PersonalityName; error: unknown }[] = [];
+
   constructor(private readonly config: RoottaskConfig) {}
+
+  /**
+   * Code of the PD `pd` has thrown. True when only a personality has failed and others can go on without it: roottask ends its programs
+   * when it wakes. False for a machine that has nothing else.
+   */
+  personalityFailed(pd: string, error: unknown): boolean {
+    const { config } = this, name = PERSONALITIES.find((each) => each === pd);
+    const others = config.programs.length > 1 || config.manifest !== undefined;
+    if (name === undefined || !others || config.placement !== "own" || !this.serving.has(name)) return false;
+    this.failures.push({ name, error });
+    return true;
+  }
 
   /** Called from outside when the machine idles without any deadline: true = the remaining hyperapps count as ended. */
   quiesce(): boolean {
@@ -171,10 +190,23 @@ export class Roottask implements HostProgram {
       if (waiting.size === 0) return;
       context.services?.startWanted();
       yield ec.smDown(ROOT.SLEEP, 0, true);
+      for (const { name, error } of this.failures.splice(0)) this.endPersonality(context, ec, name, error);
       if (!this.quiet) continue;
       this.quiet = false;
       for (const process of [...context.processes.living]) context.processes.end(context, ec, process, { exitCode: 0 });
     }
+  }
+
+  private endPersonality(context: Context, ec: HostEc, name: PersonalityName, error: unknown): void {
+    const why = error instanceof Error ? (this.config.verbose ? error.stack : undefined) ?? error.message : String(error);
+    context.output.message(`The ${name} personality has failed, its programs have ended: ${why}`);
+    for (const process of [...context.processes.living]) {
+      if (process.kind !== name) continue;
+      context.processes.end(context, ec, process, { exitCode: INTERNAL_ERROR, message: `The ${name} personality has failed` });
+    }
+    this.running.get(name)?.destroy(ec);
+    this.running.delete(name);
+    this.serving.delete(name);
   }
 
   /** Reads the manifest and starts its services. What is wrong with it, if so. */
@@ -276,6 +308,7 @@ export class Roottask implements HostProgram {
       });
       running.set(name, personality);
       yield* personality.start(ec, program(), handlers.services);
+      this.serving.add(name);
     }
     const { path, argv, env, cwd } = spec;
     const pid = personality.spawn(ec, { path, argv, env, cwd, strace: config.strace, verbose: config.verbose });

@@ -7,6 +7,11 @@
 #define HEDRA_H
 #include <stddef.h>
 #include <stdint.h>
+#ifndef HEDRA_HYPERAPP
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 /* Where the runtime puts the UTCB of the first EC of every process. */
 #define HEDRA_UTCB 0x7fffffffe000ul
@@ -67,6 +72,13 @@ static inline uint64_t hedra_hypercall(uint64_t rdi, uint64_t rsi, uint64_t rdx,
 #endif
     return rdi & 0xff;
 }
+
+#ifndef HEDRA_HYPERAPP
+/* Is there a Hedron below, and is this the first thread, whose UTCB is known? Nothing else of this file may be used where it says no. */
+static inline int hedra_detect(void) {
+    return getenv("LINUX_UNDER_HEDRON") && getpid() == (pid_t)syscall(SYS_gettid);
+}
+#endif
 
 static inline uint64_t hedra_op(uint64_t number, uint64_t selector) {
     return number | selector << 12;

@@ -1,10 +1,9 @@
 /* A hybrid: a Linux program that uses Hedron where there is one. */
 #include <stdio.h>
-#include <stdlib.h>
 #include "hedra.h"
 
 int main(void) {
-    if (!getenv("LINUX_UNDER_HEDRON")) {
+    if (!hedra_detect()) {
         puts("Hello from plain Linux");
         return 0;
     }

@@ -70,6 +70,7 @@ function syscallEntry(k: Kernel, ec: Ec): () => boolean {
   return () => {
     if (pd.foreign && (u32[ec.utcb >> 2] & UTCB_NSCT) === 0) foreignCall(k, ec);
     else hypercall(k, ec);
+    if (ec.partner !== undefined) lend(k, ec.partner);
     if (--k.untilClock <= 0) k.tick();
     k.runningPd = pd;
     return ec.cont === Cont.User && !ec.sm && !ec.recall && !k.resched;
@@ -92,13 +93,34 @@ function tracedEntry(k: Kernel, ec: Ec, trace: Trace): () => boolean {
 }
 const HC_REPLY = 1;
 
+/** Calls that are served within each other's system calls; deeper ones go through the scheduler, so that the host's stack is bounded. */
+const MAX_LENT = 8;
+
+/**
+ * A call or message has gone to a handler. When that is guest code it runs here, inside the caller's system call: an answer that comes
+ * at once finds the caller's translated code where it was. Whatever else happens, the scheduler goes on from where the handler stopped.
+ */
+function lend(k: Kernel, handler: Ec): void {
+  if (handler.cont !== Cont.User || handler.sm || k.resched || k.lent >= MAX_LENT) return;
+  k.lent++;
+  runUser(k, handler);
+  k.lent--;
+}
+
 /** Runs user code of a guest EC until it waits for somebody, blocks, dies or loses the CPU. */
 function runGuest(k: Kernel, sc: Sc, ec: Ec): After {
+  runUser(k, ec);
+  if (ec.cont !== Cont.User || ec.sm) return After.Again;
+  k.preempt(sc);
+  return After.Leave;
+}
+
+function runUser(k: Kernel, ec: Ec): void {
   const cpu = k.cpu, pd = ec.pd, onSyscall = ec.onSyscall ??= k.trace ? tracedEntry(k, ec, k.trace) : syscallEntry(k, ec);
   for (;;) {
     if (ec.recall) {
       deliverRecall(k, ec);
-      if (ec.cont !== Cont.User) return After.Again;
+      if (ec.cont !== Cont.User) return;
     }
     k.runningPd = pd;
     const trap = cpu.run(ec.state, pd.space, k.sliceNs, onSyscall);
@@ -108,10 +130,6 @@ function runGuest(k: Kernel, sc: Sc, ec: Ec): After {
       if (trap === Trap.Exception) deliverException(k, ec);
       k.tick();
     }
-    if (ec.cont !== Cont.User || ec.sm) return After.Again;
-    if (k.resched) {
-      k.preempt(sc);
-      return After.Leave;
-    }
+    if (ec.cont !== Cont.User || ec.sm || k.resched) return;
   }
 }

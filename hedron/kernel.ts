@@ -73,6 +73,8 @@ export class Kernel {
   runningPd: Pd | undefined = undefined;
   /** Retries since the last scheduling decision (livelock detection, ABI 7.1). */
   loops = 0;
+  /** Handlers that run inside their callers' system calls now (execute.ts). */
+  lent = 0;
   /** An SC of higher priority became ready, the budget is used up or the slice is over. */
   resched = false;
   /** ECs blocked on semaphores. */

@@ -5,7 +5,7 @@
  */
 #include "../conformance/harness.h"
 
-enum { ROUNDS = 5, COUNT = 100000, PROCESSES = 100000, DOMAINS = 10000, CAPABILITIES = 100 };
+enum { ROUNDS = 20, COUNT = 50000, PROCESSES = 100000, DOMAINS = 10000, CAPABILITIES = 100 };
 
 static void report(const char *name, word tenths) {
     put(name);

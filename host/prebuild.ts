@@ -3,6 +3,7 @@
  *
  *     deno task prebuild                      from cpu/prebuilt/forms.txt
  *     deno task prebuild --scan ELF...        collects the most frequent instruction forms of static programs into forms.txt first
+ *     deno task prebuild --add FILE           adds the forms of the instructions in a text file (one per line, as in forms.txt) first
  *
  * forms.txt has one example instruction (hexadecimal bytes) per form. A test fails when the modules are not what the sources give.
  */
@@ -15,14 +16,17 @@ import { runtimeModule } from "../cpu/runtime.ts";
 const KEEP = 900;
 const here = (name: string): URL => new URL(`../cpu/prebuilt/${name}`, import.meta.url);
 
-export function buildModules(formsText: string): { runtime: Uint8Array<ArrayBuffer>; handlers: Uint8Array<ArrayBuffer> } {
-  const forms: Insn[] = [];
-  for (const line of formsText.split("\n").filter((l) => l !== "")) {
+/** The lines of a text with the instructions that they are; what is none is left out. */
+function instructions(text: string): [string, Insn][] {
+  return text.split("\n").filter((l) => l !== "").flatMap((line): [string, Insn][] => {
     const bytes = Uint8Array.from(line.match(/../g)!, (x) => parseInt(x, 16));
     const i = decode(bytes, 0, bytes.length, 0x1000);
-    if (!("invalid" in i)) forms.push(i);
-  }
-  return { runtime: runtimeModule(undefined), handlers: handlerModule(forms) };
+    return "invalid" in i ? [] : [[line, i]];
+  });
+}
+
+export function buildModules(formsText: string): { runtime: Uint8Array<ArrayBuffer>; handlers: Uint8Array<ArrayBuffer> } {
+  return { runtime: runtimeModule(undefined), handlers: handlerModule(instructions(formsText).map(([, i]) => i)) };
 }
 
 /** Linear sweep over the executable segments. */
@@ -55,7 +59,23 @@ function scan(files: string[]): string {
   return best.map((f) => f.hex + "\n").join("");
 }
 
+/** The examples that forms.txt has not, for forms that none of its lines has. */
+function missing(formsText: string, more: string): string {
+  const known = new Set<string>(), added: string[] = [];
+  for (const [text, isNew] of [[formsText, false], [more, true]] as const) {
+    for (const [line, i] of instructions(text)) {
+      if (isNew && !known.has(formOf(i))) added.push(line + "\n");
+      known.add(formOf(i));
+    }
+  }
+  return added.join("");
+}
+
 if (import.meta.main) {
+  if (Deno.args[0] === "--add") {
+    const kept = Deno.readTextFileSync(here("forms.txt"));
+    Deno.writeTextFileSync(here("forms.txt"), kept + missing(kept, Deno.readTextFileSync(Deno.args[1])));
+  }
   if (Deno.args[0] === "--scan") Deno.writeTextFileSync(here("forms.txt"), scan(Deno.args.slice(1)));
   const { runtime, handlers } = buildModules(Deno.readTextFileSync(here("forms.txt")));
   Deno.writeFileSync(here("runtime.wasm"), runtime);

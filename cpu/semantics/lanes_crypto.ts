@@ -17,8 +17,10 @@ function sBox(x: number): number {
   const rotate = (n: number) => ((inverse << n) | (inverse >> (8 - n))) & 0xff;
   return inverse ^ rotate(1) ^ rotate(2) ^ rotate(3) ^ rotate(4) ^ 0x63;
 }
-const FORWARD = Array.from({ length: 256 }, (_, x) => sBox(x));
-const INVERSE = FORWARD.reduce<number[]>((table, y, x) => (table[y] = x, table), []);
+/** Built on first use: most programs have no AES, and computing them would be felt at every start. */
+let forward: readonly number[] | undefined;
+const forwardBox = (): readonly number[] => forward ??= Array.from({ length: 256 }, (_, x) => sBox(x));
+const inverseBox = (): readonly number[] => forwardBox().reduce<number[]>((table, y, x) => (table[y] = x, table), []);
 
 const bytes = (values: readonly number[]): Expr => v128(values.reduce((all, b, k) => all | (BigInt(b) << BigInt(8 * k)), 0n));
 /** Substitutes every byte: a swizzle gives zero for indices that are not in its sixteen entries. */
@@ -48,11 +50,11 @@ const inverseMixColumns = (x: Expr, bind: Bind): Expr => {
   const sum = bind(xor128(x, rotateColumns(x, 2))), twice = bind(timesTwo(sum));
   return mixColumns(bind(xor128(x, timesTwo(twice))), bind);
 };
-const encrypted = (a: Expr, bind: Bind): Expr => bind(substitute(bind(shuffle8(a, a, SHIFT_ROWS)), FORWARD));
-const decrypted = (a: Expr, bind: Bind): Expr => bind(substitute(bind(shuffle8(a, a, INVERSE_SHIFT_ROWS)), INVERSE));
+const encrypted = (a: Expr, bind: Bind): Expr => bind(substitute(bind(shuffle8(a, a, SHIFT_ROWS)), forwardBox()));
+const decrypted = (a: Expr, bind: Bind): Expr => bind(substitute(bind(shuffle8(a, a, INVERSE_SHIFT_ROWS)), inverseBox()));
 
 const aeskeygenassist: UnaryImm = (a, imm, bind) => {
-  const words = bind(substitute(a, FORWARD));
+  const words = bind(substitute(a, forwardBox()));
   // SubWord(X1), RotWord of it, SubWord(X3), RotWord of it.
   const rotated = shuffle8(words, words, [4, 5, 6, 7, 5, 6, 7, 4, 12, 13, 14, 15, 13, 14, 15, 12]);
   return xor128(rotated, v128((BigInt(imm) << 32n) | (BigInt(imm) << 96n)));

@@ -9,6 +9,7 @@ import type { Counters } from "../stats.ts";
 import { type FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
 import { add, i32, load, sub } from "../wasm/expr.ts";
 import { addHandler, CTL_LINK } from "./generate.ts";
+import { Forms } from "./forms.ts";
 import { formKey, REC_HANDLER, REC_HEAT, REC_OPERAND, REC_PC, REC_TAKEN, RECORD } from "./record.ts";
 
 /** Handlers that are no instructions. */
@@ -19,6 +20,7 @@ const rowName = new Map(ROWS.map((r) => [r, `${r.enc} ${r.name} ${r.args}`]));
 
 export class Handlers {
   readonly #slots = new Map<string, number>();
+  readonly #forms = new Forms();
   #module: ModuleBuilder | undefined;
   #pending: [string, number][] = [];
   readonly #prebuilt: WebAssembly.Exports | undefined;
@@ -36,12 +38,13 @@ export class Handlers {
 
   /** Table index of the handler of `i`; usable after `finish`. */
   of(i: Insn): number {
-    const key = formOf(i);
-    const known = this.#slots.get(key);
+    const known = this.#forms.find(i);
     if (known !== undefined) return known;
-    const semantic = SEMANTICS[i.name];
+    const key = formOf(i), semantic = SEMANTICS[i.name];
     if (!semantic) return this.special("invalid_ud");
-    return this.#add(key, (m) => addHandler(m, key, i, semantic));
+    const slot = this.#add(key, (m) => addHandler(m, key, i, semantic));
+    this.#forms.add(i, slot);
+    return slot;
   }
   special(name: SpecialHandler): number {
     return this.#slots.get(name) ??

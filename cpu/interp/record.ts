@@ -3,7 +3,7 @@
  * A block is an *enter* record followed by one record per instruction and, when it does not end in a control transfer, an *end* record.
  */
 import { GPR, ST, STATE, XMM } from "../layout.ts";
-import type { Insn, MemOperand, Operand } from "../insn.ts";
+import type { Insn, Operand } from "../insn.ts";
 
 /** Bytes per record. */
 export const RECORD = 144;
@@ -74,5 +74,3 @@ function operandKey(op: Operand): string {
       return op.kind + ("size" in op ? op.size : "");
   }
 }
-
-export const memoryOperand = (i: Insn): MemOperand | undefined => i.ops.find((o): o is MemOperand => o.kind === "mem");

@@ -60,7 +60,8 @@ export function planNode(n: Node, stackBase: { group: Group; delta: number } | u
 
 class Planner {
   readonly #open: Open[] = [];
-  readonly #version = new Int32Array(16);
+  /** How often each register has changed. A plain array: the engine makes typed ones slowly. */
+  readonly #version = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
   /** RSP relative to the region's entry, or to the last point where it changed in an unknown way. */
   #rsp: number;
   #stack: Group | undefined;
@@ -72,11 +73,11 @@ class Planner {
 
   plan({ steps }: Node): NodePlan {
     const version = this.#version;
-    const plan: NodePlan = { operand: new Array(steps.length).fill(undefined), stack: new Array(steps.length).fill(undefined) };
+    const plan: NodePlan = { operand: [], stack: [] };
     for (let i = 0; i < steps.length; i++) {
       const { effects: e } = steps[i];
-      if (e.stackBytes > 0) plan.stack[i] = this.#onStack(this.#rsp + e.stackAt, e.stackBytes);
-      if (e.operand) plan.operand[i] = this.#operand(e.operand, e.writesOperand);
+      plan.stack.push(e.stackBytes > 0 ? this.#onStack(this.#rsp + e.stackAt, e.stackBytes) : undefined);
+      plan.operand.push(e.operand && this.#operand(e.operand, e.writesOperand));
       if (e.helper || Number.isNaN(e.moves)) {
         this.#stack = undefined;
         this.#rsp = 0;

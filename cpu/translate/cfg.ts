@@ -57,43 +57,45 @@ export type FindBlock = (pc: number) => Block | undefined;
 
 /** A node's decoded block, and where the block leads. */
 interface Leader extends Successors {
+  readonly pc: number;
   readonly block: Block;
-  node: Node | undefined;
 }
 
 /** @param limit roughly the most instructions; what lies beyond is left out */
 export function buildGraph(ram: Ram, blocks: Blocks, find: FindBlock, entry: number, limit: number): Graph | undefined {
-  const leaders = discover(ram, blocks, find, entry, limit), root = leaders.get(entry);
+  const leaders = discover(ram, blocks, find, entry, limit), ascending = [...leaders.values()].sort((a, b) => a.pc - b.pc);
+  // By distances from the entry: they are small integers, which maps find faster than addresses.
+  const nodes = new Map<number, Node>();
+  for (let k = 0; k < ascending.length; k++) nodes.set(ascending[k].pc - entry, makeNode(ascending, k));
+  const root = nodes.get(0);
   if (!root) return undefined;
-  for (const [pc, leader] of leaders) leader.node = makeNode(pc, leader, leaders);
-  for (const leader of leaders.values()) {
-    const { node } = leader, { succ, next, targets } = node!; // all have been made
-    if (next !== undefined) addSuccessor(succ, leaders.get(next)?.node);
-    for (const pc of targets) addSuccessor(succ, leaders.get(pc)?.node);
+  for (const { succ, next, targets } of nodes.values()) {
+    if (next !== undefined) addSuccessor(succ, nodes.get(next - entry));
+    for (const pc of targets) addSuccessor(succ, nodes.get(pc - entry));
   }
-  const ordered = order(root.node!);
+  const ordered = order(root);
   let insns = 0;
   for (const n of ordered) insns += n.steps.length;
-  return { entry: root.node!, nodes: ordered, insns };
+  return { entry: root, nodes: ordered, insns };
 }
 function addSuccessor(succ: Node[], n: Node | undefined): void {
   if (n && !succ.includes(n)) succ.push(n);
 }
 
-/** Start addresses of the region's nodes, with the decoded block at each. */
+/** The region's nodes, by distance from the entry. */
 function discover(ram: Ram, blocks: Blocks, find: FindBlock, entry: number, limit: number): Map<number, Leader> {
   const leaders = new Map<number, Leader>(), warm = Math.min(WARM, blocks.heat / 4);
   const work = [entry];
   let insns = 0;
   for (let k = 0; k < work.length; k++) {
     const pc = work[k];
-    if (leaders.has(pc)) continue;
+    if (leaders.has(pc - entry)) continue;
     const block = find(pc);
     if (!block || block.insns.length === 0) continue;
     if (pc !== entry && blocks.executions(block) < warm) continue;
     if (insns > limit) continue;
     const count = block.insns.length, { next, targets } = successors(ram, block.insns[count - 1], block.record + count * RECORD);
-    leaders.set(pc, { block, node: undefined, next, targets });
+    leaders.set(pc - entry, { pc, block, next, targets });
     insns += count;
     if (next !== undefined) work.push(next);
     for (const target of targets) work.push(target);
@@ -101,12 +103,14 @@ function discover(ram: Ram, blocks: Blocks, find: FindBlock, entry: number, limi
   return leaders;
 }
 
-function makeNode(pc: number, { block, next, targets }: Leader, leaders: ReadonlyMap<number, Leader>): Node {
-  const steps: Step[] = [], { insns } = block;
+/** The node of the k-th leader: its block, or as much of it as comes before another leader. */
+function makeNode(leaders: readonly Leader[], k: number): Node {
+  const { pc, block, next, targets } = leaders[k], steps: Step[] = [], { insns } = block;
   let cut: number | undefined;
   for (let n = 0, record = block.record; n < insns.length; n++) {
     const insn = insns[n];
-    if (n > 0 && leaders.has(insn.pc)) {
+    while (n > 0 && k < leaders.length && leaders[k].pc < insn.pc) k++;
+    if (n > 0 && k < leaders.length && leaders[k].pc === insn.pc) {
       cut = insn.pc;
       break;
     }

@@ -202,7 +202,7 @@ export class Locals {
       if (refersTo(leaves, t.index)) temps[live++] = t;
       else this.f.freeLocal(t.type, t.index);
     }
-    temps.length = live;
+    while (temps.length > live) temps.pop();
   }
   #forgetReaders(n: number, leaves: readonly LocalExpr[]): void {
     const readers = this.#readers[n];
@@ -210,7 +210,7 @@ export class Locals {
     if (leaves.length > 0) {
       for (let k = 0; k < readers.length; k++) if (leaves.includes(readers[k])) readers[live++] = readers[k];
     }
-    readers.length = live;
+    while (readers.length > live) readers.pop();
     if (live === 0) this.#noReaders(n);
   }
   #noReaders(n: number): void {
@@ -232,7 +232,7 @@ export class Locals {
     this.f.get(this.register(n));
     this.f.set(saved.index);
     for (let k = 0; k < readers.length; k++) readers[k].index = saved.index;
-    readers.length = 0;
+    while (readers.length > 0) readers.pop();
     this.#noReaders(n);
   }
   /** Takes the live temporaries out of management (they are used in more than one branch); returns how to free them. */

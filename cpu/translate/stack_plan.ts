@@ -32,16 +32,15 @@ export function planStack(g: Graph): StackPlan {
 export const planWithoutStack = (g: Graph): NodePlan[] => g.nodes.map((n) => planNode(n, undefined));
 
 /** RSP at each node's start minus RSP at the region's entry; NaN where paths disagree or it is not known. */
-function distances(g: Graph): Float64Array {
-  const { nodes } = g, out = new Float64Array(nodes.length).fill(NaN), through = new Float64Array(nodes.length);
-  const reached = new Uint8Array(nodes.length);
-  for (let k = 0; k < nodes.length; k++) {
+function distances(g: Graph): number[] {
+  const { nodes } = g, out: number[] = [], through: number[] = [], reached: boolean[] = [];
+  for (const n of nodes) {
     let change = 0;
-    for (const { effects } of nodes[k].steps) change += effects.helper ? NaN : effects.moves;
-    through[k] = change;
+    for (const { effects } of n.steps) change += effects.helper ? NaN : effects.moves;
+    through.push(change);
+    out.push(n === g.entry ? 0 : NaN);
+    reached.push(n === g.entry);
   }
-  out[g.entry.rpo] = 0;
-  reached[g.entry.rpo] = 1;
   for (let changed = true; changed;) {
     changed = false;
     for (let k = 0; k < nodes.length; k++) {
@@ -50,7 +49,7 @@ function distances(g: Graph): Float64Array {
       for (const { rpo } of nodes[k].succ) {
         const next = !reached[rpo] || out[rpo] === d ? d : NaN;
         if (reached[rpo] && (out[rpo] === next || Number.isNaN(out[rpo]))) continue;
-        reached[rpo] = 1;
+        reached[rpo] = true;
         out[rpo] = next;
         changed = true;
       }

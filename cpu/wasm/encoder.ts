@@ -18,8 +18,12 @@ export const BLOCK_VOID = 0x40;
 
 /** Growing byte buffer with LEB128 writers. */
 export class Bytes {
-  buf = new Uint8Array(1024);
+  buf: Uint8Array<ArrayBuffer>;
   length = 0;
+
+  constructor(size = 256) {
+    this.buf = new Uint8Array(size);
+  }
 
   byte(b: number): void {
     if (this.length === this.buf.length) this.#grow(1);
@@ -46,15 +50,17 @@ export class Bytes {
       this.byte(b | 0x80);
     }
   }
+  /** A signed value; numbers must be safe integers. */
   s64(n: number | bigint): void {
     if (typeof n === "bigint") return this.#big64(n);
     if (n >= -0x8000_0000 && n < 0x8000_0000) return this.s32(n);
-    for (;;) {
-      const rest = Math.floor(n / 128), b = n - 128 * rest;
-      n = rest;
-      if ((n === 0 && (b & 0x40) === 0) || (n === -1 && (b & 0x40) !== 0)) return this.byte(b);
-      this.byte(b | 0x80);
-    }
+    // More than 32 bits: 28 of the low half, then what is left of it together with the high half.
+    const low = n >>> 0, high = Math.floor(n / 0x1_0000_0000);
+    for (let shift = 0; shift < 28; shift += 7) this.byte((low >>> shift) & 0x7f | 0x80);
+    const b = low >>> 28 | (high & 7) << 4, rest = high >> 3;
+    if ((rest === 0 && (b & 0x40) === 0) || (rest === -1 && (b & 0x40) !== 0)) return this.byte(b);
+    this.byte(b | 0x80);
+    this.s32(rest);
   }
   #big64(n: bigint): void {
     for (;;) {
@@ -88,7 +94,9 @@ export class Bytes {
 
 /** One function of a module under construction. */
 export class FuncBuilder {
-  readonly code = new Bytes();
+  readonly code = new Bytes(4096);
+  /** Goes before `code`. */
+  #opening: Uint8Array = NOTHING;
   /** Branch hints: offset in `code` of an if or br_if, and whether its condition is likely to hold; ascending. */
   readonly hints: [at: number, likely: boolean][] = [];
   readonly #locals: ValType[] = [];
@@ -207,13 +215,9 @@ export class FuncBuilder {
     this.code.u32(type);
     this.code.u32(0);
   }
-  /** Puts finished code before what has been emitted so far. */
+  /** Puts finished code before everything else. */
   prepend(opening: Uint8Array): void {
-    const body = this.code.view().slice();
-    this.code.length = 0;
-    this.code.bytes(opening);
-    this.code.bytes(body);
-    for (const h of this.hints) h[0] += opening.length;
+    this.#opening = opening;
   }
   drop(): void {
     this.code.byte(0x1a);
@@ -308,8 +312,8 @@ export class FuncBuilder {
     }
   }
 
-  /** The body with its local declarations, as the code section wants it (without its size), and where the code starts in it. */
-  body(): { bytes: Uint8Array<ArrayBuffer>; codeAt: number } {
+  /** The local declarations and the opening, which come before `code` in the body. */
+  head(): Bytes {
     const out = new Bytes();
     const runs: [number, ValType][] = [];
     for (const t of this.#locals) runs.at(-1)?.[1] === t ? runs[runs.length - 1][0]++ : runs.push([1, t]);
@@ -318,12 +322,11 @@ export class FuncBuilder {
       out.u32(n);
       out.byte(TYPE_CODE[t]);
     }
-    const codeAt = out.length;
-    out.bytes(this.code.view());
-    out.byte(0x0b);
-    return { bytes: out.view(), codeAt };
+    out.bytes(this.#opening);
+    return out;
   }
 }
+const NOTHING = new Uint8Array(0);
 
 export interface FuncType {
   params: readonly ValType[];
@@ -385,10 +388,16 @@ export class ModuleBuilder {
   }
 
   finish(): Uint8Array<ArrayBuffer> {
-    const out = new Bytes();
+    let code = 0, hints = 0;
+    for (const { body } of this.#funcs) {
+      code += body.code.length;
+      hints += body.hints.length;
+    }
+    // Large enough for most; they grow when it is not.
+    const out = new Bytes(code + 6 * hints + 2048), b = new Bytes(code + 1024);
     out.bytes(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
     const section = (id: number, write: (b: Bytes) => void) => {
-      const b = new Bytes();
+      b.length = 0;
       write(b);
       out.byte(id);
       out.u32(b.length);
@@ -438,7 +447,7 @@ export class ModuleBuilder {
         b.u32(f.index);
       }
     });
-    const bodies = this.#funcs.map((f) => f.body.body());
+    const heads = this.#funcs.map((f) => f.body.head());
     const hinted = this.#funcs.map((f, i) => ({ hints: f.body.hints, i })).filter((f) => f.hints.length > 0);
     // Custom section of the branch hinting proposal; offsets count from the start of the function body.
     if (hinted.length > 0) {
@@ -449,7 +458,7 @@ export class ModuleBuilder {
           b.u32(this.#imports.length + i);
           b.u32(hints.length);
           for (const [at, likely] of hints) {
-            b.u32(bodies[i].codeAt + at);
+            b.u32(heads[i].length + at);
             b.byte(1);
             b.byte(likely ? 1 : 0);
           }
@@ -457,10 +466,13 @@ export class ModuleBuilder {
       });
     }
     section(10, (b) => {
-      b.u32(bodies.length);
-      for (const { bytes } of bodies) {
-        b.u32(bytes.length);
-        b.bytes(bytes);
+      b.u32(heads.length);
+      for (let i = 0; i < heads.length; i++) {
+        const { code } = this.#funcs[i].body;
+        b.u32(heads[i].length + code.length + 1);
+        b.bytes(heads[i].view());
+        b.bytes(code.view());
+        b.byte(0x0b);
       }
     });
     return out.view();

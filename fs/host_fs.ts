@@ -3,11 +3,12 @@
  * directories and open files keep their node. Files are opened on the host when they are opened here.
  */
 import { PAGE } from "../cpu/layout.ts";
-import { EINVAL, ENOENT, EOPNOTSUPP, EPERM, EROFS } from "../host/errno.ts";
+import { EINVAL, ENOENT, ENOTEMPTY, EOPNOTSUPP, EPERM, EROFS } from "../host/errno.ts";
 import type { HostDirectory, HostStat } from "../host/api.ts";
 import type { FsStat, FsStatfs } from "./api.ts";
 import { directoryType, EXT4_SUPER_MAGIC, NAME_MAX, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_PERM } from "./flags.ts";
-import { type DirectoryEntry, type FileSystem, Node, type Ram } from "./node.ts";
+import { type Clock, type DirectoryEntry, type FileSystem, Node, type Ram } from "./node.ts";
+import { SpecialNode } from "./special_node.ts";
 
 /** Sockets, pipes and devices of the host are shown as pipes and cannot be opened. */
 const TYPES: Readonly<Record<HostStat["kind"], number>> = { file: S_IFREG, directory: S_IFDIR, symlink: S_IFLNK, other: S_IFIFO };
@@ -18,7 +19,14 @@ export class HostFs implements FileSystem {
     return !this.directory.writable;
   }
 
-  constructor(readonly dev: number, readonly ram: Ram, readonly directory: HostDirectory) {
+  private specials = 0;
+
+  /** Inode numbers of pipes and the like, above those that hosts give. */
+  nextSpecial(): number {
+    return 2 ** 50 + this.specials++;
+  }
+
+  constructor(readonly dev: number, readonly ram: Ram, readonly directory: HostDirectory, readonly clock: Clock) {
     const root = new HostNode(this, S_IFDIR, 1);
     root.parent = root;
     this.root = root;
@@ -40,6 +48,8 @@ const NO_FD = -1;
 
 class HostNode extends Node {
   private readonly children = new Map<string, HostNode>();
+  /** Pipes, sockets and devices that were made here; they hide what the host has under these names. */
+  private specials: Map<string, SpecialNode> | undefined;
   private fd = NO_FD;
   private fdWritable = false;
   private openCount = 0;
@@ -152,6 +162,8 @@ class HostNode extends Node {
 
   override lookup(name: string): Node | number {
     if (!this.isDirectory) return super.lookup(name);
+    const special = this.specials?.get(name);
+    if (special !== undefined) return special;
     const stat = this.fs.directory.stat(this.below(name));
     if (typeof stat === "number") {
       this.children.delete(name);
@@ -171,12 +183,18 @@ class HostNode extends Node {
     if (!this.isDirectory) return super.entries();
     const found = this.fs.directory.listStat(this.path());
     if (typeof found === "number") return found;
-    return found.map(({ name, stat }) => ({ name, ino: stat.ino, type: directoryType(TYPES[stat.kind]) }));
+    const specials = [...this.specials ?? []].map(([name, { ino, type }]) => ({ name, ino, type: directoryType(type) }));
+    const there = found.filter(({ name }) => this.specials?.has(name) !== true);
+    return [...there.map(({ name, stat }) => ({ name, ino: stat.ino, type: directoryType(TYPES[stat.kind]) })), ...specials];
   }
 
-  override create(name: string, mode: number): Node | number {
+  override create(name: string, mode: number, rdev: number): Node | number {
     if (this.fs.readOnly) return -EROFS;
-    if ((mode & S_IFMT) !== S_IFREG) return -EPERM;
+    if ((mode & S_IFMT) !== S_IFREG) {
+      const special = new SpecialNode(this.fs, this.fs.clock, this.fs.nextSpecial(), mode, rdev);
+      (this.specials ??= new Map()).set(name, special);
+      return special;
+    }
     const how = { write: true, create: true, exclusive: true, truncate: false, mode: mode & S_PERM };
     const fd = this.fs.directory.open(this.below(name), how);
     if (fd < 0) return fd;
@@ -207,7 +225,14 @@ class HostNode extends Node {
 
   override remove(name: string, directory: boolean): number {
     if (this.fs.readOnly) return -EROFS;
+    const special = this.specials?.get(name);
+    if (special !== undefined) {
+      special.forget();
+      this.specials?.delete(name);
+      return 0;
+    }
     const known = this.children.get(name), stat = known?.attributes();
+    if (directory && known?.specials !== undefined && known.specials.size > 0) return -ENOTEMPTY;
     const status = this.fs.directory.remove(this.below(name), directory);
     if (status < 0 || known === undefined) return status;
     this.children.delete(name);
@@ -223,9 +248,18 @@ class HostNode extends Node {
   override rename(name: string, to: Node, toName: string, exchange: boolean): number {
     if (this.fs.readOnly) return -EROFS;
     if (exchange || !(to instanceof HostNode)) return -EINVAL;
+    const special = this.specials?.get(name);
+    if (special !== undefined) {
+      const there = to.lookup(toName), removed = typeof there === "number" ? 0 : to.remove(toName, false);
+      if (removed < 0) return removed;
+      this.specials?.delete(name);
+      (to.specials ??= new Map()).set(toName, special);
+      return 0;
+    }
     const replaced = to.children.get(toName), stat = replaced?.attributes();
     const status = this.fs.directory.rename(this.below(name), to.below(toName));
     if (status < 0) return status;
+    to.specials?.delete(toName);
     const moved = this.children.get(name);
     this.children.delete(name);
     to.children.delete(toName);

@@ -96,7 +96,7 @@ export class FileService {
         return new TarFs(this.nextDev++, this.ram, a, b).root;
       case MOUNT_KIND.HOST: {
         const directory = this.host.directories[a];
-        return directory === undefined ? -ENODEV : new HostFs(this.nextDev++, this.ram, directory).root;
+        return directory === undefined ? -ENODEV : new HostFs(this.nextDev++, this.ram, directory, this.clock).root;
       }
     }
     return -EINVAL;

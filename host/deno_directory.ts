@@ -222,7 +222,7 @@ export class DenoDirectory implements HostDirectory {
     return typeof source === "number" ? source : this.change(to, (full) => Deno.linkSync(source, full));
   }
 
-  /** chmod and utime follow symlinks on the host, so links are refused. */
+  /** chmod follows symlinks on the host, so links are refused. */
   chmod(path: string, mode: number): number {
     const stat = this.stat(path);
     if (typeof stat === "number") return stat;
@@ -234,7 +234,7 @@ export class DenoDirectory implements HostDirectory {
     if (!Number.isFinite(atime) || !Number.isFinite(mtime)) return -EINVAL;
     const stat = this.stat(path);
     if (typeof stat === "number") return stat;
-    if (stat.kind === "symlink") return -EOPNOTSUPP;
+    if (stat.kind === "symlink") return this.change(path, (full) => linkTimes(full, atime, mtime));
     return this.change(path, (full) => Deno.utimeSync(full, atime, mtime));
   }
 
@@ -242,6 +242,12 @@ export class DenoDirectory implements HostDirectory {
   dispose(): void {
     for (let fd = 0; fd < this.files.length; fd++) this.close(fd);
   }
+}
+
+/** The times of a symlink itself, which only Node's interface can set; loaded when it is needed. */
+function linkTimes(path: string, atime: number, mtime: number): void {
+  const { lutimesSync } = process.getBuiltinModule("node:fs");
+  lutimesSync(path, atime, mtime);
 }
 
 function attemptUmask(): number {

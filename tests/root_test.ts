@@ -84,3 +84,18 @@ testWith([], "/proc and /sys can be working directories", async () => {
   const outcome = await runHedra(["run", "--root", root, "/bin/bash", "-c", script]);
   assert.equal(text(outcome.stdout), "bash\n0\n/\nsystem\n/sys\nself\nLinux\n1\ncat\n");
 });
+
+testWith([], "pipes and sockets can be made in a granted directory; the host does not see them", async () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    const script =
+      "cd /m; mkfifo f; mkdir d; mkfifo d/g; (echo through >f &); cat f; mv f moved; rmdir d 2>/dev/null || echo full;" +
+      "rm d/g; rmdir d; test -p moved && ls; ln -s target link; touch -h -d @1000 link; stat -c %Y link; chmod 600 moved; stat -c %a moved";
+    const guest = await runHedra(["run", "--root", "/", "--mount", `${directory}:/m:rw`, "/bin/sh", "-c", script]);
+    assert.equal(text(guest.stderr), "");
+    assert.equal(text(guest.stdout), "through\nfull\nmoved\n1000\n600\n");
+    assert.deepEqual([...Deno.readDirSync(directory)].map(({ name }) => name), ["link"]);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});

@@ -60,6 +60,8 @@ export class Regions {
   readonly #shared: SharedExtents;
   readonly #freeSlots: number[] = [];
   #liveBytes = 0;
+  /** What `checkFlags` has been told before there was a region. */
+  #unchecked: [Space, number][] = [];
   readonly #insns: (Insn | undefined)[] = [];
   readonly #freeIds: number[] = [];
   /** Of the next kill; the code map gives none. */
@@ -144,6 +146,8 @@ export class Regions {
     const limit = s.interior.has(pc) ? INTERIOR_INSNS : MAX_INSNS;
     const graph = buildGraph(this.ram, this.blocks, s.block, pc, limit), block = s.block(pc);
     if (!graph || !block) return undefined;
+    this.stats.regions++;
+    for (const [other, at] of this.#unchecked.splice(0)) this.checkFlags(other, at);
     const slot = this.#slot(s, pc);
     const ranges = this.#ranges(space, graph);
     const region = new Region(s, pc, slot, ranges.physical, ranges.virtual, (r) => this.#killed(r));
@@ -160,7 +164,6 @@ export class Regions {
     this.jumps.put(space, pc, block.record, slot);
     this.counters.emitNs += emitted - began;
     this.counters.compileNs += this.counters.now() - emitted;
-    this.stats.regions++;
     this.stats.codeBytes += bytes.length;
     this.#liveBytes += region.bytes = bytes.length;
     this.stats.insns += graph.insns;
@@ -172,6 +175,8 @@ export class Regions {
    * regions pass them on.
    */
   checkFlags(space: Space, pc: number): void {
+    // Most short programs never have a region: what nobody needs to know is not found out.
+    if (this.stats.regions === 0) return void this.#unchecked.push([space, pc]);
     const { set } = this.#ofSpace(space);
     if (set.strictFlags || this.#flagsNeededAt(space, set, pc) === 0) return;
     this.#makeStrict(space);
@@ -253,6 +258,7 @@ export class Regions {
   }
   release(space: Space): void {
     this.#shared.release(space);
+    this.#unchecked = this.#unchecked.filter(([other]) => other !== space);
     const s = this.#spaces.get(space);
     if (!s) return;
     this.#free(s.set);
@@ -375,8 +381,8 @@ export class Regions {
   }
 
   #flagsNeededAt(space: Space, s: RegionSet, pc: number): number {
-    const decodable = (at: number) => space === this.access.space && s.contains(at);
-    return flagsNeededAt(s.flagsNeeded, (at) => decodable(at) ? s.block(at) ?? this.blocks.decode(at) : undefined, pc);
+    const decode = (at: number) => space === this.access.space ? this.blocks.decode(at) : undefined;
+    return flagsNeededAt(s.flagsNeeded, (at) => s.contains(at) ? s.block(at) ?? decode(at) : undefined, pc);
   }
 
   #ranges(space: Space, g: Graph): { physical: [number, number][]; virtual: [number, number][] } {

@@ -261,10 +261,13 @@ function repOf(c: Cursor, row: OpRow): Insn["rep"] {
 }
 
 class TableDecoder implements Decoder {
+  private readonly cursor = new Cursor();
+
   constructor(private readonly table: OpcodeTable) {}
 
   decode(bytes: Uint8Array, offset: number, available: number, pc: number): Insn | InvalidInsn {
-    const c = new Cursor(bytes, offset, offset + Math.min(available, MAX_INSN_BYTES));
+    const c = this.cursor;
+    c.begin(bytes, offset, offset + Math.min(available, MAX_INSN_BYTES));
     const insn = this.read(c, pc);
     const length = c.p - offset;
     if (length > available && available < MAX_INSN_BYTES) return { pc, length: available, invalid: "more" };

@@ -34,9 +34,11 @@ export const big = (n: number): bigint => n >= -256 && n < 256 ? SMALL[n + 256] 
 
 export const TWO32 = 2 ** 32;
 
+const NOTHING = new Uint8Array(0);
+
 /** Reading position and everything seen so far of one instruction. Bytes that are not available read as 0; `finish` notices. */
 export class Cursor {
-  p: number;
+  p = 0;
   rex = 0;
   opSize = false;
   addressSize: 4 | 8 = 8;
@@ -54,8 +56,28 @@ export class Cursor {
   /** The SIB byte, -1 = none. */
   sib = -1;
 
-  constructor(readonly bytes: Uint8Array, readonly start: number, readonly end: number) {
-    this.p = start;
+  start = 0;
+  end = 0;
+  bytes: Uint8Array = NOTHING;
+
+  /** Begins with the instruction at `start`. A decoder uses one cursor again and again. */
+  begin(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes = bytes;
+    this.p = this.start = start;
+    this.end = end;
+    this.rex =
+      this.rep =
+      this.vvvv =
+      this.map =
+      this.opcode =
+      this.modrm =
+      this.size =
+        0;
+    this.opSize = this.lock = this.vexL = false;
+    this.addressSize = 8;
+    this.seg = undefined;
+    this.mem = undefined;
+    this.sib = -1;
   }
   u8(): number {
     const { p } = this;

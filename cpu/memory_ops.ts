@@ -21,9 +21,9 @@ export const loadOp = (bytes: number, opts?: AccessOptions): LoadOp => {
 };
 export const storeOp = (bytes: number): StoreOp => STORE[bytes];
 
-/** Emits a store of the low `bytes` of `value`; `address` puts the linear address on the stack. */
-export function emitStore(f: FuncBuilder, address: () => void, offset: number, bytes: number, value: Expr): void {
-  address();
+/** Emits a store of the low `bytes` of `value`; `address` is linear. */
+export function emitStore(f: FuncBuilder, address: Expr, offset: number, bytes: number, value: Expr): void {
+  f.expr(address);
   if (value.kind === "op" && value.op === "i64.reinterpret_f64" && bytes === 8) {
     f.expr(value.a);
     return f.store("f64.store", offset);

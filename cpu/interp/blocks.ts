@@ -62,6 +62,8 @@ export class Blocks {
   readonly #images: Image[] = [];
   #top = RECORDS;
   readonly #scratch = new Uint8Array(MAX_INSN_BYTES + 1);
+  /** Physical bytes of the instruction fetched last: [from, to), and [next, nextTo) in another extent; empty when 0. */
+  readonly #read = { from: 0, to: 0, next: 0, nextTo: 0 };
 
   constructor(
     private readonly ram: Ram,
@@ -125,7 +127,7 @@ export class Blocks {
   }
   /** The instruction at `pc` of the current space, if there is one. */
   peek(pc: number): Insn | undefined {
-    const i = this.#fetch(this.access.space, pc, []);
+    const i = this.#fetch(this.access.space, pc);
     return "fault" in i || "invalid" in i ? undefined : i;
   }
   #build(pc: number, limit: number): Block {
@@ -134,14 +136,15 @@ export class Blocks {
     let image = this.images.at(space, pc);
     let at = pc, stop: InvalidInsn | { fault: number } | undefined, ended = false;
     while (insns.length < limit && !ended) {
-      const bytes: [number, number][] = [];
-      const i = this.#fetch(space, at, bytes);
+      const i = this.#fetch(space, at);
       // What depends on memory beside the image is no part of it.
       if (at + ("length" in i ? i.length : MAX_INSN_BYTES) > image.end) {
         if (insns.length > 0) break;
         image = this.images.own(space);
       }
-      for (const [from, to] of bytes) note(source, from, to);
+      const read = this.#read;
+      note(source, read.from, read.to);
+      note(source, read.next, read.nextTo);
       if ("fault" in i || "invalid" in i) {
         stop = i;
         break;
@@ -232,14 +235,20 @@ export class Blocks {
     this.jumps.remove(b.pc);
   }
 
-  /** The instruction at `pc`, or what prevents it. Adds the physical bytes it was read from to `source`. */
-  #fetch(space: Space, pc: number, source: [number, number][]): Insn | InvalidInsn | { fault: number } {
-    const e = pc < 2 ** 47 ? space.find(pc) : undefined;
+  /** The instruction at `pc`, or what prevents it. Leaves the physical bytes it was read from in `#read`. */
+  #fetch(space: Space, pc: number): Insn | InvalidInsn | { fault: number } {
+    const e = pc < 2 ** 47 ? space.find(pc) : undefined, read = this.#read;
+    read.from =
+      read.to =
+      read.next =
+      read.nextTo =
+        0;
     if (!e || !(e.rights & RIGHT_X)) return { fault: pc };
     const pa = e.pa + (pc - e.start), available = Math.min(e.end - pc, MAX_INSN_BYTES + 1);
     const i = this.decoder.decode(this.ram.u8, pa, available, pc);
     if (!("invalid" in i && i.invalid === "more")) {
-      note(source, pa, pa + Math.max(1, i.length));
+      read.from = pa;
+      read.to = pa + Math.max(1, i.length);
       return i;
     }
     // The instruction goes on in the next extent.
@@ -248,8 +257,10 @@ export class Blocks {
     const rest = Math.min(MAX_INSN_BYTES + 1 - available, next.end - next.start);
     this.#scratch.set(this.ram.u8.subarray(pa, pa + available));
     this.#scratch.set(this.ram.u8.subarray(next.pa, next.pa + rest), available);
-    note(source, pa, pa + available);
-    note(source, next.pa, next.pa + rest);
+    read.from = pa;
+    read.to = pa + available;
+    read.next = next.pa;
+    read.nextTo = next.pa + rest;
     return this.decoder.decode(this.#scratch, 0, available + rest, pc);
   }
 
@@ -358,8 +369,9 @@ function noteFlow(image: Image, last: Insn | undefined, end: number): void {
   if (to?.kind === "rel") (control === "call" ? image.called : image.reached).add(to.target);
 }
 
-/** Appends [from, to), merging with the last range where it continues it. */
+/** Appends [from, to), merging with the last range where it continues it, unless it is empty. */
 function note(source: [number, number][], from: number, to: number): void {
+  if (from === to) return;
   const last = source.at(-1);
   if (last && last[1] === from) last[1] = to;
   else source.push([from, to]);

@@ -134,7 +134,7 @@ export class InterpSem implements Sem {
   }
   writePair(op: MemOperand, value: readonly [Expr, Expr], opts?: AccessOptions): void {
     const at = this.#translate(this.address(op), 32, true, opts);
-    emitStore(this.f, () => this.f.expr(at), 16, 16, value[1]);
+    emitStore(this.f, at, 16, 16, value[1]);
     this.#store(at, 16, value[0]);
   }
   staticImm(op: Operand): number {
@@ -411,7 +411,7 @@ export class InterpSem implements Sem {
     return { kind: "local", type: "i32", index: at };
   }
   #store(at: Expr, bytes: number, value: Expr): void {
-    emitStore(this.f, () => this.f.expr(at), 0, bytes, value);
+    emitStore(this.f, at, 0, bytes, value);
     this.f.expr(w("i32.eq", at, i32(SPLIT_BUFFER)));
     this.f.if();
     this.f.call("split_done");

@@ -117,7 +117,7 @@ export class RegionSem implements Sem {
   }
   writePair(op: MemOperand, value: readonly [Expr, Expr], opts?: AccessOptions): void {
     const { index, offset } = this.#place(op, 32, true, opts);
-    value.forEach((half, n) => emitStore(this.c.f, () => this.c.f.expr(index), offset + 16 * n, 16, half));
+    value.forEach((half, n) => emitStore(this.c.f, index, offset + 16 * n, 16, half));
   }
   staticImm(op: Operand): number {
     if (op.kind !== "imm") throw new Error("No immediate operand");
@@ -241,7 +241,14 @@ export class RegionSem implements Sem {
       return this.c.memory.planned(this.operandPlan, bytes, write, this.step, slot);
     }
     if (op.base < 0 && op.index < 0 && !op.seg) {
-      return this.c.memory.fixed(Number(BigInt.asUintN(64, op.disp)), bytes, write, this.step, slot, aligned);
+      return this.c.memory.fixed(
+        op.disp >= 0n ? Number(op.disp) : Number(BigInt.asUintN(64, op.disp)),
+        bytes,
+        write,
+        this.step,
+        slot,
+        aligned,
+      );
     }
     const a = this.address(op);
     if (aligned) this.c.leave(w("i64.ne", and(a, i64(bytes - 1)), i64(0)));
@@ -259,7 +266,7 @@ export class RegionSem implements Sem {
     return this.let(load(loadOp(bytes, opts), p.index, p.offset));
   }
   #put(p: Place, bytes: number, value: Expr): void {
-    emitStore(this.c.f, () => this.c.f.expr(p.index), p.offset, bytes, value);
+    emitStore(this.c.f, p.index, p.offset, bytes, value);
   }
 
   // ---- other state

@@ -97,8 +97,8 @@ export class FuncBuilder {
   readonly code = new Bytes(4096);
   /** Goes before `code`. */
   #opening: Uint8Array = NOTHING;
-  /** Branch hints: offset in `code` of an if or br_if, and whether its condition is likely to hold; ascending. */
-  readonly hints: [at: number, likely: boolean][] = [];
+  /** Branch hints: twice the offset in `code` of an if or br_if, plus 1 when its condition is likely to hold; ascending. */
+  readonly hints: number[] = [];
   readonly #locals: ValType[] = [];
   readonly #free: Record<ValType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   readonly #fnIndex: (name: string) => number;
@@ -164,7 +164,7 @@ export class FuncBuilder {
   }
   /** Says how the condition of the `if` or `br_if` that is emitted next will turn out nearly always: its other way is kept out of line. */
   hint(likely: boolean): void {
-    this.hints.push([this.code.length, likely]);
+    this.hints.push(2 * this.code.length + (likely ? 1 : 0));
   }
   /** Consumes an i32 condition from the stack. */
   if(): number {
@@ -457,10 +457,10 @@ export class ModuleBuilder {
         for (const { hints, i } of hinted) {
           b.u32(this.#imports.length + i);
           b.u32(hints.length);
-          for (const [at, likely] of hints) {
-            b.u32(heads[i].length + at);
+          for (const hint of hints) {
+            b.u32(heads[i].length + (hint >> 1));
             b.byte(1);
-            b.byte(likely ? 1 : 0);
+            b.byte(hint & 1);
           }
         }
       });

@@ -61,7 +61,7 @@ func main() {
 	var mu sync.Mutex
 	for i := 0; i < 10; i++ {
 		wg.Add(1)
-		go func() {
+		go func(i int) {
 			defer wg.Done()
 			c, err := net.Dial("tcp", l.Addr().String())
 			if err != nil {
@@ -79,7 +79,7 @@ func main() {
 				}
 			}
 			c.Close()
-		}()
+		}(i)
 	}
 	wg.Wait()
 	fmt.Println("echoes", ok)

@@ -1,6 +1,7 @@
 import { CPU_LEVELS, type CpuLevel } from "../cpu/level.ts";
 import { PERSONALITIES, type PersonalityName } from "../roottask/layout.ts";
 import { type Placement, PLACEMENTS } from "../roottask/boot_config.ts";
+import { parseNetTarget } from "../roottask/net_grant.ts";
 import { EXIT, UserError } from "./errors.ts";
 
 /** How a guest program is to be started. */
@@ -14,6 +15,8 @@ export interface RawOptions {
   env: string[];
   /** Names with commas between them; true = all. */
   allowEnv?: string | true;
+  /** Hosts and ports with commas between them; true = all. */
+  allowNet?: string | true;
   cwd?: string;
   memory?: string;
   maxProcs?: string;
@@ -68,6 +71,12 @@ export const OPTIONS: readonly OptionRow[] = [
     value: "K,...",
     optional: true,
     help: "hand on variables of the host's environment to the guest; all of them without =K,...",
+  },
+  {
+    key: "allowNet",
+    value: "HOST[:PORT],...",
+    optional: true,
+    help: "let the guest use the host's network: these names and addresses, or (without =...) all but the host's own loopback",
   },
   { key: "cwd", value: "DIR", help: "working directory in the guest (default: /)" },
   { key: "memory", value: "MIB", help: "RAM that guests can use, in MiB (default: 1024)" },
@@ -178,6 +187,8 @@ export interface RunOptions {
   env: string[];
   /** Names of variables that the guest gets from the host. */
   allowEnv: "all" | string[];
+  /** Hosts and ports of the network; ["all"] = every one. */
+  allowNet: string[];
   cwd: string;
   memoryMiB: number;
   /** Processes and threads; undefined = no limit of its own. */
@@ -268,6 +279,18 @@ function parseAllowEnv(text: string | true | undefined): "all" | string[] {
   return names;
 }
 
+function parseAllowNet(text: string | true | undefined): string[] {
+  if (text === undefined) return [];
+  if (text === true) return ["all"];
+  const places = text.split(",");
+  for (const place of places) {
+    if (parseNetTarget(place) === undefined) {
+      throw usage(`Cannot use "${place}" as --allow-net: expected HOST, HOST:PORT, [IPV6]:PORT or a port`);
+    }
+  }
+  return places;
+}
+
 function parseMaxProcs(text: string): number {
   const count = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
   if (count < 1) throw usage(`Cannot use "${text}" as --max-procs: expected a number from 1 on`);
@@ -335,6 +358,7 @@ export function validate(raw: RawOptions): RunOptions {
     mounts: raw.mount.map(parseMount),
     env: raw.env.map(parseEnv),
     allowEnv: parseAllowEnv(raw.allowEnv),
+    allowNet: parseAllowNet(raw.allowNet),
     cwd: raw.cwd === undefined ? "/" : parseCwd(raw.cwd),
     memoryMiB: raw.memory === undefined ? DEFAULT_MEMORY_MIB : parseMemory(raw.memory),
     maxProcs: raw.maxProcs === undefined ? undefined : parseMaxProcs(raw.maxProcs),

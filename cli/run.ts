@@ -57,11 +57,11 @@ async function runConfigured(config: BootConfig, options: RunOptions): Promise<n
 export async function configure(options: RunOptions, host: DenoHost, program: string, args: string[]): Promise<BootConfig> {
   const traceSet = options.straceSet === undefined ? undefined : await traceSetOf(options.straceSet);
   const { kind, path, mounts } = await place(options, program);
-  const env = environment(options, host.stdout.isTerminal);
+  const env = environment(options, host.stdout.isTerminal), connected = options.allowNet.length === 0 ? host : await online(host);
   return {
     memoryMiB: options.memoryMiB,
     cpuLevel: options.cpuLevel,
-    host: options.deterministic ? (await import("../host/deterministic_host.ts")).deterministic(host) : host,
+    host: options.deterministic ? (await import("../host/deterministic_host.ts")).deterministic(connected) : connected,
     mounts: [...mounts, ...options.mounts.map(extraMount)],
     programs: [{ kind, path, argv: [program, ...args], env, cwd: options.cwd }],
     output: { style: "raw" },
@@ -75,6 +75,12 @@ export async function configure(options: RunOptions, host: DenoHost, program: st
     timeLimitSeconds: options.timeoutSeconds,
     verbose: options.verbose,
   };
+}
+
+/** The host with its network. */
+async function online(host: DenoHost): Promise<DenoHost> {
+  const { DenoNetwork } = await import("../host/deno_network.ts");
+  return { ...host, network: new DenoNetwork() };
 }
 
 async function traceSetOf(text: string): Promise<ReadonlySet<number>> {

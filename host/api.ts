@@ -15,6 +15,8 @@ export interface Host {
   readonly stdin: HostInput;
   readonly stdout: HostOutput;
   readonly stderr: HostOutput;
+  /** The host's network; absent when nothing of it is granted. */
+  readonly network?: HostNetwork;
   /** Resolves at `now() >= deadline` (Infinity = never) or as soon as any host event (input, signal) has been signalled. */
   idle(deadline: number): Promise<void>;
 }
@@ -80,4 +82,50 @@ export interface HostDirectory {
   link(from: string, to: string): number;
   chmod(path: string, mode: number): number;
   utime(path: string, atime: number, mtime: number): number;
+}
+
+export interface HostEndpoint {
+  /** An IP address: "192.0.2.1" or "2001:db8::1". */
+  host: string;
+  port: number;
+}
+
+/**
+ * TCP, UDP and names of the host's network. Nothing waits: what is not ready gives -EAGAIN, and the object's number is told by `changed`
+ * when it is worth another try. Numbers are > 0; what takes one gives -EBADF for another.
+ */
+export interface HostNetwork {
+  /** Called when `changed` has something to tell. Set by the driver. */
+  onReady: (() => void) | undefined;
+  /** The next object with news, each at most once; 0 when there is none. */
+  changed(): number;
+  /** Begins to connect; `status` tells how far it is. */
+  connect(to: HostEndpoint): number;
+  listen(at: HostEndpoint): number;
+  /** A new connection of a listener. */
+  accept(id: number): number;
+  /** Opens a UDP socket; port 0 takes a free one. */
+  open(at: HostEndpoint): number;
+  /** Begins to look a name up: all its addresses of both families. */
+  resolve(name: string): number;
+  /** Addresses that were found. -ENOENT: there is no such name; -EIO: nobody could tell. */
+  resolved(id: number): string[] | number;
+  /** 0 = ready, -EAGAIN = not yet, or why it failed. */
+  status(id: number): number;
+  /** Bytes of a connection, 0 at its end. */
+  receive(id: number, into: Uint8Array): number;
+  /** Takes as much as there is room for (of what is the last, all) and sends it in the background. */
+  send(id: number, from: Uint8Array, last: boolean): number;
+  receiveFrom(id: number, into: Uint8Array): { bytes: number; from: HostEndpoint } | number;
+  sendTo(id: number, from: Uint8Array, to: HostEndpoint): number;
+  /** No more data will be sent. */
+  shutdown(id: number): number;
+  /** What has been sent still goes out. */
+  close(id: number): void;
+  /** The local or the remote end. */
+  endpoint(id: number, remote: boolean): HostEndpoint | number;
+  /** Addresses from which the host would send to others, one of each family that it has. */
+  addresses(): string[];
+  /** Closes everything once what was sent is out, or nobody has taken any of it for a while. */
+  end(): Promise<void>;
 }

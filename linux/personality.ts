@@ -19,6 +19,8 @@ import { UserMemory } from "./memory/user.ts";
 import type { Mm } from "./memory/mm.ts";
 import { IpcTable } from "./ipc/table.ts";
 import { Network } from "./net/network.ts";
+import { Resolver } from "./net/resolver.ts";
+import { Uplink } from "./net/uplink.ts";
 import { FileCache } from "./memory/file_cache.ts";
 import { Pool } from "./memory/pool.ts";
 import { SharedObject } from "./memory/shared.ts";
@@ -32,7 +34,7 @@ import { Lifecycle } from "./process/lifecycle.ts";
 import { tellParent } from "./process/parents.ts";
 import type { Process } from "./process/process.ts";
 import { THREADS_MAX } from "./process/limits.ts";
-import { readPermissions } from "./process/permissions.ts";
+import { type Granted, readPermissions } from "./process/permissions.ts";
 import { Selectors } from "./process/selectors.ts";
 import { Slot } from "./process/slot.ts";
 import type { Thread } from "./process/thread.ts";
@@ -46,6 +48,7 @@ import type { Segment } from "./syscalls/sysv_shm.ts";
 import { UTSNAME } from "./syscalls/system.ts";
 import { SYSCALLS } from "./syscalls/table.ts";
 import type { CallObserver } from "./trace/observer.ts";
+import { Refusals } from "./trace/refusals.ts";
 import { Summary } from "./trace/summary.ts";
 import { Vdso } from "./vdso/vdso.ts";
 import { Tracer } from "./trace/tracer.ts";
@@ -101,6 +104,8 @@ export class Personality {
   readonly timers = new Timers();
   readonly locks = new FileLocks();
   readonly network = new Network();
+  readonly resolver = new Resolver(this);
+  readonly refusals = new Refusals(this);
   /** Threads and epolls that wait for signals through a signalfd. */
   readonly signalQueue = new WaitQueue();
   readonly futexes = new Futexes();
@@ -116,8 +121,10 @@ export class Personality {
   readonly life: Lifecycle;
   tracer: CallObserver | undefined;
   readonly options: LinuxOptions;
-  /** What the user has granted, by name (roottask/permissions.ts). */
-  readonly permissions: ReadonlyMap<string, readonly string[]>;
+  /** What the user has granted (roottask/permissions.ts). */
+  readonly permissions: readonly Granted[];
+  /** The way to the host's network. */
+  readonly uplink: Uplink;
   readonly #maxTasks: number;
   readonly processes = new Map<number, Process>();
   /** By "device:inode". */
@@ -145,7 +152,7 @@ export class Personality {
     ec.call(HOST_PD.PROCESS);
     this.pool = new Pool(ec.memory, utcb.get(0), utcb.get(1));
     this.permissions = readPermissions(ec, utcb.get(2));
-    this.#maxTasks = Number(this.permissions.get("max-procs")?.[0] ?? THREADS_MAX);
+    this.#maxTasks = Number(this.permissions.find(({ name }) => name === "max-procs")?.value ?? THREADS_MAX);
     const own = this.pool.take(OWN_BYTES, 0);
     if (own === undefined) throw new Error("The Linux personality has no memory");
     this.staging = own;
@@ -155,6 +162,7 @@ export class Personality {
     this.layout = options.fixedAddresses
       ? FIXED_LAYOUT
       : randomLayout(new DataView(this.u8.buffer, this.u8.byteOffset + this.scratch, LAYOUT_BYTES));
+    this.uplink = new Uplink(this, this.permissions);
     this.fileCache = new FileCache(this.pool);
     this.pool.reclaim = () => this.fileCache.clear();
     this.#fsClient = new IpcFsClient(ec);
@@ -216,6 +224,7 @@ export class Personality {
       this.console.dry = false;
       if (this.consoleTty !== undefined) this.#typed(this.consoleTty);
       this.console.queue.wakeAll();
+      this.uplink.look();
       this.timers.run(ec.tsc());
     }
   }
@@ -364,6 +373,8 @@ export class Personality {
   programEnded(): void {
     this.tracer?.finished?.();
     this.reportMissing();
+    const refused = this.refusals.line();
+    if (refused !== undefined) this.warn(refused);
   }
 
   /** What a run has asked for in vain, in one line on stderr. */

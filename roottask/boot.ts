@@ -99,6 +99,8 @@ export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine 
     machine,
     async run() {
       host.stdin.onReady = () => machine.interrupt(GSI.CONSOLE);
+      // The same interrupt: the personality that hears the console looks at both.
+      if (host.network !== undefined) host.network.onReady = () => machine.interrupt(GSI.CONSOLE);
       const { timeLimitSeconds: limit } = config;
       let late = false;
       const timer = limit === undefined ? undefined : setTimeout(() => (late = true, machine.stop()), limit * 1000);
@@ -106,6 +108,10 @@ export function prepare(config: BootConfig, cpu?: Cpu | MakeCpu): BootedMachine 
         await machine.run();
       } finally {
         host.stdin.onReady = undefined;
+        if (host.network !== undefined) {
+          host.network.onReady = undefined;
+          await host.network.end();
+        }
         clearTimeout(timer);
       }
       if (late && results === undefined && failure === undefined) {

@@ -1,4 +1,4 @@
-/** What the user has granted, as capabilities: one portal for each permission, which tells what it is. */
+/** What the user has granted, as capabilities: one portal for each permission, which tells what it is and may do it. */
 import { encodeText } from "../fs/text.ts";
 import type { HostEc, PortalHandler } from "../hedron/api.ts";
 import type { Permission } from "./boot_config.ts";
@@ -11,10 +11,16 @@ const MAX_BYTES = 4000;
 
 const textOf = ({ name, value }: Permission): string => `${name} ${value}`;
 
-/** Makes the portals. */
-export function createPermissions(ec: HostEc, permissions: readonly Permission[]): void {
+/** Makes the portals. `service`: what a permission can do, when its portal is called with a message. */
+export function createPermissions(
+  ec: HostEc,
+  permissions: readonly Permission[],
+  service: (permission: Permission) => PortalHandler | undefined,
+): void {
   permissions.slice(0, MAX_PERMISSIONS).forEach((permission, i) => {
-    ec.createPt(ROOT.PERMISSIONS + i, ROOT.PD, ROOT.SERVICE_EC, 0, teller(textOf(permission)));
+    const tell = teller(textOf(permission)), act = service(permission);
+    const handler: PortalHandler = act === undefined ? tell : (id, own) => own.utcb.untyped === 0 ? tell(id, own) : act(id, own);
+    ec.createPt(ROOT.PERMISSIONS + i, ROOT.PD, ROOT.SERVICE_EC, 0, handler);
     ec.label(ROOT.PERMISSIONS + i, `grant: ${textOf(permission)}`);
   });
 }

@@ -69,6 +69,55 @@ export const PROCESS_SERVICE = {
 export const MAX_PERMISSIONS = 1024;
 
 /**
+ * Operations of the portal of an "allow-net" permission. The first group does what *this* permission grants, -EACCES for anything else;
+ * the others take the number of an object that one of them has made. ENDPOINT stands for three fields: port, number of bytes of the IP
+ * address (4 or 16), and the address in two words. Data lies in the caller's pool. Nothing waits: -EAGAIN, and the object's number comes
+ * among the EVENTS when it is worth another try; the console's semaphore is upped then. Word 0 of a reply: a value >= 0 or -errno.
+ */
+export const NETWORK_SERVICE = {
+  /** (ENDPOINT) -> number of a TCP connection that is being made. */
+  CONNECT: 1,
+  /** (ENDPOINT) -> number of a TCP listener. */
+  LISTEN: 2,
+  /** (ENDPOINT) -> number of a UDP socket that hears everybody at that place. */
+  HEAR: 3,
+  /** () -> number of a UDP socket that hears only those it has sent to. First argument: 4 or 6. */
+  OPEN: 4,
+  /** (length of a name; the name follows) -> number of a look-up of its addresses. */
+  RESOLVE: 5,
+  /** (0 = send, 1 = listen, ENDPOINT) -> 0. */
+  CHECK: 6,
+  /** (number, address, bytes, ENDPOINT) -> bytes sent by UDP. */
+  SEND_TO: 7,
+
+  /** (number of a listener) -> number of a new connection. */
+  ACCEPT: 16,
+  /** (number) -> 0 when it is ready, or why it will not be. */
+  STATUS: 17,
+  /** (number, address, bytes, 1 = all of it, whatever waits) -> bytes. */
+  SEND: 18,
+  /** (number, address, bytes) -> bytes, 0 at the end. */
+  RECEIVE: 19,
+  /** (number, address, bytes) -> bytes, then from word 1 on the sender's ENDPOINT. */
+  RECEIVE_FROM: 20,
+  /** (number) -> 0: nothing more will be sent. */
+  SHUTDOWN: 21,
+  /** (number) -> 0. */
+  CLOSE: 22,
+  /** (number, 0 = local, 1 = remote) -> 0, ENDPOINT from word 1 on. */
+  ENDPOINT: 23,
+  /** (number of a look-up) -> how many addresses; each is, from word 1 on, an ENDPOINT with port 0. */
+  RESOLVED: 24,
+  /** () -> how many; then numbers of objects with news, at most MAX_EVENTS. */
+  EVENTS: 25,
+  /** () -> how many addresses the host has for sending; each an ENDPOINT with port 0, as above. */
+  ADDRESSES: 26,
+} as const;
+export const MAX_EVENTS = 256;
+/** Words of an ENDPOINT. */
+export const ENDPOINT_WORDS = 4;
+
+/**
  * Operations of the console portal (HOST_PD.CONSOLE). Addresses lie in the caller's pool (virtual = physical). Every reply's word 0 is a
  * value >= 0 or a negative Linux errno.
  */

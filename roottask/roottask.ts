@@ -18,6 +18,7 @@ import { administerFs, attachFs, createHostPd, PersonalityPd, type Range, startH
 import { type Handlers, startHyperapp } from "./hyperapp.ts";
 import { ALL_RIGHTS, GSI, KERNEL_GSI, object, PERSONALITIES, type PersonalityName, ROOT, THESIS_SLOTS } from "./layout.ts";
 import { reason, startExitCode } from "./messages.ts";
+import { networkPermissions } from "./network_service.ts";
 import { createPermissions } from "./permissions.ts";
 import { Output } from "./output.ts";
 import { type Context, Processes } from "./processes.ts";
@@ -125,7 +126,7 @@ export class Roottask implements HostProgram {
       ec.label(local, label);
     }
 
-    createPermissions(ec, config.permissions);
+    createPermissions(ec, config.permissions, networkPermissions(config.host.network, pools.personalities.values()));
 
     createHostPd(ec, ROOT.FS_PD, ROOT.FS_EC, fileService(config.fileService), [pools.fs, ...config.modules]);
     yield* startHostPd(ec, ROOT.FS_PD, ROOT.FS_EC, ROOT.FS_SC, FS_ADMIN, ROOT.FS_ADMIN);

@@ -59,6 +59,7 @@ const USAGE_ERRORS: readonly (readonly [args: string[], line: RegExp])[] = [
   [["run", "--timeout", "soon", "x"], /Cannot use "soon" as --timeout/],
   [["run", "--timeout", "0", "x"], /Cannot use "0" as --timeout/],
   [["run", "--allow-env=A=1", "x"], /Cannot use "A=1" as --allow-env/],
+  [["run", "--allow-net=good,http://bad", "x"], /Cannot use "http:\/\/bad" as --allow-net/],
   [["boot"], /required option '--roottask/],
   [["boot", "--roottask", "x", "--timeout", "soon"], /Cannot use "soon" as --timeout/],
   [["demo", "extra"], /Allowed choices are programs, services/],

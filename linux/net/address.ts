@@ -8,6 +8,8 @@ export type Address =
   /** `host`: 4 or 16 bytes. */
   | { readonly family: typeof AF_INET | typeof AF_INET6; readonly host: readonly number[]; readonly port: number };
 
+export type InternetAddress = Exclude<Address, { readonly family: typeof AF_UNIX }>;
+
 /** struct sockaddr_un: family and 108 bytes of path. */
 export const SUN_PATH = 108;
 
@@ -66,6 +68,11 @@ export function inFamily(address: Address, family: number): Address {
 }
 
 export const isAny = (host: readonly number[]): boolean => unmapped(host).every((byte) => byte === 0);
+
+export function sameHost(a: readonly number[], b: readonly number[]): boolean {
+  const x = unmapped(a), y = unmapped(b);
+  return x.length === y.length && x.every((byte, i) => byte === y[i]);
+}
 
 /** 127.0.0.0/8 or ::1. */
 export function isLoopback(host: readonly number[]): boolean {

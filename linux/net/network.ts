@@ -1,6 +1,6 @@
 import { E } from "../abi/errno.ts";
 import { AF_INET6, AF_UNIX, SOCK_STREAM } from "../abi/socket.ts";
-import { type Address, isAny, unmapped } from "./address.ts";
+import { type Address, isAny, sameHost, unmapped } from "./address.ts";
 import type { Socket } from "./socket.ts";
 
 /** net.ipv4.ip_local_port_range. */
@@ -78,11 +78,6 @@ export class Network {
       if (!this.#unix.has(name)) return name;
     }
   }
-}
-
-function sameHost(a: readonly number[], b: readonly number[]): boolean {
-  const x = unmapped(a), y = unmapped(b);
-  return x.length === y.length && x.every((byte, i) => byte === y[i]);
 }
 
 const overlaps = (a: readonly number[], b: readonly number[]): boolean => isAny(a) || isAny(b) || sameHost(a, b);

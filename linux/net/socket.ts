@@ -11,6 +11,8 @@ import { SIG } from "../signals/numbers.ts";
 import { sigInfo } from "../signals/state.ts";
 import { type Address, ANY4, ANY6, inFamily, isAny, LOOPBACK4, LOOPBACK6 } from "./address.ts";
 
+import { sendToRemote } from "./datagrams.ts";
+
 /** Bytes that wait at a receiver before its sender has to wait: net.core.wmem_default. */
 export const BUFFER_LIMIT = 212_992;
 
@@ -33,12 +35,14 @@ export interface Packet {
 export const enum State {
   Fresh,
   Listening,
+  /** To the host's network; `outside` brings the end of it. */
+  Connecting,
   Connected,
   /** The connection is over: the peer was closed. */
   Disconnected,
 }
 
-/** A socket: AF_UNIX, or AF_INET(6) on the machine's loopback. */
+/** A socket: AF_UNIX, or AF_INET(6) on the machine's loopback; what of it leads out of the machine stands behind `outside`. */
 export class Socket extends OpenFile {
   readonly os: Personality;
   readonly domain: number;
@@ -52,6 +56,8 @@ export class Socket extends OpenFile {
   boundPort = 0;
   remote: Address | undefined;
   peer: Socket | undefined;
+  /** What the host has open for it; goes when the socket is closed. */
+  outside: { close(): void } | undefined;
   /** Received, not yet read. */
   readonly inbox: Packet[] = [];
   inboxBytes = 0;
@@ -115,6 +121,7 @@ export class Socket extends OpenFile {
 
   override poll(): number {
     if (this.listening) return this.pending.length > 0 ? POLLIN : 0;
+    if (this.state === State.Connecting) return 0;
     let events = 0;
     const over = this.state === State.Disconnected;
     if (this.inbox.length > 0 || this.receiveShut || over && this.connectionOriented) events |= POLLIN;
@@ -144,7 +151,11 @@ export class Socket extends OpenFile {
     if (this.receiveShut) return 0;
     if (!this.connectionOriented) return -E.EAGAIN;
     if (this.state === State.Disconnected) return 0;
-    return this.state === State.Connected ? -E.EAGAIN : this.domain === AF_UNIX ? -E.EINVAL : -E.ENOTCONN;
+    return this.state === State.Connected || this.state === State.Connecting
+      ? -E.EAGAIN
+      : this.domain === AF_UNIX
+      ? -E.EINVAL
+      : -E.ENOTCONN;
   }
 
   override readTo(t: Thread, pa: number, bytes: number): number {
@@ -209,6 +220,7 @@ export class Socket extends OpenFile {
     }
     if (target === undefined) {
       if (this.state === State.Disconnected) return -E.ECONNREFUSED;
+      if (this.state === State.Connecting) return -E.EAGAIN;
       return this.connectionOriented ? -E.ENOTCONN : this.remote === undefined ? -E.EDESTADDRREQ : -E.ECONNREFUSED;
     }
     if (this.messages && data.length > BUFFER_LIMIT) return -E.EMSGSIZE;
@@ -320,11 +332,16 @@ export class Socket extends OpenFile {
   override tryWrite(t: Thread, va: number, bytes: number, offset: number): number {
     if (!this.messages) return super.tryWrite(t, va, bytes, offset);
     const data = t.process.user.bytes(va, bytes);
-    return data === undefined ? -E.EFAULT : this.send(t, data, undefined, undefined, true);
+    if (data === undefined) return -E.EFAULT;
+    if (isDatagram(this) && this.remote !== undefined && this.remote.family !== AF_UNIX) {
+      return sendToRemote(t, this, data, this.remote);
+    }
+    return this.send(t, data, undefined, undefined, true);
   }
 
   protected override closed(t: Thread | undefined): void {
     const { os, peer } = this;
+    this.outside?.close();
     if (this.boundPort !== 0) os.network.release(this, this.boundPort);
     if (this.unixKey !== "") os.network.releaseUnix(this.unixKey, this);
     for (const waiting of this.pending) waiting.close(t);

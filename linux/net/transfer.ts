@@ -11,6 +11,7 @@ import { lookUp, readAddress, waiting, writeAddress } from "../syscalls/sockets.
 import { fileArg } from "../syscalls/util.ts";
 import type { Address } from "./address.ts";
 import { encodeAddress } from "./address.ts";
+import { sendOutside } from "./datagrams.ts";
 import { dropFiles, isDatagram, type Packet, Socket } from "./socket.ts";
 
 /** The socket of the descriptor in argument `n`; -EBADF or -ENOTSOCK. */
@@ -56,6 +57,14 @@ function sendData(
   flags: number,
 ): Result {
   if (s.error !== 0) return -s.takeError();
+  const far = address ?? s.remote;
+  if (far !== undefined && !s.sendShut) {
+    const sent = sendOutside(t, s, data, far);
+    if (sent === -E.EAGAIN && !quiet(s, flags)) {
+      return waiting(t, s, () => sendOutside(t, s, data, far) ?? -E.EINVAL, s.sendTimeout);
+    }
+    if (sent !== undefined) return sent;
+  }
   const to = destination(t, s, address);
   if (to === -E.EAGAIN) return data.length;
   if (typeof to === "number") return to;

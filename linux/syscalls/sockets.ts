@@ -3,11 +3,24 @@ import { E } from "../abi/errno.ts";
 import { AT_FDCWD, O_NONBLOCK, S_IFSOCK } from "../abi/fcntl.ts";
 import * as A from "../abi/socket.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "../abi/socket.ts";
-import { type Address, decodeAddress, encodeAddress, isAny, isLoopback, LOOPBACK4, LOOPBACK6 } from "../net/address.ts";
+import {
+  type Address,
+  decodeAddress,
+  encodeAddress,
+  inFamily,
+  type InternetAddress,
+  isAny,
+  isLoopback,
+  LOOPBACK4,
+  LOOPBACK6,
+} from "../net/address.ts";
+import { heard, hearOutside } from "../net/datagrams.ts";
 import { isUnix } from "../net/network.ts";
 import { isDatagram, join, Socket, State } from "../net/socket.ts";
 import { getOption, setOption } from "../net/options.ts";
+import { connectOutside, listenOutside } from "../net/streams.ts";
 import { recvfrom, recvmmsg, recvmsg, sendmmsg, sendmsg, sendto, socketArg } from "../net/transfer.ts";
+import { concreteHost, sourceFor, Way, wayTo } from "../net/way.ts";
 import { CAP, capable } from "../process/credentials.ts";
 import type { Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
@@ -100,13 +113,30 @@ function bind(t: Thread): Result {
   if (address === undefined || address.family !== s.domain) return s.domain === AF_UNIX ? -E.EINVAL : -E.EAFNOSUPPORT;
   if (s.local !== undefined) return -E.EINVAL;
   if (isUnix(address)) return bindUnix(t, s, address.name);
-  if (!isAny(address.host) && !isLoopback(address.host)) return -E.EADDRNOTAVAIL;
+  if (!isAny(address.host) && !isLoopback(address.host) && !t.os.uplink.hears(address)) return -E.EADDRNOTAVAIL;
   if (address.port !== 0 && address.port < 1024 && !capable(t.credentials, CAP.NET_BIND_SERVICE)) return -E.EACCES;
   const port = t.os.network.bindPort(s, address.host, address.port);
   if (port < 0) return port;
   s.boundPort = port;
   s.local = { ...address, port };
-  return 0;
+  const now = hearOutside(s);
+  return now === -E.EAGAIN ? waitHeard(t, s) : bound(t, s, now);
+}
+
+/** The host has not bound its socket yet. */
+function* waitHeard(t: Thread, s: Socket): Blocking {
+  const result = yield* waiting(t, s, () => heard(s), 0);
+  return bound(t, s, result === -E.ERESTARTSYS ? 0 : result);
+}
+
+/** What became of a bind: nothing, when the host has refused it. */
+function bound(t: Thread, s: Socket, status: number): number {
+  if (status >= 0) return status;
+  s.outside?.close();
+  s.outside = s.local = undefined;
+  t.os.network.release(s, s.boundPort);
+  s.boundPort = 0;
+  return status;
 }
 
 function bindUnix(t: Thread, s: Socket, wanted: string): number {
@@ -137,6 +167,8 @@ function listen(t: Thread): Result {
     if (status < 0) return status;
   }
   s.backlog = Math.min(Math.max(0, t.int(1)), A.SOMAXCONN);
+  const refused = listenOutside(t, s);
+  if (refused < 0) return refused;
   s.state = State.Listening;
   const { process: { pid }, credentials: { euid, egid } } = t;
   s.peerCredentials = { pid, uid: euid, gid: egid };
@@ -196,8 +228,8 @@ export function lookUp(t: Thread, s: Socket, address: Address): Socket | number 
     if (found === undefined) return -E.ECONNREFUSED;
     return found.type === s.type ? found : -E.EPROTOTYPE;
   }
-  const host = isAny(address.host) ? (address.host.length === 4 ? LOOPBACK4 : LOOPBACK6) : address.host;
-  if (!isLoopback(host)) return -E.ENETUNREACH;
+  const host = concreteHost(address.host);
+  if (!isLoopback(host)) return -E.ECONNREFUSED;
   const found = t.os.network.find(
     s.type,
     host,
@@ -220,18 +252,32 @@ function connect(t: Thread): Result {
   if (address.family !== s.domain) return s.domain === AF_UNIX ? -E.EINVAL : -E.EAFNOSUPPORT;
   if (s.connectionOriented && s.state === State.Connected) return -E.EISCONN;
   if (s.listening) return s.domain === AF_UNIX ? -E.EINVAL : -E.EISCONN;
-  const bound = s.autoBind();
-  if (bound < 0) return bound;
+  if (s.state === State.Connecting) return s.nonBlocking ? -E.EALREADY : waitEstablished(t, s);
+  if (s.connectionOriented && s.error !== 0) return -s.takeError();
+  const status = s.autoBind();
+  if (status < 0) return status;
   const now = connectNow(t, s, address);
+  if (now === -E.EINPROGRESS && !s.nonBlocking) return waitEstablished(t, s);
   if (now !== -E.EAGAIN || s.nonBlocking) return now;
   return waitConnect(t, s, address);
 }
 
+/** A connection to the host's network is being made. */
+function* waitEstablished(t: Thread, s: Socket): Blocking {
+  const attempt = () => s.state === State.Connecting ? -E.EAGAIN : -s.takeError();
+  const now = attempt();
+  const result = now === -E.EAGAIN ? yield* waiting(t, s, attempt, s.sendTimeout) : now;
+  return result === -E.EAGAIN ? -E.EINPROGRESS : result;
+}
+
 function connectNow(t: Thread, s: Socket, address: Address): number {
+  const way = isUnix(address) ? Way.Inside : wayTo(t, s, address);
+  if (way < 0) return way;
+  if (way !== Way.Inside && !isUnix(address)) return connectBeyond(t, s, address, way);
   const found = lookUp(t, s, address);
   if (isDatagram(s)) {
     // UDP finds out later that nobody is there.
-    if (typeof found === "number" && (s.domain === AF_UNIX || found === -E.ENETUNREACH)) return found;
+    if (typeof found === "number" && s.domain === AF_UNIX) return found;
     s.peer = s.domain === AF_UNIX && typeof found !== "number" ? found : undefined;
     s.remote = concrete(address);
     if (s.local !== undefined && s.local.family !== AF_UNIX && isAny(s.local.host)) {
@@ -247,9 +293,22 @@ function connectNow(t: Thread, s: Socket, address: Address): number {
   return 0;
 }
 
+/** To the host's network or the name server. UDP remembers the address only. */
+function connectBeyond(t: Thread, s: Socket, address: InternetAddress, way: number): number {
+  if (s.connectionOriented) return connectOutside(s, { ...address, host: concreteHost(address.host) });
+  const source = sourceFor(t, s, address, way);
+  if (typeof source === "number") return source;
+  s.peer = undefined;
+  s.remote = concrete(address);
+  if (s.local !== undefined && !isUnix(s.local) && isAny(s.local.host)) {
+    s.local = inFamily({ family: source.length === 4 ? AF_INET : AF_INET6, host: source, port: s.local.port }, s.domain);
+  }
+  return 0;
+}
+
 function concrete(address: Address): Address {
   if (isUnix(address) || !isAny(address.host)) return address;
-  return { ...address, host: address.host.length === 4 ? LOOPBACK4 : LOOPBACK6 };
+  return { ...address, host: concreteHost(address.host) };
 }
 
 /** Waits for room in the listener's backlog. */
@@ -279,7 +338,8 @@ function shutdown(t: Thread): Result {
   return how < 0 || how > A.SHUT_RDWR ? -E.EINVAL : s.shutdown(how);
 }
 
-const LOCAL = "Unix sockets, and TCP and UDP over the machine's own loopback";
+const LOCAL =
+  "Unix sockets; TCP and UDP over the machine's own loopback, and over the host's network as far as --allow-net grants it";
 
 export const SOCKET_CALLS: readonly SyscallRow[] = [
   sys(41, "socket", ["domain", "socktype", "int"], socket, LOCAL),

@@ -32,12 +32,16 @@ export interface HostInput {
   /** Terminals: true = every key at once, no echo, no line editing by the host. Absent when there is no terminal to switch. */
   setRaw?(raw: boolean): void;
   readonly isTerminal: boolean;
+  /** It was closed when this process started; absent where that cannot be told. */
+  readonly isClosed?: boolean;
 }
 
 export interface HostOutput {
   /** Writes all of `bytes`; returns their number or a negative errno (-32 EPIPE when the reader has gone). */
   write(bytes: Uint8Array): number;
   readonly isTerminal: boolean;
+  /** As for HostInput. */
+  readonly isClosed?: boolean;
   /** Terminal size in character cells; undefined when it is not a terminal. */
   size(): { columns: number; rows: number } | undefined;
 }

@@ -30,8 +30,8 @@ export function denoHost(): DenoHost {
       void crypto.getRandomValues(new Uint8Array(out.buffer, out.byteOffset, out.length) as Uint8Array<ArrayBuffer>),
     prebuilt,
     stdin: new DenoInput(events),
-    stdout: new DenoOutput(Deno.stdout),
-    stderr: new DenoOutput(Deno.stderr),
+    stdout: new DenoOutput(Deno.stdout, 1),
+    stderr: new DenoOutput(Deno.stderr, 2),
     idle: (deadline) => events.wait((deadline - Math.round(performance.now() * 1e6)) / 1e6),
     wake: () => events.wake(),
   };
@@ -47,12 +47,30 @@ function prebuilt(): Prebuilt | undefined {
   }
 }
 
+/**
+ * Was a standard stream closed when Deno started? Its runtime then opens /dev/null for reading and writing there, which shells never do
+ * (they open it for one of both). Only Linux tells.
+ */
+function wasClosed(fd: number): boolean {
+  const O_ACCMODE = 3, O_RDWR = 2;
+  try {
+    if (Deno.readLinkSync(`/proc/self/fd/${fd}`) !== "/dev/null") return false;
+    const flags = /^flags:\s*([0-7]+)/m.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`))?.[1] ?? "0";
+    return (parseInt(flags, 8) & O_ACCMODE) === O_RDWR;
+  } catch {
+    return false;
+  }
+}
+
 /** Bytes read ahead at most. */
 const AHEAD = 64 << 10;
 
 class DenoInput implements HostInput {
   onReady: (() => void) | undefined;
   readonly isTerminal = Deno.stdin.isTerminal();
+  get isClosed(): boolean {
+    return wasClosed(0);
+  }
   private readonly chunks: Uint8Array[] = [];
   private buffered = 0;
   private reading = false;
@@ -110,8 +128,12 @@ const PAUSE_MS = 1;
 
 class DenoOutput implements HostOutput {
   readonly isTerminal: boolean;
-  constructor(private readonly sink: Sink) {
+  constructor(private readonly sink: Sink, private readonly fd: number) {
     this.isTerminal = sink.isTerminal();
+  }
+
+  get isClosed(): boolean {
+    return wasClosed(this.fd);
   }
 
   write(bytes: Uint8Array): number {

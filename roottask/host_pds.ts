@@ -228,8 +228,8 @@ export class PersonalityPd {
         }
         case CONSOLE_SERVICE.INFO: {
           const size = host.stdout.size() ?? host.stderr.size();
-          const isTerminal = (a === 0 ? host.stdin : a === 1 ? host.stdout : host.stderr).isTerminal;
-          utcb.set(0, isTerminal ? 1 : 0);
+          const stream = a === 0 ? host.stdin : a === 1 ? host.stdout : host.stderr, { isTerminal } = stream;
+          utcb.set(0, isTerminal ? 1 : stream.isClosed === true ? 2 : 0);
           utcb.set(1, isTerminal ? size?.columns ?? 80 : 0);
           utcb.set(2, isTerminal ? size?.rows ?? 24 : 0);
           utcb.untyped = 3;

@@ -126,7 +126,7 @@ export const CONSOLE_SERVICE = {
   WRITE: 1,
   /** (address, bytes) -> bytes read, 0 at end of file, -EAGAIN (-11) when nothing has arrived; CONSOLE_SM is upped when something does. */
   READ: 2,
-  /** (fd 0..2) -> word 0 = 1 when that stream is a terminal, else 0; words 1, 2 = columns, rows (0, 0 when it is not a terminal). */
+  /** (fd 0..2) -> word 0 = 1 when that stream is a terminal, 2 when it is closed, else 0; words 1, 2 = columns, rows (0, 0 when it is not a terminal). */
   INFO: 3,
   /** (0 = line mode with echo by the host's terminal, 1 = raw) -> 0. */
   MODE: 4,

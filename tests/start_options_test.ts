@@ -43,3 +43,15 @@ Deno.test("--user starts programs as somebody else, who may not do what root may
   assert.match(text(guest.stderr), /[Pp]ermission denied/);
   assert.notEqual(guest.code, 0);
 });
+
+Deno.test({
+  name: "standard streams that are closed are closed for the guest",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const run = `'${Deno.execPath()}' run -A '${REPOSITORY}main.ts' run --root / /bin/sh -c 'cat; echo $?; echo x >&2'`;
+    const both = await execute("sh", ["-c", `${run} <&- 2>&1`]);
+    assert.equal(text(both.stdout), "cat: -: Bad file descriptor\ncat: closing standard input: Bad file descriptor\n1\nx\n");
+    const silent = await execute("sh", ["-c", `${run} </dev/null 2>&-; echo $?`]);
+    assert.equal(text(silent.stdout), "0\n2\n");
+  },
+});

@@ -53,6 +53,11 @@ export class Console {
     return got;
   }
 
+  /** Was stream `fd` closed when Hedra started? */
+  isClosed(fd: number): boolean {
+    return this.#call(CONSOLE_SERVICE.INFO, fd, 0, 0) === 2;
+  }
+
   /** Is stream `fd` a terminal? Updates `columns` and `rows`. */
   isTerminal(fd: number): boolean {
     const is = this.#call(CONSOLE_SERVICE.INFO, fd, 0, 0) === 1;

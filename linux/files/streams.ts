@@ -87,7 +87,8 @@ export class ConsoleTerminal extends TtyFile {
 export function openStandardStreams(os: Personality, p: Process): void {
   for (const fd of [0, 1, 2] as const) {
     const tty = os.console.isTerminal(fd) ? os.openConsoleTty() : undefined;
-    p.files.add(tty === undefined ? new ConsoleStream(fd) : new ConsoleTerminal(tty, fd, O_RDWR), false, 3);
+    if (tty === undefined && os.console.isClosed(fd)) continue;
+    p.files.add(tty === undefined ? new ConsoleStream(fd) : new ConsoleTerminal(tty, fd, O_RDWR), false, 3, fd);
     if (tty === undefined || p.tty !== undefined) continue;
     p.tty = tty;
     if (tty.session !== 0) continue;

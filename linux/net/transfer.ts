@@ -108,7 +108,7 @@ export function sendto(t: Thread): Result {
 }
 
 /** struct msghdr. */
-const MSGHDR_BYTES = 56;
+export const MSGHDR_BYTES = 56;
 interface Header {
   name: number;
   nameLength: number;
@@ -157,7 +157,7 @@ function readControl(t: Thread, at: number, length: number): OpenFile[] | undefi
   return files.length === 0 ? undefined : files.map((file) => file.dup());
 }
 
-function sendOne(t: Thread, s: Socket, at: number, flags: number): Result {
+export function sendOne(t: Thread, s: Socket, at: number, flags: number): Result {
   if ((flags & A.MSG_OOB) !== 0) return -E.EOPNOTSUPP;
   const header = readHeader(t, at);
   if (typeof header === "number") return header;
@@ -184,34 +184,6 @@ function sendOne(t: Thread, s: Socket, at: number, flags: number): Result {
 export function sendmsg(t: Thread): Result {
   const s = socketArg(t, 0);
   return typeof s === "number" ? s : sendOne(t, s, t.arg(1), t.int(2));
-}
-
-/** struct mmsghdr: msghdr and the length transferred. */
-const MMSGHDR_BYTES = 64;
-
-export function sendmmsg(t: Thread): Result {
-  const s = socketArg(t, 0);
-  return typeof s === "number" ? s : several(t, t.arg(1), Math.min(t.uint(2), 1024), (at) => sendOne(t, s, at, t.int(3)), false);
-}
-
-function* several(
-  t: Thread,
-  start: number,
-  count: number,
-  one: (at: number, i: number) => Result,
-  stopWhenDry: boolean,
-): Blocking {
-  let done = 0;
-  for (let i = 0; i < count; i++) {
-    const at = start + i * MMSGHDR_BYTES;
-    const result = one(at, i);
-    const bytes: number = typeof result === "number" ? result : yield* result;
-    if (bytes < 0) return done > 0 ? done : bytes;
-    t.process.user.putU32(at + MSGHDR_BYTES, bytes);
-    done++;
-    if (stopWhenDry && bytes === 0) break;
-  }
-  return done;
 }
 
 // ---- receiving ------------------------------------------------------------------------------------------------------
@@ -319,7 +291,7 @@ export function recvfrom(t: Thread): Result {
   });
 }
 
-function receiveMessage(t: Thread, s: Socket, at: number, flags: number): Result {
+export function receiveMessage(t: Thread, s: Socket, at: number, flags: number): Result {
   const header = readHeader(t, at);
   if (typeof header === "number") return header;
   const { user } = t.process;
@@ -391,14 +363,4 @@ function writeControl(
 export function recvmsg(t: Thread): Result {
   const s = socketArg(t, 0);
   return typeof s === "number" ? s : receiveMessage(t, s, t.arg(1), t.int(2));
-}
-
-export function recvmmsg(t: Thread): Result {
-  const s = socketArg(t, 0);
-  if (typeof s === "number") return s;
-  const flags = t.int(3);
-  return several(t, t.arg(1), Math.min(t.uint(2), 1024), (at, i) => {
-    const later = i > 0 && (flags & A.MSG_WAITFORONE) !== 0;
-    return receiveMessage(t, s, at, flags & ~A.MSG_WAITFORONE | (later ? A.MSG_DONTWAIT : 0));
-  }, true);
 }

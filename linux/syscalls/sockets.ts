@@ -18,8 +18,9 @@ import { heard, hearOutside } from "../net/datagrams.ts";
 import { isUnix } from "../net/network.ts";
 import { isDatagram, join, Socket, State } from "../net/socket.ts";
 import { getOption, setOption } from "../net/options.ts";
+import { recvmmsg, sendmmsg } from "../net/several.ts";
 import { connectOutside, listenOutside } from "../net/streams.ts";
-import { recvfrom, recvmmsg, recvmsg, sendmmsg, sendmsg, sendto, socketArg } from "../net/transfer.ts";
+import { recvfrom, recvmsg, sendmsg, sendto, socketArg } from "../net/transfer.ts";
 import { concreteHost, sourceFor, Way, wayTo } from "../net/way.ts";
 import { CAP, capable } from "../process/credentials.ts";
 import type { Thread } from "../process/thread.ts";
@@ -358,6 +359,6 @@ export const SOCKET_CALLS: readonly SyscallRow[] = [
   sys(54, "setsockopt", ["fd", "int", "int", "ptr", "int"], setOption, "most options are stored without effect"),
   sys(55, "getsockopt", ["fd", "int", "int", "ptr", "ptr"], getOption),
   sys(288, "accept4", ["fd", "ptr", "ptr", "socktype"], (t) => accept(t, t.int(3))),
-  sys(299, "recvmmsg", ["fd", "ptr", "uint", "msgflags", "timespec"], recvmmsg, "the timeout is not looked at"),
+  sys(299, "recvmmsg", ["fd", "ptr", "uint", "msgflags", "timespec"], recvmmsg),
   sys(307, "sendmmsg", ["fd", "ptr", "uint", "msgflags"], sendmmsg),
 ];

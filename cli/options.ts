@@ -35,6 +35,8 @@ export interface RawOptions {
   cpuEngine?: string;
   diff: boolean;
   commit?: string;
+  /** File for the report in JSON; true = none. */
+  learn?: string | true;
   format?: string;
   output?: string;
   pd?: string;
@@ -114,7 +116,11 @@ export const OPTIONS: readonly OptionRow[] = [
     key: "verbose",
     help: "say what is granted, which hypercalls fail and how long the program ran; internal errors with a stack trace",
   },
-  { key: "json", help: "print JSON (with run: the statistics and changes)", only: ["ps", "caps", "run"] },
+  {
+    key: "json",
+    help: "print JSON (with run: the statistics, the changes and what was not granted)",
+    only: ["ps", "caps", "run"],
+  },
   { key: "stats", help: "when the program has ended, print what the processor did on stderr", only: ["run"] },
   {
     key: "diff",
@@ -122,6 +128,13 @@ export const OPTIONS: readonly OptionRow[] = [
     only: ["run"],
   },
   { key: "commit", value: "DIR", help: "then save what was changed in memory to a directory of the host", only: ["run"] },
+  {
+    key: "learn",
+    value: "FILE",
+    optional: true,
+    help: "when the program has ended, tell what it did not get and which options would have granted it; in FILE as JSON",
+    only: ["run"],
+  },
   {
     key: "cpuEngine",
     value: "hedra|unicorn|lockstep",
@@ -211,6 +224,8 @@ export interface RunOptions {
   diff: boolean;
   /** Host directory for what was changed. */
   commit: string | undefined;
+  /** Tell what was not granted; a text is the file for the report in JSON. */
+  learn: string | true | undefined;
   format: ProfileFormat;
   /** File for the profile; undefined = named after the format. */
   output: string | undefined;
@@ -377,6 +392,7 @@ export function validate(raw: RawOptions): RunOptions {
     stats: raw.stats,
     diff: raw.diff,
     commit: raw.commit,
+    learn: raw.learn,
     engine: raw.cpuEngine === undefined ? "hedra" : parseEngine(raw.cpuEngine),
     format: raw.format === undefined ? "folded" : parseFormat(raw.format),
     output: raw.output,

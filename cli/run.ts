@@ -1,5 +1,6 @@
 import type { Layer } from "../fs/changes.ts";
 import type { DenoHost } from "../host/deno_host.ts";
+import type { Refused } from "../linux/trace/refusals.ts";
 import type { MakeCpu } from "../machine.ts";
 import type { BootConfig, BootResult, ProgramResult, ProgramSpec } from "../roottask/boot_config.ts";
 import { EXIT, reasonOf, UserError } from "./errors.ts";
@@ -17,6 +18,16 @@ export async function runProgram(raw: RawOptions, program: string, args: string[
   const { denoHost } = await import("../host/deno_host.ts");
   const options = validate(raw), config = await configure(options, denoHost(), program, args);
   if (options.verbose) announce(config);
+  if (options.learn === undefined) return runAndSave(config, options);
+  const { printLearned } = await import("./learn.ts");
+  const refused: Refused[] = [];
+  const exitCode = await runAndSave({ ...config, learned: (all) => refused.splice(0, Infinity, ...all) }, options);
+  printLearned(refused, options, program);
+  return exitCode;
+}
+
+/** Runs, then tells and saves what was changed as far as wanted. */
+async function runAndSave(config: RunConfig, options: RunOptions): Promise<number> {
   if (!options.diff && options.commit === undefined) return runConfigured(config, options);
   const { commitTarget, printChanges, saveChanges } = await import("./changes.ts");
   const layers: Layer[] = [], target = options.commit === undefined ? undefined : commitTarget(options.commit);
@@ -28,6 +39,9 @@ export async function runProgram(raw: RawOptions, program: string, args: string[
   return problems.length > 0 && exitCode === EXIT.OK ? EXIT.FAILURE : exitCode;
 }
 
+/** `learned`: see LinuxOptions. */
+type RunConfig = BootConfig & { learned?: (refused: readonly Refused[]) => void };
+
 /** What the guest is given. */
 function announce(config: BootConfig): void {
   const [{ kind, path, argv, cwd, env }] = config.programs;
@@ -36,7 +50,7 @@ function announce(config: BootConfig): void {
   for (const { name, value } of config.permissions ?? []) print("stderr", `hedra: Granted: ${name} ${value}\n`);
 }
 
-async function runConfigured(config: BootConfig, options: RunOptions): Promise<number> {
+async function runConfigured(config: RunConfig, options: RunOptions): Promise<number> {
   if (options.stats) {
     const { runWithStats } = await import("./stats.ts");
     return runWithStats(config, options);
@@ -123,14 +137,14 @@ function environment({ env, allowEnv }: RunOptions, terminal: boolean): string[]
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Boots and runs to the end. Throws a UserError when the machine cannot be set up as asked. */
-export async function bootMachine(config: BootConfig, cpu?: MakeCpu): Promise<BootResult> {
+export async function bootMachine(config: RunConfig, cpu?: MakeCpu): Promise<BootResult> {
   const needsLinux = config.programs.some(({ kind }) => kind !== "hyperapp" && kind !== "freebsd");
   const [{ boot, BootError }, linux, freebsd] = await Promise.all([
     import("../roottask/boot.ts"),
     needsLinux ? import("../linux/mod.ts") : undefined,
     config.programs.some(({ kind }) => kind === "freebsd") ? import("../freebsd/mod.ts") : undefined,
   ]);
-  const { strace, traceSet, traceSummary, verbose, fixedAddresses, user } = config;
+  const { strace, traceSet, traceSummary, verbose, fixedAddresses, user, learned } = config;
   const limit = config.timeLimitSeconds;
   const release = limit === undefined ? undefined : (await import("../host/watchdog.ts")).watch(limit * 1000, EXIT.TIMEOUT);
   // Without a timer Deno would end a process whose guest waits for a signal only.
@@ -138,7 +152,7 @@ export async function bootMachine(config: BootConfig, cpu?: MakeCpu): Promise<Bo
   try {
     return await boot({
       ...config,
-      linux: linux && (() => linux.createLinux({ strace, traceSet, traceSummary, verbose, fixedAddresses, user })),
+      linux: linux && (() => linux.createLinux({ strace, traceSet, traceSummary, verbose, fixedAddresses, user, learned })),
       freebsd: freebsd && (() => freebsd.createFreeBsd({ strace, verbose })),
     }, cpu);
   } catch (error) {

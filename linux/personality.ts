@@ -48,7 +48,8 @@ import type { Segment } from "./syscalls/sysv_shm.ts";
 import { UTSNAME } from "./syscalls/system.ts";
 import { SYSCALLS } from "./syscalls/table.ts";
 import type { CallObserver } from "./trace/observer.ts";
-import { Refusals } from "./trace/refusals.ts";
+import { both, Learner } from "./trace/learner.ts";
+import { Refusals, type Refused } from "./trace/refusals.ts";
 import { Summary } from "./trace/summary.ts";
 import { Vdso } from "./vdso/vdso.ts";
 import { Tracer } from "./trace/tracer.ts";
@@ -65,6 +66,8 @@ export interface LinuxOptions {
   user?: { uid: number; gid: number };
   /** More messages: unimplemented calls as they happen. */
   verbose: boolean;
+  /** Is told what programs did not get, when one that roottask has started has ended. */
+  learned?: (refused: readonly Refused[]) => void;
 }
 
 /** RAM that the personality uses itself: staging page, scratch page, texts. */
@@ -170,6 +173,7 @@ export class Personality {
     this.console = new Console(this.current, ec.memory, this.buffer + BUFFER_BYTES, OWN_BYTES - BUFFER_BYTES - 2 * PAGE);
     this.signals = new Signals(this);
     if (options.strace) this.#trace();
+    if (options.learned) this.tracer = this.tracer ? both(this.tracer, new Learner(this)) : new Learner(this);
     this.dispatcher = new Dispatcher(this, SYSCALLS);
     this.life = new Lifecycle(this);
     this.clock.sync(ec);
@@ -179,7 +183,7 @@ export class Personality {
 
   /** A start request: the new pid, or -errno. */
   start(request: SpawnRequest): number {
-    if (request.strace) this.#trace();
+    if (request.strace && !this.options.strace) this.#trace();
     if (request.verbose) this.options.verbose = true;
     return this.life.spawn(request, this.#user);
   }
@@ -373,7 +377,7 @@ export class Personality {
   programEnded(): void {
     this.tracer?.finished?.();
     this.reportMissing();
-    const refused = this.refusals.line();
+    const refused = this.options.learned ? undefined : this.refusals.line();
     if (refused !== undefined) this.warn(refused);
   }
 

@@ -11,7 +11,14 @@ export type Refusal =
   /** It asked for the addresses of that name. */
   | { kind: "name"; name: string }
   /** It listens there, and nobody outside the machine hears of it. */
-  | { kind: "listen"; place: string };
+  | { kind: "listen"; place: string }
+  /** No such file. Told, as everything from here on, to a Learner only. */
+  | { kind: "file"; path: string }
+  /** A call that is not implemented, or refused whoever asks. */
+  | { kind: "call"; name: string }
+  /** Memory, or tasks, were used up. */
+  | { kind: "memory" }
+  | { kind: "tasks" };
 
 /** A refusal with the program that met it. */
 export type Refused = Refusal & { program: string; times: number };
@@ -56,7 +63,8 @@ export class Refusals {
   line(): string | undefined {
     const places = new Map<string, string>();
     for (const each of this.#all.values()) {
-      if (each.kind !== "listen") places.set(each.kind === "name" ? each.name : each.place, each.program);
+      if (each.kind === "name") places.set(each.name, each.program);
+      else if (each.kind === "connect") places.set(each.place, each.program);
     }
     if (places.size === 0) return undefined;
     const some = [...places].slice(0, NAMED_PLACES),

@@ -21,9 +21,13 @@ const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 /** Flags that a row leaves undefined. */
 export const undefinedFlags = (row: OpRow): number => [...row.undef ?? ""].reduce((mask, f) => mask | FLAG_BITS[f], 0);
 
+/** Linux keeps the last page below the canonical limit unmapped for programs (TASK_SIZE_MAX). */
+const LAST_USER_PAGE = 0x7fff_ffff_f000n;
+
 function exception(r: Result): string {
   if (r.vector === 6) return `#6 at ${hex(r.rip)}`;
-  const error = r.vector === PAGE_FAULT && r.cr2 >= KERNEL_HALF ? r.error | 1 : r.error;
+  // What the host's kernel has mapped for itself there, is its own business.
+  const error = r.vector === PAGE_FAULT && r.cr2 >= LAST_USER_PAGE ? r.error | 1 : r.error;
   // CR2 is a double in Cpu: exact below 2^53 only.
   const cr2 = r.vector !== PAGE_FAULT ? "" : ` cr2 ${r.cr2 >= KERNEL_HALF ? "in the kernel's half" : hex(r.cr2)}`;
   return `#${r.vector} error ${hex(r.vector === PAGE_FAULT || r.vector === 13 || r.vector === 12 ? error : 0)}${cr2} at ${

@@ -132,6 +132,13 @@ export class HedraRunner {
     const { ram } = this.#cpu;
     const code = this.baseline.subarray(c.codeOffset, c.codeOffset + c.code.length);
     ram.u8.set(code, IMAGE + c.codeOffset);
+    // A later case may jump to where this one's code was.
+    this.#cpu.codeChanged(IMAGE + c.codeOffset, c.code.length);
+    for (const { offset, bytes } of c.pokes) {
+      if (offset >= 2 * PAGE) continue;
+      ram.u8.set(this.baseline.subarray(offset, offset + bytes.length), IMAGE + offset);
+      this.#cpu.codeChanged(IMAGE + offset, bytes.length);
+    }
     this.#image.subarray(2 * PAGE / 4).set(this.#baseline.subarray(2 * PAGE / 4));
     if (c.codeOffset >= WRITABLE_CODE.first) this.#cpu.codeChanged(IMAGE + WRITABLE_CODE.first, WRITABLE_CODE.bytes);
   }

@@ -17,6 +17,9 @@ const program = (kind: ProgramSpec["kind"], name: string, ...args: string[]): Pr
 /** 128 + SIGSEGV. */
 const CRASH_EXIT = 139;
 
+/** 128 + SIGKILL: its personality was killed. */
+const KILLED_EXIT = 137;
+
 /** What runs side by side: each kind of program that the thesis has, and a crash that must not disturb the others. */
 const PROGRAMS: readonly ProgramSpec[] = [
   program("hyperapp", "hello"),
@@ -70,19 +73,24 @@ export async function servicesConfig(verbose: boolean): Promise<BootConfig> {
     programs: [
       program("hyperapp", "client"),
       program("hyperapp", "bystander"),
-      { ...program("linux", "matrix", "4"), path: "/demo/bin/matrix" },
+      program("hyperapp", "watcher"),
+      program("linux", "steady"),
     ],
     manifest: { path: "/etc/services.toml", parse: parseManifest },
   };
 }
 
-/** `hedra demo services`: a service is killed in the middle of a client's call and comes back. */
+/** `hedra demo services`: a service is killed in the middle of a client's call, the Linux personality among its programs; both come back. */
 export async function runServicesDemo({ verbose }: { verbose: boolean }): Promise<number> {
   const config = await servicesConfig(verbose);
-  print("stdout", "Booting Hedron with the service kv, a client that makes it crash, and two programs that must not notice\n");
+  print(
+    "stdout",
+    "Booting Hedron with the service kv, a client that makes it crash, a service that kills the Linux personality, and a bystander\n",
+  );
   const { programs } = await bootMachine(config);
   for (const { spec, exitCode, message } of programs) {
     print("stdout", `${(spec.name ?? spec.path).padEnd(12)} ended with ${exitCode}${message ? `: ${message}` : ""}\n`);
   }
-  return programs.every(({ exitCode }) => exitCode === 0) ? EXIT.OK : EXIT.FAILURE;
+  const good = programs.every(({ spec, exitCode }) => exitCode === (spec.name === "steady" ? KILLED_EXIT : 0));
+  return good ? EXIT.OK : EXIT.FAILURE;
 }

@@ -75,7 +75,7 @@ export class FreeBsd {
     utcb.untyped = 1;
     utcb.typed = 0;
     ec.call(HOST_PD.PROCESS);
-    this.pool = new Pool(ec.memory, utcb.get(0), utcb.get(1));
+    this.pool = new Pool(ec.memory, utcb.get(0), utcb.get(1), utcb.get(3) === 1);
     this.fileCache = new FileCache(this.pool);
     this.pool.reclaim = () => this.fileCache.clear();
     const own = this.pool.take(OWN_BYTES, 0);

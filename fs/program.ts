@@ -1,7 +1,7 @@
 /** The file service as a host program: its portals, its file systems and mounts. */
 import { EBUSY, EINVAL, EMFILE, ENODEV, ENOENT, ENOSYS } from "../host/errno.ts";
 import type { HostDirectory } from "../host/api.ts";
-import type { HostEc, HostProgram } from "../hedron/api.ts";
+import { CrdKind, type HostEc, type HostProgram } from "../hedron/api.ts";
 import { HOST_PD } from "../roottask/protocol.ts";
 import { Layer } from "./changes.ts";
 import { DevFs } from "./dev_fs.ts";
@@ -187,6 +187,7 @@ export function fileService(host: FileServiceHost): HostProgram {
             break;
           case FS_ADMIN_OP.DETACH:
             result = service.close(a);
+            if (result === 0) ec.revoke({ kind: CrdKind.Object, base: HOST_PD.FS + a, order: 0, rights: 0x1f }, true);
             break;
         }
         utcb.untyped = 1;

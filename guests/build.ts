@@ -55,6 +55,9 @@ export const SERVICE_GUESTS: readonly Guest[] = [
   hyperapp("bin/bystander", "services/bystander.c", "gcc", "a hyperapp that must notice nothing"),
   hyperapp("bin/client", "services/client.c", "gcc", "a client of the key-value service, which it makes crash"),
   hyperapp("bin/kv", "services/kv.c", "gcc", "a key-value service"),
+  hyperapp("bin/reaper", "services/reaper.c", "gcc", "a service that kills the Linux personality"),
+  guest("bin/steady", "services/steady.c", "musl-gcc", "a Linux program that runs for ever"),
+  hyperapp("bin/watcher", "services/watcher.c", "gcc", "waits until Linux programs run again"),
 ];
 /** What roottask reads at the start. */
 const MANIFEST = "etc/services.toml";
@@ -144,6 +147,7 @@ export const serviceImage = (programs: Map<string, Uint8Array<ArrayBuffer>>): Ui
     ...[...programs].sort(([a], [b]) => a < b ? -1 : 1).map(([name, bytes]) => ({ name, mode: 0o755, bytes })),
     directory("etc/", 0o755),
     { name: MANIFEST, mode: 0o644, bytes: Deno.readFileSync(`${HERE}services/services.toml`) },
+    directory("tmp/", 0o1777),
   ]);
 
 /** What the compilers at hand cannot build is taken from `before`. */

@@ -153,7 +153,7 @@ export class Personality {
     utcb.untyped = 1;
     utcb.typed = 0;
     ec.call(HOST_PD.PROCESS);
-    this.pool = new Pool(ec.memory, utcb.get(0), utcb.get(1));
+    this.pool = new Pool(ec.memory, utcb.get(0), utcb.get(1), utcb.get(3) === 1);
     this.permissions = readPermissions(ec, utcb.get(2));
     this.#maxTasks = Number(this.permissions.find(({ name }) => name === "max-procs")?.value ?? THREADS_MAX);
     const own = this.pool.take(OWN_BYTES, 0);

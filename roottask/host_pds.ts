@@ -81,11 +81,13 @@ const INLINE_REQUEST = 4000;
 
 export class PersonalityPd {
   private readonly mailbox: number;
+  private session = -1;
   private readonly selectors: PersonalitySelectors;
 
   /**
    * `hearsConsole`: it is told when console input arrives; one personality of a machine is.
    * `permissions`: how many there are.
+   * `usedPool`: one before it has had the same pool.
    * `placement`: "roottask" makes its main EC in roottask's PD, whose capability space then holds what HOST_PD promises it. Its own
    * selectors run from HOST_PD.FREE up to those of roottask's host PDs, and in blocks above roottask's processes.
    */
@@ -94,7 +96,7 @@ export class PersonalityPd {
     private readonly context: Context,
     private readonly host: Host,
     private readonly pool: Range,
-    private readonly how: { hearsConsole: boolean; placement: Placement; permissions: number },
+    private readonly how: { hearsConsole: boolean; placement: Placement; permissions: number; usedPool: boolean },
   ) {
     const own = personalitySelectors(name);
     this.selectors = how.placement === "own" ? own : { ...own, pd: ROOT.PD };
@@ -109,6 +111,7 @@ export class PersonalityPd {
       ec.label(selectors.ec, this.name);
     }
     const fsPortal = attachFs(ec, pool);
+    this.session = fsPortal - HOST_PD.FS;
     ec.delegate(ROOT.FS_PD, object(fsPortal, RIGHT_CALL), selectors.pd, object(HOST_PD.FS, ALL_RIGHTS));
     ec.createPt(selectors.processService, ROOT.PD, ROOT.SERVICE_EC, 0, this.processService(services));
     ec.label(selectors.processService, "process service");
@@ -130,8 +133,17 @@ export class PersonalityPd {
 
   /** Takes everything away that it is and has made: its processes' domains are objects of its own. */
   destroy(ec: HostEc): void {
-    const { sc, ec: main, pd, spawn, processService, consoleService } = this.selectors;
-    for (const selector of [sc, main, pd, spawn, processService, consoleService]) ec.revoke(object(selector, ALL_RIGHTS), true);
+    const { sc, ec: main, pd, spawn, processService, consoleService, sm } = this.selectors;
+    for (const selector of [sc, main, pd, spawn, processService, consoleService, sm]) {
+      ec.revoke(object(selector, ALL_RIGHTS), true);
+    }
+    administerFs(ec, FS_ADMIN_OP.DETACH, [this.session]);
+    // A program may have switched the terminal.
+    if (this.hearsConsole) this.host.stdin.setRaw?.(false);
+  }
+
+  get hearsConsole(): boolean {
+    return this.how.hearsConsole;
   }
 
   /** The new process's pid, or -errno. */
@@ -184,7 +196,8 @@ export class PersonalityPd {
           utcb.set(0, this.pool.start);
           utcb.set(1, this.mailbox - this.pool.start);
           utcb.set(2, Math.min(this.how.permissions, MAX_PERMISSIONS));
-          utcb.untyped = 3;
+          utcb.set(3, this.how.usedPool ? 1 : 0);
+          utcb.untyped = 4;
           return;
         case PROCESS_SERVICE.WALL_CLOCK: {
           const [seconds, nanoseconds] = host.wallClock();

@@ -25,6 +25,7 @@ export const ROOT = {
 /** Operating systems that a personality exists for. */
 export const PERSONALITIES = ["linux", "freebsd"] as const;
 export type PersonalityName = (typeof PERSONALITIES)[number];
+export const isPersonality = (name: unknown): name is PersonalityName => PERSONALITIES.some((each) => each === name);
 
 export interface PersonalitySelectors {
   pd: number;

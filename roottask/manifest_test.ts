@@ -3,9 +3,14 @@ import { parseManifest } from "./manifest.ts";
 
 const SERVICE = '[[service]]\nname = "kv"\nbinary = "/bin/kv"\n';
 
-Deno.test("a service needs a name and a binary only", () => {
-  const expected = { name: "kv", binary: "/bin/kv", capabilities: [], restart: "never", maxRestarts: 5 };
+Deno.test("a service needs a name and a binary, or a host PD, only", () => {
+  const expected = { name: "kv", program: { binary: "/bin/kv", args: [] }, capabilities: [], restart: "never", maxRestarts: 5 };
   assert.deepEqual(parseManifest(SERVICE), [expected]);
+  assert.deepEqual(parseManifest('[[service]]\nname = "os"\nhost = "linux"'), [{
+    ...expected,
+    name: "os",
+    program: { host: "linux" },
+  }]);
   assert.deepEqual(parseManifest(""), []);
 });
 
@@ -19,6 +24,9 @@ for (
     [`${SERVICE}capabilities = ["everything"]`, /no capability is called "everything"/],
     [`${SERVICE}capabilites = []`, /unknown key "capabilites"/],
     [`${SERVICE}max_restarts = -1`, /max_restarts/],
+    [`${SERVICE}host = "linux"`, /either binary \(and args\) or host/],
+    [`${SERVICE}args = "-v"`, /args must be an array of strings/],
+    ['[[service]]\nname = "os"\nhost = "plan9"', /host must be one of linux, freebsd/],
     [SERVICE + SERVICE, /twice/],
   ] as const
 ) {

@@ -3,6 +3,7 @@ import { type Crd, CrdKind, type HostEc, MTD, type PortalHandler, Status } from 
 import type { IpcFsClient } from "../fs/client.ts";
 import type { Pool } from "../fs/pool.ts";
 import { ALL_RIGHTS, EXCEPTIONS, object, processSelectors, ROOT, SERVICE, SERVICE_NAMES, SERVICES } from "./layout.ts";
+import type { Personalities } from "./personalities.ts";
 import type { Services } from "./service_manager.ts";
 import type { Output } from "./output.ts";
 import { Process } from "./process.ts";
@@ -25,6 +26,7 @@ export interface Context {
   readonly processes: Processes;
   /** When there is a manifest. */
   services?: Services;
+  readonly personalities: Personalities;
   /** A process is about to end or has something to say; its objects still exist. */
   observe?(): void;
 }

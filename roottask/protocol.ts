@@ -57,7 +57,7 @@ export const PROCESS_SERVICE = {
   /** (pid, exit status as wait4 gives it): the process has ended. */
   EXITED: 2,
   /** () -> word 0 = physical = virtual address, word 1 = bytes of the pool of RAM that has been delegated to this PD at start,
-   * word 2 = number of permissions from HOST_PD.PERMISSIONS on. */
+   * word 2 = number of permissions from HOST_PD.PERMISSIONS on, word 3 = 1 when the RAM may hold old data, else it is zero. */
   POOL: 3,
   /** () -> word 0 = seconds, word 1 = nanoseconds of the wall clock (since 1970) and word 2 = the TSC at that instant. */
   WALL_CLOCK: 4,
@@ -152,5 +152,7 @@ export interface SpawnRequest {
  * CONNECT: word 1 = length of a name, then the name. The service's portal arrives in the caller's `del` window; -EAGAIN while the
  * service is being started, -ENOENT when there is none of that name.
  * OFFER: word 1 = selector of a portal in the caller's space. Only services that the manifest names may: -EPERM.
+ * KILL: word 1 = length of a service's name, then the name. Only services to which the manifest grants "kill" may: -EPERM. -EAGAIN
+ * when it does not run now.
  */
-export const BROKER = { CONNECT: 1, OFFER: 2 } as const;
+export const BROKER = { CONNECT: 1, OFFER: 2, KILL: 3 } as const;

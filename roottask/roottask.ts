@@ -8,17 +8,19 @@ import { fileService, type FileServiceHost, FS_ADMIN } from "../fs/program.ts";
 import { FS_ADMIN_OP } from "../fs/protocol.ts";
 import type { Coroutine, HostEc, HostProgram, Status, Wait } from "../hedron/api.ts";
 import type { Host } from "../host/api.ts";
-import { EBUSY, EISDIR, ENOENT, ENOEXEC, ENOSYS, ENOTDIR } from "../host/errno.ts";
+import { EISDIR, ENOENT, ENOEXEC, ENOSYS, ENOTDIR } from "../host/errno.ts";
 import type { BootConfig, Permission, Placement, ProgramResult, ProgramSpec } from "./boot_config.ts";
 import { delegateMemory, fetchObject } from "./delegate.ts";
 import { inspectExecutable } from "./diagnose.ts";
 import { type Executable, parseElf, type ReadAt } from "./elf.ts";
 import { exceptionHandler } from "./exceptions.ts";
-import { administerFs, attachFs, createHostPd, PersonalityPd, type Range, startHostPd } from "./host_pds.ts";
-import { type Handlers, startHyperapp } from "./hyperapp.ts";
+import { administerFs, attachFs, createHostPd, type Range, startHostPd } from "./host_pds.ts";
+import { type Grant, type Handlers, startHyperapp } from "./hyperapp.ts";
 import { ALL_RIGHTS, GSI, KERNEL_GSI, object, PERSONALITIES, type PersonalityName, ROOT, THESIS_SLOTS } from "./layout.ts";
+import type { ServiceSpec } from "./manifest.ts";
 import { reason, startExitCode } from "./messages.ts";
 import { networkPermissions } from "./network_service.ts";
+import { Personalities } from "./personalities.ts";
 import { createPermissions } from "./permissions.ts";
 import { Output } from "./output.ts";
 import { type Context, Processes } from "./processes.ts";
@@ -70,32 +72,17 @@ const HEADER_WINDOW = 64 << 10;
 /** Two windows, the second being the bounce buffer of the services. */
 const BUFFER_BYTES = 2 * HEADER_WINDOW;
 
-/** Exit code of a program whose personality has failed: that of an internal error. */
-const INTERNAL_ERROR = 125;
-
 export class Roottask implements HostProgram {
   readonly name = "roottask";
   private context: Context | undefined;
-  private readonly running = new Map<PersonalityName, PersonalityPd>();
-  /** Personalities that have been started completely. */
-  private readonly serving = new Set<PersonalityName>();
   /** Nothing in the machine can run any more: what still lives has ended by blocking (docs/guest-runtime.md, 5). */
   private quiet = false;
 
-  private readonly failures: { name: PersonalityName; error: unknown }[] = [];
-
   constructor(private readonly config: RoottaskConfig) {}
 
-  /**
-   * Code of the PD `pd` has thrown. True when only a personality has failed and others can go on without it: roottask ends its programs
-   * when it wakes. False for a machine that has nothing else.
-   */
+  /** Code of the PD `pd` has thrown. True when that is a personality that the others can go on without. */
   personalityFailed(pd: string, error: unknown): boolean {
-    const { config } = this, name = PERSONALITIES.find((each) => each === pd);
-    const others = config.programs.length > 1 || config.manifest !== undefined;
-    if (name === undefined || !others || config.placement !== "own" || !this.serving.has(name)) return false;
-    this.failures.push({ name, error });
-    return true;
+    return this.context?.personalities.failed(pd, error) === true;
   }
 
   /** Called from outside when the machine idles without any deadline: true = the remaining hyperapps count as ended. */
@@ -148,6 +135,7 @@ export class Roottask implements HostProgram {
       output,
       pool,
       fs,
+      personalities: new Personalities(config, pools.personalities),
       processes: new Processes(config.placement === "roottask" ? THESIS_SLOTS : 0),
       observe: config.observe,
     };
@@ -157,7 +145,7 @@ export class Roottask implements HostProgram {
       services: serviceHandlers(context, buffer + HEADER_WINDOW),
     };
 
-    const problem = this.startServices(context, buffer, handlers);
+    const problem = yield* this.startServices(context, buffer, handlers);
     if (problem !== undefined) return config.failed(problem);
     const results: ProgramResult[] = [];
     for (const spec of config.programs) {
@@ -166,7 +154,7 @@ export class Roottask implements HostProgram {
       let pid: number;
       if (typeof file === "number") pid = file;
       else if (kind === "hyperapp") pid = this.startHyperapp(context, spec, file, handlers);
-      else pid = yield* this.startForeign(context, ec, spec, kind ?? "linux", pools.personalities, handlers);
+      else pid = yield* this.startForeign(context, ec, spec, kind ?? "linux", handlers);
       if (typeof file !== "number") {
         context.fs.ec = ec;
         context.fs.close(file.handle);
@@ -189,29 +177,22 @@ export class Roottask implements HostProgram {
       }
       endings.clear();
       if (waiting.size === 0) return;
-      context.services?.startWanted();
-      yield ec.smDown(ROOT.SLEEP, 0, true);
-      for (const { name, error } of this.failures.splice(0)) this.endPersonality(context, ec, name, error);
+      yield* context.services?.startWanted() ?? [];
+      // While something was being started the semaphore may have been used up.
+      if (endings.size === 0 && !context.personalities.ending) yield ec.smDown(ROOT.SLEEP, 0, true);
+      context.personalities.finishEnds(context, ec);
       if (!this.quiet) continue;
       this.quiet = false;
       for (const process of [...context.processes.living]) context.processes.end(context, ec, process, { exitCode: 0 });
     }
   }
 
-  private endPersonality(context: Context, ec: HostEc, name: PersonalityName, error: unknown): void {
-    const why = error instanceof Error ? (this.config.verbose ? error.stack : undefined) ?? error.message : String(error);
-    context.output.message(`The ${name} personality has failed, its programs have ended: ${why}`);
-    for (const process of [...context.processes.living]) {
-      if (process.kind !== name) continue;
-      context.processes.end(context, ec, process, { exitCode: INTERNAL_ERROR, message: `The ${name} personality has failed` });
-    }
-    this.running.get(name)?.destroy(ec);
-    this.running.delete(name);
-    this.serving.delete(name);
-  }
-
   /** Reads the manifest and starts its services. What is wrong with it, if so. */
-  private startServices(context: Context, buffer: number, handlers: Handlers): string | undefined {
+  private *startServices(
+    context: Context,
+    buffer: number,
+    handlers: Handlers,
+  ): Generator<Wait, string | undefined, Status> {
     const { manifest } = this.config, { main: ec, fs } = context;
     if (manifest === undefined) return undefined;
     fs.ec = ec;
@@ -221,22 +202,36 @@ export class Roottask implements HostProgram {
     fs.close(handle);
     const specs = manifest.parse(text);
     if (typeof specs === "string") return `Cannot use "${manifest.path}": ${specs}`;
-    const services = new Services(context, specs, ({ name, binary, capabilities }) => {
-      const spec: ProgramSpec = { kind: "hyperapp", path: binary, argv: [binary], env: [], cwd: "/", name };
-      const file = this.inspect(context, ec, spec, buffer);
-      if (typeof file === "number") return file;
-      fs.ec = ec;
-      const process = file.elf === undefined
-        ? -ENOEXEC
-        : startHyperapp(context, name, file.handle, file.elf, handlers, (each) => capabilities.includes(each));
-      fs.ec = ec;
-      fs.close(file.handle);
-      return process;
-    });
+    const services = new Services(context, specs, (each) => this.startService(context, each, buffer, handlers));
     context.services = services;
     handlers.broker = services.broker;
-    services.startWanted();
+    yield* services.startWanted();
     return undefined;
+  }
+
+  private *startService(
+    context: Context,
+    { name, program, capabilities }: ServiceSpec,
+    buffer: number,
+    handlers: Handlers,
+  ): Generator<Wait, number, Status> {
+    const { fs, main: ec, personalities } = context;
+    if ("host" in program) {
+      const personality = yield* personalities.start(context, ec, program.host, handlers);
+      return typeof personality === "number" ? personality : 0;
+    }
+    const { binary, args } = program;
+    const spec: ProgramSpec = { kind: "auto", path: binary, argv: [binary, ...args], env: [], cwd: "/", name };
+    const file = this.inspect(context, ec, spec, buffer);
+    if (typeof file === "number") return file;
+    fs.ec = ec;
+    const kind = file.elf?.kind ?? "linux";
+    const pid = kind === "hyperapp"
+      ? this.startHyperapp(context, spec, file, handlers, (each) => capabilities.includes(each))
+      : yield* this.startForeign(context, ec, spec, kind, handlers);
+    fs.ec = ec;
+    fs.close(file.handle);
+    return pid;
   }
 
   /** Opens the program and reads its headers. `elf` is undefined when it is something else, for example a script. */
@@ -282,9 +277,10 @@ export class Roottask implements HostProgram {
     spec: ProgramSpec,
     file: { handle: number; elf: Executable | undefined },
     handlers: Handlers,
+    granted?: Grant,
   ): number {
     if (file.elf === undefined) return -ENOEXEC;
-    const process = startHyperapp(context, nameOf(spec), file.handle, file.elf, handlers);
+    const process = startHyperapp(context, nameOf(spec), file.handle, file.elf, handlers, granted);
     return typeof process === "number" ? process : process.pid;
   }
 
@@ -293,24 +289,10 @@ export class Roottask implements HostProgram {
     ec: HostEc,
     spec: ProgramSpec,
     name: PersonalityName,
-    pools: ReadonlyMap<PersonalityName, Range>,
     handlers: Handlers,
   ): Generator<Wait, number, Status> {
-    const { config, running } = this, program = config.personalities[name], pool = pools.get(name);
-    if (program === undefined || pool === undefined) return -ENOSYS;
-    // Two personalities would want the same selectors of roottask.
-    if (config.placement === "roottask" && running.size > 0 && !running.has(name)) return -EBUSY;
-    let personality = running.get(name);
-    if (personality === undefined) {
-      personality = new PersonalityPd(name, context, config.host, pool, {
-        hearsConsole: running.size === 0,
-        placement: config.placement,
-        permissions: config.permissions.length,
-      });
-      running.set(name, personality);
-      yield* personality.start(ec, program(), handlers.services);
-      this.serving.add(name);
-    }
+    const { config } = this, personality = yield* context.personalities.start(context, ec, name, handlers);
+    if (typeof personality === "number") return personality;
     const { path, argv, env, cwd } = spec;
     const pid = personality.spawn(ec, { path, argv, env, cwd, strace: config.strace, verbose: config.verbose });
     const process = context.processes.get(pid);

@@ -6,9 +6,10 @@ import { MemoryHost } from "../host/memory_host.ts";
 import { boot } from "../roottask/boot.ts";
 import type { BootConfig } from "../roottask/boot_config.ts";
 import { parseManifest } from "../roottask/manifest.ts";
+import { killPersonality, type KillSample } from "./support/kill_personality.ts";
 import { runHedra, text } from "./process.ts";
 
-Deno.test("hedra demo services: a service dies in a client's call and comes back, the others notice nothing", async () => {
+Deno.test("hedra demo services: a service dies in a client's call, the Linux personality is killed; both come back, the others notice nothing", async () => {
   const { code, stdout } = await runHedra(["demo", "services"]);
   const out = text(stdout);
   assert.equal(code, 0, out);
@@ -17,7 +18,10 @@ Deno.test("hedra demo services: a service dies in a client's call and comes back
     assert.match(out, new RegExp(`^\\[client \\d+\\] ok +${line}$`, "m"));
   }
   assert.match(out, /^\[bystander \d+\] 200 calls to echo, undisturbed$/m);
-  assert.match(out, /^matrix +ended with 0$/m);
+  assert.equal([...out.matchAll(/^\[steady \d+\] steady service: started$/gm)].length, 2, out);
+  assert.match(out, /^\[reaper \d+\] killed the Linux personality$/m);
+  assert.match(out, /^\[watcher \d+\] Linux programs run again$/m);
+  assert.match(out, /^steady +ended with 137: The linux personality has been killed$/m);
   assert.doesNotMatch(out, /FAIL/);
 });
 
@@ -71,4 +75,15 @@ Deno.test("a service without the broker capability cannot offer itself", async (
 
 Deno.test("a manifest that is wrong is one clear error", async () => {
   await assert.rejects(run(kv('restart = "often"'), "client"), /Cannot use "\/services.toml": service "kv": restart must be/);
+});
+
+Deno.test("a personality that is killed and started again twenty times leaves nothing behind", async () => {
+  const { samples, programs } = await killPersonality(20);
+  assert.deepEqual(programs, [0]);
+  assert.ok(samples.length >= 20, `${samples.length} kills`);
+  const late = samples.splice(samples.length >> 1);
+  for (const what of ["pages", "domains", "roottask"] as const) {
+    const most = (list: readonly KillSample[]): number => Math.max(...list.map((each) => each[what]));
+    assert.ok(most(late) <= most(samples), `${what}: ${JSON.stringify([...samples, ...late].map((each) => each[what]))}`);
+  }
 });

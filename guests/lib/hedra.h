@@ -226,7 +226,7 @@ static inline void hedra_sleep(uint64_t nanoseconds) {
 
 /* ---- services by name: the broker (docs/guest-runtime.md, section 7) ---- */
 
-enum { BROKER_CONNECT = 1, BROKER_OFFER = 2 };
+enum { BROKER_CONNECT = 1, BROKER_OFFER = 2, BROKER_KILL = 3 };
 enum { HEDRA_EAGAIN = 11, HEDRA_TRIES = 2000 };
 
 /* Gets the portal of a service at selector `to`. Waits up to two seconds while the service is being started. 0, or -errno. */
@@ -249,6 +249,15 @@ static inline int hedra_offer(uint64_t portal) {
     hedra_utcb()->word[0] = BROKER_OFFER;
     hedra_utcb()->word[1] = portal;
     return hedra_call(SEL_BROKER, 2) == HC_SUCCESS ? (int)hedra_utcb()->word[0] : -5;
+}
+
+/* Ends a service of the manifest, for services to which that grants "kill". 0, or -errno. */
+static inline int hedra_kill(const char *name) {
+    size_t length = hedra_strlen(name);
+    hedra_utcb()->word[0] = BROKER_KILL;
+    hedra_utcb()->word[1] = length;
+    for (size_t at = 0; at < length; at++) hedra_utcb()->byte[16 + at] = (uint8_t)name[at];
+    return hedra_call(SEL_BROKER, (unsigned)(2 + (length + 7) / 8)) == HC_SUCCESS ? (int)hedra_utcb()->word[0] : -5;
 }
 
 #ifdef HEDRA_HYPERAPP

@@ -23,14 +23,14 @@ export class Pool {
   readonly #memory: Zeroer;
   #freeBytes: number;
 
-  /** Preconditions: `base` and `bytes` are page multiples; the RAM is zero. */
-  constructor(memory: Zeroer, base: number, bytes: number) {
+  /** Preconditions: `base` and `bytes` are page multiples; the RAM is zero unless `used`. */
+  constructor(memory: Zeroer, base: number, bytes: number, used = false) {
     this.#memory = memory;
     this.base = base;
     this.end = base + bytes;
     this.#starts.push(base);
     this.#ends.push(this.end);
-    this.#dirty = new Uint8Array(bytes / PAGE);
+    this.#dirty = new Uint8Array(bytes / PAGE).fill(used ? 1 : 0);
     this.#shares = new Uint16Array(bytes / PAGE);
     this.#freeBytes = bytes;
   }

@@ -50,15 +50,13 @@ export class PtyMaster extends OpenFile {
   slaves = 0;
   #hadSlave = false;
 
-  /** Who has opened it: the other side belongs to them. */
-  readonly uid: number;
-
   constructor(os: Personality, index: number, uid: number, flags: number) {
     super(flags & (O_ACCMODE | O_NONBLOCK));
     this.#os = os;
     this.index = index;
-    this.uid = uid;
     this.tty = new Tty(os, (bytes) => this.push(bytes));
+    // The other side belongs to who has opened this one.
+    this.tty.owner.uid = uid;
     this.tty.rows = this.tty.columns = 0;
   }
 

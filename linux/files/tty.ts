@@ -11,6 +11,8 @@ const INPUT_LIMIT = 4096;
 
 /** A terminal: settings, line discipline (drivers/tty/n_tty.c) and the processes it belongs to. */
 export class Tty {
+  /** Of its name in /dev/pts: group 5 is "tty", as with devpts' gid=5,mode=620. */
+  readonly owner = { uid: 0, gid: 5, mode: 0o620 };
   readonly os: Personality;
   readonly termios = T.standardTermios();
   readonly #data: DataView;

@@ -37,8 +37,10 @@ export abstract class TtyFile extends OpenFile {
   }
 
   override stat(_t: Thread, out: FsStat): number {
-    fillStat(out, S_IFCHR | 0o620, 3 + (this.rdev & 0xff), this.rdev, 0, 1024);
-    out.gid = 5;
+    const { uid, gid, mode } = this.tty.owner;
+    fillStat(out, S_IFCHR | mode, 3 + (this.rdev & 0xff), this.rdev, 0, 1024);
+    out.uid = uid;
+    out.gid = gid;
     return 0;
   }
 

@@ -26,17 +26,18 @@ export interface NodePlace {
 /** stat() of a name in /proc or /sys. */
 export function statNode(t: Thread, { node, path, owner }: NodePlace, out: FsStat): number {
   if (node.kind === "device") {
-    fillStat(out, S_IFCHR | 0o620, 3 + (node.rdev & 0xff), node.rdev, 0, 1024);
-    out.uid = node.uid;
-    out.gid = 5;
+    const { uid, gid, mode } = node.owner;
+    fillStat(out, S_IFCHR | mode, 3 + (node.rdev & 0xff), node.rdev, 0, 1024);
+    out.uid = uid;
+    out.gid = gid;
     return 0;
   }
-  const mode = node.kind === "directory"
+  const type = node.kind === "directory"
     ? S_IFDIR | (node.mode ?? 0o555)
     : node.kind === "link"
     ? S_IFLNK | 0o777
     : S_IFREG | node.mode;
-  fillStat(out, mode, inodeOf(path), 0, 0, 1024);
+  fillStat(out, type, inodeOf(path), 0, 0, 1024);
   out.dev = 0x14;
   // Files of a process that is not to be looked into belong to root; its plain directories tell nothing.
   if (owner !== undefined && (owner.dumpable === 1 || node.kind === "directory" && node.mode === undefined)) {

@@ -1,3 +1,4 @@
+import type { Tty } from "../files/tty.ts";
 import type { OpenFile } from "../files/open_file.ts";
 import type { Process } from "../process/process.ts";
 import type { Thread } from "../process/thread.ts";
@@ -28,7 +29,8 @@ export type VirtualNode =
   | {
     readonly kind: "device";
     readonly rdev: number;
-    readonly uid: number;
+    /** Can be changed by chmod() and chown(). */
+    readonly owner: Tty["owner"];
     readonly open: (t: Thread, flags: number) => OpenFile | number;
   }
   /** A symbolic link; `file` when following it leads to an open file rather than to a path. */

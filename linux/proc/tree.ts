@@ -223,14 +223,14 @@ export const PTS: VirtualNode = {
       return {
         kind: "device",
         rdev,
-        uid: 0,
+        owner: consoleTty.owner,
         open: (_t, flags) => new ConsoleTerminal(consoleTty, 0, flags),
       };
     }
     const master = ptys.get(index);
     return master === undefined
       ? undefined
-      : { kind: "device", rdev, uid: master.uid, open: (opener, flags) => master.slave(opener, flags) };
+      : { kind: "device", rdev, owner: master.tty.owner, open: (opener, flags) => master.slave(opener, flags) };
   },
   names: (t) => [...(t.os.consoleTty === undefined ? [] : ["0"]), ...t.os.ptys.indices.map(String)],
 };

@@ -8,6 +8,7 @@ export interface CapSet {
 
 /** Numbers of include/uapi/linux/capability.h, as far as something here asks for them. */
 export const CAP = {
+  CHOWN: 0,
   DAC_READ_SEARCH: 2,
   FOWNER: 3,
   FSETID: 4,

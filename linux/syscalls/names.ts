@@ -1,4 +1,5 @@
 import { TIME_NOW } from "../../fs/protocol.ts";
+import { inGroup } from "../../fs/identity.ts";
 import { E } from "../abi/errno.ts";
 import {
   AT_EMPTY_PATH,
@@ -12,6 +13,8 @@ import {
 } from "../abi/fcntl.ts";
 import { getI64 } from "../memory/user.ts";
 import { textToBytes } from "../trace/text.ts";
+import type { Tty } from "../files/tty.ts";
+import { TtyFile } from "../files/tty_file.ts";
 import { IN, tellName } from "../files/inotify.ts";
 import { remote, virtual } from "../proc/resolve.ts";
 import { CAP, capable } from "../process/credentials.ts";
@@ -176,13 +179,38 @@ function renameAt(t: Thread, fromFd: number, from: string | number, toFd: number
   });
 }
 
+/** The terminal that a path of /dev/pts names. */
+function terminalAt(t: Thread, fd: number, path: string | number, follow: boolean): Tty["owner"] | undefined {
+  const place = typeof path === "number" || path === "" ? undefined : virtual(t, fd, path, follow);
+  return typeof place === "object" && place.kind === "node" && place.node.kind === "device" ? place.node.owner : undefined;
+}
+
+function chmodTerminal(t: Thread, owner: Tty["owner"], mode: number): number {
+  if (t.credentials.uid !== owner.uid && !capable(t.credentials, CAP.FOWNER)) return -E.EPERM;
+  owner.mode = mode & 0o7777;
+  return 0;
+}
+
+function chownTerminal(t: Thread, owner: Tty["owner"], uid: number, gid: number): number {
+  const c = t.credentials, mine = c.uid === owner.uid;
+  const mayUser = uid === -1 || mine && uid === owner.uid,
+    mayGroup = gid === -1 || mine && (gid === owner.gid || inGroup(c, gid));
+  if (!(mayUser && mayGroup) && !capable(c, CAP.CHOWN)) return -E.EPERM;
+  if (uid !== -1) owner.uid = uid;
+  if (gid !== -1) owner.gid = gid;
+  return 0;
+}
+
 function chmodAt(t: Thread, fd: number, path: string | number, mode: number, follow: boolean): Result {
+  const terminal = terminalAt(t, fd, path, follow);
+  if (terminal !== undefined) return chmodTerminal(t, terminal, mode);
   return changing(t, fd, path, follow, (dir, p) => t.fs.chmod(dir, p, mode & 0o7777, follow));
 }
 
 function fchmod(t: Thread): Result {
   const file = fileArg(t, 0);
   if (file === undefined || !file.readable && !file.writable) return -E.EBADF;
+  if (file instanceof TtyFile) return chmodTerminal(t, file.tty.owner, t.uint(1));
   return file.handle === undefined ? 0 : t.fs.chmod(file.handle, "", t.uint(1) & 0o7777, true);
 }
 
@@ -196,12 +224,15 @@ function fchmodat2(t: Thread): Result {
 const idArg = (t: Thread, n: number): number => t.int(n) === -1 ? -1 : t.uint(n);
 
 function chownAt(t: Thread, fd: number, path: string | number, uid: number, gid: number, follow: boolean): Result {
+  const terminal = terminalAt(t, fd, path, follow);
+  if (terminal !== undefined) return chownTerminal(t, terminal, uid, gid);
   return changing(t, fd, path, follow, (dir, p) => t.fs.chown(dir, p, uid, gid, follow));
 }
 
 function fchown(t: Thread): Result {
   const file = fileArg(t, 0);
   if (file === undefined || !file.readable && !file.writable) return -E.EBADF;
+  if (file instanceof TtyFile) return chownTerminal(t, file.tty.owner, idArg(t, 1), idArg(t, 2));
   return file.handle === undefined ? 0 : t.fs.chown(file.handle, "", idArg(t, 1), idArg(t, 2), true);
 }
 

@@ -506,6 +506,26 @@ static void rootSocket(void) {
   in("connect", ports);
 }
 
+static void terminals(void) {
+  int master = posix_openpt(O_RDWR | O_NOCTTY);
+  if (master < 0 || unlockpt(master)) return;
+  char *name = ptsname(master);
+  chown(name, 1000, 7);
+  chmod(name, 0600);
+  struct stat s;
+  int fd = open(name, O_RDWR | O_NOCTTY);
+  fstat(fd, &s);
+  printf("  %o %d %d\n", s.st_mode, s.st_uid, s.st_gid);
+  TRY(fchmod(fd, 0620));
+  TRY(fchown(fd, -1, 5));
+  stat(name, &s);
+  printf("  %o %d %d\n", s.st_mode, s.st_uid, s.st_gid);
+  become(1001, 1001);
+  TRY(chmod(name, 0600));
+  TRY(chown(name, 1001, -1));
+  TRY(open(name, O_RDONLY | O_NOCTTY));
+  TRY(fchmod(fd, 0666));
+}
 static void who(void) {
   ids();
   caps();
@@ -604,6 +624,7 @@ int main(int argc, char **argv) {
   in("threads", threads);
   in("dumpable", dumpable);
   in("sockets", rootSocket);
+  in("terminals", terminals);
   execAs(0755, 0, 0, 1000, 0);
   execAs(04755, 0, 0, 1000, 0);
   execAs(04755, 0, 0, 1000, 1);

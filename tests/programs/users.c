@@ -509,21 +509,21 @@ static void rootSocket(void) {
 static void terminals(void) {
   int master = posix_openpt(O_RDWR | O_NOCTTY);
   if (master < 0 || unlockpt(master)) return;
-  char *name = ptsname(master);
-  chown(name, 1000, 7);
-  chmod(name, 0600);
+  char *slave = ptsname(master);
+  chown(slave, 1000, 7);
+  chmod(slave, 0600);
   struct stat s;
-  int fd = open(name, O_RDWR | O_NOCTTY);
+  int fd = open(slave, O_RDWR | O_NOCTTY);
   fstat(fd, &s);
   printf("  %o %d %d\n", s.st_mode, s.st_uid, s.st_gid);
   TRY(fchmod(fd, 0620));
   TRY(fchown(fd, -1, 5));
-  stat(name, &s);
+  stat(slave, &s);
   printf("  %o %d %d\n", s.st_mode, s.st_uid, s.st_gid);
   become(1001, 1001);
-  TRY(chmod(name, 0600));
-  TRY(chown(name, 1001, -1));
-  TRY(open(name, O_RDONLY | O_NOCTTY));
+  TRY(chmod(slave, 0600));
+  TRY(chown(slave, 1001, -1));
+  TRY(open(slave, O_RDONLY | O_NOCTTY));
   TRY(fchmod(fd, 0666));
 }
 static void who(void) {

@@ -112,7 +112,7 @@ export interface Insn {
   /** Segment override for implicit memory operands (string sources). */
   seg: "fs" | "gs" | undefined;
   rex: number;
-  /** Filled in by translate/effects.ts when it is first needed. */
+  /** Filled in by translate/effects.ts when it is first needed; instructions with the same effects may share it. */
   effects?: Effects;
 }
 

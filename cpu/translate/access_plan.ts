@@ -75,9 +75,9 @@ class Planner {
     const version = this.#version;
     const plan: NodePlan = { operand: [], stack: [] };
     for (let i = 0; i < steps.length; i++) {
-      const { effects: e } = steps[i];
+      const { insn, effects: e } = steps[i], operand = e.operandAt < 0 ? undefined : insn.ops[e.operandAt];
       plan.stack.push(e.stackBytes > 0 ? this.#onStack(this.#rsp + e.stackAt, e.stackBytes) : undefined);
-      plan.operand.push(e.operand && this.#operand(e.operand, e.writesOperand));
+      plan.operand.push(operand?.kind === "mem" ? this.#operand(operand, e.writesOperand) : undefined);
       if (e.helper || Number.isNaN(e.moves)) {
         this.#stack = undefined;
         this.#rsp = 0;

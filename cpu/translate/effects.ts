@@ -4,6 +4,7 @@ import type { Insn, MemOperand, Operand } from "../insn.ts";
 import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
 import { SEMANTICS } from "../semantics/mod.ts";
 import { loadOp } from "../memory_ops.ts";
+import { Forms } from "../interp/forms.ts";
 import { type Expr, int, LOADS, local, type LocalExpr, type ValType } from "../wasm/expr.ts";
 import { ALL_FLAGS, CC_FLAGS, type Effects, FLAG_BIT, FLAG_LIST, gprBit, xmmBit } from "./regs.ts";
 
@@ -38,7 +39,7 @@ class EffectSem implements Sem {
     moves: 0,
     stackAt: 0,
     stackBytes: 0,
-    operand: undefined,
+    operandAt: -1,
     writesOperand: false,
     semantic: undefined,
     arithmetic: false,
@@ -248,7 +249,36 @@ const VARIABLE_SHIFTS = new Set(["shl", "shr", "sar", "rol", "ror", "rcl", "rcr"
 
 /** Effects of `i`; an instruction without semantics (invalid) has none. */
 export function effectsOf(i: Insn): Effects {
-  return i.effects ??= findEffects(i);
+  return i.effects ??= i.ops.every(plain) || PLAIN_IMMEDIATES.has(i.name) ? sharedEffects(i) : findEffects(i);
+}
+
+/** Are effects the same whatever the operand's value is, as long as it names the same registers? */
+const plain = (op: Operand): boolean => op.kind !== "imm" && !(op.kind === "mem" && op.vector !== undefined);
+/** Instructions of which that is so with immediates too. (Shifts by zero set no flags.) */
+const PLAIN_IMMEDIATES = new Set(["mov", "add", "sub", "and", "or", "xor", "adc", "sbb", "cmp", "test", "push", "imul"]);
+
+const forms = new Forms();
+/** Effects by the registers that are named, of each form. */
+const byRegisters: Map<number, Effects>[] = [];
+
+function sharedEffects(i: Insn): Effects {
+  let form = forms.find(i);
+  if (form === undefined) forms.add(i, form = byRegisters.push(new Map()) - 1);
+  const key = registersOf(i), known = byRegisters[form].get(key);
+  if (known) return known;
+  const e = findEffects(i);
+  // How far RSP moves is in an operand.
+  if (!(e.writes & gprBit(RSP)) || i.ops.length < 2) byRegisters[form].set(key, e);
+  return e;
+}
+function registersOf({ ops }: Insn): number {
+  let key = 0;
+  for (let k = 0; k < ops.length; k++) {
+    const op = ops[k];
+    if (op.kind === "reg" || op.kind === "xmm") key |= op.n << 4 * k;
+    else if (op.kind === "mem") key |= (op.base + 1) << 16 | (op.index + 1) << 21;
+  }
+  return key;
 }
 
 /** Instructions that only read their first operand. */
@@ -265,12 +295,8 @@ function findEffects(i: Insn): Effects {
   }
   e.moves = stackChange(i, e.writes);
   stackAccess(i, e);
-  for (const o of i.ops) {
-    if (o.kind !== "mem" || o.size === 0) continue;
-    e.operand = o;
-    e.writesOperand = i.ops[0] === o && !READS_FIRST.has(i.name);
-    break;
-  }
+  e.operandAt = i.ops.findIndex((o) => o.kind === "mem" && o.size > 0);
+  e.writesOperand = e.operandAt === 0 && !READS_FIRST.has(i.name);
   return e;
 }
 

@@ -1,7 +1,6 @@
 /**
  * Sets of what translated code keeps in locals: one bit per GPR (0..15) and XMM register (16..31) in `r`, per arithmetic flag in `f`.
  */
-import type { MemOperand } from "../insn.ts";
 import type { Flag, Semantic } from "../sem.ts";
 
 export const FLAG_BIT: Record<Flag, number> = { c: 1, p: 2, a: 4, z: 8, s: 16, o: 32 };
@@ -44,8 +43,8 @@ export interface Effects {
   /** Stack access beside the memory operand: displacement from RSP before the instruction, and bytes (0 = none). */
   stackAt: number;
   stackBytes: number;
-  /** Memory operand that is accessed, and whether it may be written. */
-  operand: MemOperand | undefined;
+  /** Which operand is memory that is accessed (-1 = none), and whether it may be written. */
+  operandAt: number;
   writesOperand: boolean;
   /** Undefined when there is none, or the instruction always faults. */
   semantic: Semantic | undefined;

@@ -70,7 +70,7 @@ export function profiledStackAccess(
       const implicit = plan.stack[i]?.group === group, explicit = plan.operand[i]?.group === group;
       if (!implicit && !explicit) continue;
       // PUSH and CALL with a memory operand access that first.
-      const both = n.steps[i].effects.operand !== undefined && plan.stack[i] !== undefined;
+      const both = n.steps[i].effects.operandAt >= 0 && plan.stack[i] !== undefined;
       const slot = implicit && both && n.steps[i].insn.name !== "pop" ? 1 : 0;
       if (accessed(n.steps[i].record, slot)) return { step: n.steps[i], slot };
     }

@@ -5,7 +5,7 @@ import { EACCES, EAFNOSUPPORT, EBADF, EFAULT, EINVAL, ENOSYS } from "../host/err
 import type { Permission } from "./boot_config.ts";
 import { decodeText } from "../fs/text.ts";
 import type { Range } from "./host_pds.ts";
-import { endpointText, type Ip, ipText, isUnspecified, parseIp, plainIp } from "./ip.ts";
+import { endpointText, type Ip, ipText, isRoutable, isUnspecified, parseIp, plainIp } from "./ip.ts";
 import { NetGrant, parseNetTarget } from "./net_grant.ts";
 import { ENDPOINT_WORDS, MAX_EVENTS, NETWORK_SERVICE as OP } from "./protocol.ts";
 
@@ -145,12 +145,19 @@ class NetworkService {
   #listen(grant: NetGrant, at: Endpoint | undefined, udp: boolean): number {
     if (at === undefined) return -EINVAL;
     const ip = grant.hears(at.ip, at.port);
-    if (ip === undefined) return -EACCES;
+    if (ip === undefined || isUnspecified(at.ip) && isRoutable(ip) && !this.#isOfHost(ip)) return -EACCES;
     const where = { host: ipText(ip), port: at.port };
     const made = udp ? this.#opened(this.#network.open(where), true) : this.#network.listen(where);
     // A host without IPv6.
     if (made !== -EAFNOSUPPORT || !isUnspecified(ip) || ip.length === 4) return made;
     return udp ? made : this.#network.listen({ host: "0.0.0.0", port: at.port });
+  }
+
+  /** Is this an address of the host? Grants of other addresses are for sending only. */
+  #isOfHost(ip: Ip): boolean {
+    const probe = this.#network.listen({ host: ipText(ip), port: 0 });
+    if (probe > 0) this.#network.close(probe);
+    return probe > 0;
   }
 
   #opened(id: number, open: boolean): number {

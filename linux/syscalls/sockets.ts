@@ -120,7 +120,8 @@ function bind(t: Thread): Result {
   if (port < 0) return port;
   s.boundPort = port;
   s.local = { ...address, port };
-  const now = hearOutside(s);
+  // Whoever takes any port asks somebody; who is to be asked has a port that others know.
+  const now = address.port === 0 ? 0 : hearOutside(s);
   return now === -E.EAGAIN ? waitHeard(t, s) : bound(t, s, now);
 }
 

@@ -315,6 +315,10 @@ testWith(
       assert.equal(await served(`127.0.0.1:${port}`, "serve", "0.0.0.0", port, () => Promise.resolve()), "serve: EADDRINUSE\n");
       const child = runHedra(["run", "--timeout", "0.8", await outside(), "serve", "0.0.0.0", `${port}`]);
       assert.equal(text((await child).stdout), "serve: ok\n");
+      // An address of somebody else is granted for sending; it is no place to listen at.
+      const options = ["--timeout", "0.8", "--allow-net=192.0.2.77"];
+      const other = await runHedra(["run", ...options, await outside(), "serve", "0.0.0.0", `${port}`]);
+      assert.equal(text(other.stdout), "serve: ok\n");
     }),
 );
 

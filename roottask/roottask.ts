@@ -8,7 +8,7 @@ import { fileService, type FileServiceHost, FS_ADMIN } from "../fs/program.ts";
 import { FS_ADMIN_OP } from "../fs/protocol.ts";
 import type { Coroutine, HostEc, HostProgram, Status, Wait } from "../hedron/api.ts";
 import type { Host } from "../host/api.ts";
-import { EISDIR, ENOENT, ENOEXEC, ENOSYS, ENOTDIR } from "../host/errno.ts";
+import { EISDIR, ENOENT, ENOEXEC, ENOTDIR } from "../host/errno.ts";
 import type { BootConfig, Permission, Placement, ProgramResult, ProgramSpec } from "./boot_config.ts";
 import { delegateMemory, fetchObject } from "./delegate.ts";
 import { inspectExecutable } from "./diagnose.ts";

@@ -1,7 +1,7 @@
 /**
  * `deno task bench [cpu|linux] [--json] [--quick] [--rounds N]`: the same ELF files natively and under Hedra, in turn, in one run. Without
  * a table's name this repository's own programs, with BENCH_SRC=DIR also the kernels of DIR/cpu.c; `cpu` and `linux` are the tables of
- * workloads.ts.
+ * workloads.ts. `deno task bench hedron|mediator|restarts [ARGS]` runs that program of this folder.
  */
 import { execute, runHedra } from "../tests/process.ts";
 import { peerTables } from "./peers.ts";
@@ -24,7 +24,7 @@ function settings(args: readonly string[]): Settings {
   const known = args.filter((arg, i) => !["--json", "--quick", "--rounds"].includes(arg) && !(at >= 0 && i === at + 1));
   const table = known.length === 0 ? "own" : known[0];
   if (known.length > 1 || (table !== "own" && table !== "cpu" && table !== "linux") || !Number.isInteger(rounds) || rounds < 1) {
-    console.error("usage: deno task bench [cpu|linux] [--json] [--quick] [--rounds N]");
+    console.error("usage: deno task bench [cpu|linux|hedron|mediator|restarts] [--json] [--quick] [--rounds N]");
     Deno.exit(2);
   }
   return { table, json: args.includes("--json"), rounds, iterations: quick ? 10_000 : 100_000, ms: quick ? 100 : 300 };
@@ -75,6 +75,15 @@ async function measureStart(directory: string, rounds: number): Promise<Row[]> {
     goal: { of: "ns", atMost: 250e6 },
   });
   return [row("hedra run matrix 2 (Linux, C)", times.matrix), row("hedra run hello (hyperapp)", times.hello)];
+}
+
+/** Benchmarks that are programs of their own. */
+const PROGRAMS: readonly string[] = ["hedron", "mediator", "restarts"];
+if (PROGRAMS.includes(Deno.args[0])) {
+  const args = ["run", "-A", new URL(`${Deno.args[0]}.ts`, import.meta.url).href, ...Deno.args.slice(1)];
+  Deno.exit(
+    (await new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: "inherit", stderr: "inherit" }).spawn().status).code,
+  );
 }
 
 const options = settings(Deno.args);

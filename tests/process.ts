@@ -81,6 +81,9 @@ async function feed(stream: WritableStream<Uint8Array>, data: Uint8Array): Promi
   }
 }
 
+/** The command line that `hedra` stands for. */
+export const HEDRA: readonly string[] = [Deno.execPath(), "run", "-A", `${REPOSITORY}main.ts`];
+
 /** `hedra ARGS` as a process of its own. */
 export const runHedra = (args: readonly string[], options: RunOptions = {}): Promise<Outcome> =>
-  execute(Deno.execPath(), ["run", "-A", `${REPOSITORY}main.ts`, ...args], options);
+  execute(HEDRA[0], [...HEDRA.slice(1), ...args], options);

@@ -1,8 +1,10 @@
 import { E } from "../abi/errno.ts";
 import { O_NONBLOCK } from "../abi/fcntl.ts";
+import type { OpenFile } from "../files/open_file.ts";
 import { PidFd } from "../files/pidfd.ts";
+import { VirtualFile } from "../files/virtual.ts";
 import { mayKill, mayTrace } from "../process/access.ts";
-import { Life } from "../process/process.ts";
+import { Life, type Process } from "../process/process.ts";
 import type { Thread } from "../process/thread.ts";
 import type { Result } from "../process/wait.ts";
 import { SI_TKILL, SI_USER } from "../signals/numbers.ts";
@@ -20,13 +22,18 @@ function pidfdOpen(t: Thread): Result {
   return install(t, new PidFd(p, t.os.nextInode(), flags), true);
 }
 
+/** Of a descriptor from pidfd_open(), or of a process's directory in /proc, which signals may be sent through just as well. */
+function processBehind(file: OpenFile | undefined): Process | undefined {
+  if (file instanceof PidFd) return file.process;
+  return file instanceof VirtualFile && file.node.kind === "directory" ? file.node.process : undefined;
+}
+
 function pidfdSendSignal(t: Thread): Result {
-  const file = fileArg(t, 0);
-  if (file === undefined || !(file instanceof PidFd)) return -E.EBADF;
+  const p = processBehind(fileArg(t, 0));
+  if (p === undefined) return -E.EBADF;
   if (t.uint(3) !== 0) return -E.EINVAL;
   const signal = t.int(1);
   if (signal < 0 || signal > 64) return -E.EINVAL;
-  const p = file.process;
   if (p.life === Life.Gone) return -E.ESRCH;
   if (!mayKill(t, p, signal)) return -E.EPERM;
   const info = t.arg(2) === 0

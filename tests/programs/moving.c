@@ -66,6 +66,11 @@ int main(void) {
   int fd = syscall(SYS_pidfd_open, pid, 0);
   struct pollfd pf = {fd, POLLIN, 0};
   printf("running %d\n", poll(&pf, 1, 0));
+  char place[64];
+  sprintf(place, "/proc/%d", pid);
+  int directory = open(place, O_RDONLY | O_DIRECTORY), above = open("/proc", O_RDONLY | O_DIRECTORY);
+  result("through /proc", syscall(SYS_pidfd_send_signal, directory, 0, 0, 0));
+  result("not a process's", syscall(SYS_pidfd_send_signal, above, 0, 0, 0));
   result("signal", syscall(SYS_pidfd_send_signal, fd, SIGTERM, 0, 0));
   printf("ended %d\n", poll(&pf, 1, 2000));
   siginfo_t si;

@@ -368,6 +368,10 @@ function parseCwd(text: string): string {
 
 /** Checks what was typed. Throws a UserError with exit code 2. */
 export function validate(raw: RawOptions): RunOptions {
+  const engine = raw.cpuEngine === undefined ? "hedra" : parseEngine(raw.cpuEngine);
+  if (raw.stats && engine !== "hedra") {
+    throw usage(`Cannot use --stats with --cpu-engine ${engine}: only Hedra's own processor counts`);
+  }
   return {
     root: raw.root === undefined ? undefined : parseRoot(raw.root),
     mounts: raw.mount.map(parseMount),
@@ -393,7 +397,7 @@ export function validate(raw: RawOptions): RunOptions {
     diff: raw.diff,
     commit: raw.commit,
     learn: raw.learn,
-    engine: raw.cpuEngine === undefined ? "hedra" : parseEngine(raw.cpuEngine),
+    engine,
     format: raw.format === undefined ? "folded" : parseFormat(raw.format),
     output: raw.output,
     pd: raw.pd,

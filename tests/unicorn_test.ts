@@ -17,6 +17,12 @@ for (const [source, args] of UNICORN_PROGRAMS) {
   });
 }
 
+Deno.test("--stats over another processor is refused", async () => {
+  const run = await runHedra(["run", "--stats", "--cpu-engine", "unicorn", "/bin/true"]);
+  assert.equal(run.code, 2);
+  assert.match(text(run.stderr), /Cannot use --stats with --cpu-engine unicorn/);
+});
+
 testWith(["libunicorn2", "gcc"], "the interpreter and Unicorn agree after each instruction of a C program", async () => {
   const run = await runHedra(["run", "--memory", "64", "--cpu-engine", "lockstep", await compile("floats.c", "gcc")]);
   const counts = /lockstep: (\d+) instructions equal, (\d+) not compared/.exec(text(run.stderr));

@@ -131,3 +131,21 @@ Deno.test("spaces come and go without growth of decoded code", () => {
   assert.equal(m.cpu.stats().interpreter.instructionsDecoded, decoded);
   assert.equal(m.sum(first), TURNS);
 });
+
+Deno.test("an instruction cut off by the end of executable memory is decoded anew when its bytes change", () => {
+  const m = new Machine([]), p = m.space(), end = TEXT_PA + PAGE;
+  const go = (offset: number) => {
+    m.cpu.discard(p.state);
+    m.cpu.resetState(p.state);
+    m.cpu.ram.u32[(p.state + RIP) >> 2] = CODE + PAGE - offset;
+    return m.cpu.run(p.state, p.space, 1e9);
+  };
+  // A jump (to hlt) over the first half of an instruction, which the translator looks at although it is never executed.
+  m.cpu.ram.u8.set([0x75, 0xc1, 0x0f], end - 3);
+  m.cpu.ram.u8[end - 0x40] = 0xf4;
+  m.cpu.codeChanged(TEXT_PA, PAGE);
+  for (let n = 0; n < 30; n++) assert.deepEqual([go(3), m.cpu.vector], [Trap.Exception, VEC.GP]);
+  m.cpu.ram.u8[end - 1] = 0xf4;
+  m.cpu.codeChanged(end - 1, 1);
+  assert.deepEqual([go(1), m.cpu.vector], [Trap.Exception, VEC.GP]);
+});

@@ -253,12 +253,13 @@ export class Blocks {
     }
     // The instruction goes on in the next extent.
     const next = space.find(e.end);
+    read.from = pa;
+    read.to = pa + available;
+    // Other bytes may need no more: these are watched even so.
     if (!next || !(next.rights & RIGHT_X)) return { fault: e.end };
     const rest = Math.min(MAX_INSN_BYTES + 1 - available, next.end - next.start);
     this.#scratch.set(this.ram.u8.subarray(pa, pa + available));
     this.#scratch.set(this.ram.u8.subarray(next.pa, next.pa + rest), available);
-    read.from = pa;
-    read.to = pa + available;
     read.next = next.pa;
     read.nextTo = next.pa + rest;
     return this.decoder.decode(this.#scratch, 0, available + rest, pc);

@@ -57,9 +57,10 @@ const APPROXIMATE_X87: Quirk = {
 const FAULT_IN_BLOCK: Quirk = {
   reason: "the order of checks and accesses to a state image is the processor's own",
   forgive(ours, native) {
-    const distance = ours.cr2 - native.cr2;
-    // Or the image wraps around the end of the address space, where addresses are rounded here.
-    const near = (distance < 512n && distance > -512n) || ours.cr2 >= 0xffff_ffff_0000_0000n;
+    const distance = ours.cr2 - native.cr2, wrapped = BigInt.asIntN(32, distance);
+    // Or the image wraps around the end of the address space, where addresses are rounded here, or of its first 4 GiB.
+    const near = (wrapped < 512n && wrapped > -512n && (distance === wrapped || ours.cr2 < 2n ** 32n)) ||
+      ours.cr2 >= 0xffff_ffff_0000_0000n;
     const isMemoryFault = (r: Result) => r.vector >= 12 && r.vector <= 14;
     if (!isMemoryFault(ours) || !isMemoryFault(native) || (ours.vector === native.vector && !near)) return;
     [ours.vector, ours.error, ours.cr2] = [native.vector, native.error, native.cr2];

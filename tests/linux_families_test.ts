@@ -13,6 +13,7 @@ const FAMILIES = [
   "moving.c",
   "watching.c",
   "memory.c",
+  "code_by_call.c",
   "descriptor_links.c",
   "elf_headers.c",
   "proc_files.c",

@@ -15,6 +15,7 @@ export interface PageTable {
 export interface Copier {
   copy(to: number, from: number, length: number): void;
   fill(va: number, value: number, length: number): void;
+  codeChanged(va: number, length: number): void;
 }
 
 /** Why an access failed; values of `Mm.fault`. */
@@ -95,9 +96,17 @@ export class Mm extends Areas {
   protect(start: number, end: number, prot: number): void {
     this.change(start, end, (vma) => {
       if (vma.prot === prot) return;
+      // System calls may have written there while nobody could execute it.
+      if (prot & ~vma.prot & PROT_EXEC) this.#codeChanged(vma);
       vma.prot = prot;
       this.#remap(vma);
     });
+  }
+  #codeChanged(vma: Vma): void {
+    for (const b of this.backing.items) {
+      const from = Math.max(b.start, vma.start), to = Math.min(b.end, vma.end);
+      if (b.owned && from < to) this.memory.codeChanged(b.pa + (from - b.start), to - from);
+    }
   }
 
   // ---- physical memory --------------------------------------------------------------------------------------------

@@ -185,11 +185,15 @@ export class UserMemory {
     return at - va;
   }
 
-  /** The contiguous piece at `va`: its physical address, or -1; `pieceBytes` tells how long it is (at most `bytes`). */
+  /**
+   * The contiguous piece at `va`: its physical address, or -1; `pieceBytes` tells how long it is (at most `bytes`). Whoever asks for a piece
+   * to write writes it before the program runs again.
+   */
   piece(va: number, bytes: number, write: boolean): number {
     const pa = this.#locate(va, 1, write);
     if (pa < 0) return -1;
     this.pieceBytes = Math.min(bytes, this.#end - va);
+    if (write && (this.#prot & PROT_EXEC) !== 0) this.ram.codeChanged(pa, this.pieceBytes);
     return pa;
   }
   pieceBytes = 0;
@@ -252,7 +256,6 @@ export class UserMemory {
       const to = this.piece(va + done, from.length - done, true);
       if (to < 0) return false;
       this.u8.set(from.subarray(done, done + this.pieceBytes), to);
-      if ((this.#prot & PROT_EXEC) !== 0) this.ram.codeChanged(to, this.pieceBytes);
       done += this.pieceBytes;
     }
     return true;

@@ -17,6 +17,8 @@ export class FakeRam {
   fill(at: number, value: number, length: number): void {
     this.u8.fill(value, at, at + length);
   }
+
+  codeChanged(): void {}
 }
 
 /** Virtual page number -> physical address and rights. */

@@ -12,7 +12,7 @@ type Leaf = Partial<Record<Register, number>>;
  * [leaf, register, bit, name of the feature in `OpRow.feature`, further row that must exist]. The name "" stands for bits that need no row: system
  * properties of the machine (Hedron ABI 2.6), or what every processor with these rows does.
  */
-const BITS: readonly (readonly [number, Register, number, string, string?])[] = [
+export const CPUID_BITS: readonly (readonly [number, Register, number, string, string?])[] = [
   [1, "ecx", 0, "sse3"],
   [1, "ecx", 1, "pclmulqdq"],
   [1, "ecx", 9, "ssse3"],
@@ -138,7 +138,7 @@ function buildLeaves(level: CpuLevel): Map<string, Leaf> {
   put(0x8000_0006, "", { ecx: LINE | 6 << 12 | 1024 << 16 });
   // 39 physical and 48 virtual address bits.
   put(0x8000_0008, "", { eax: 0x3027 });
-  for (const [leaf, register, bit, feature, row] of BITS) {
+  for (const [leaf, register, bit, feature, row] of CPUID_BITS) {
     if ((feature !== "" && !features.has(feature)) || (row !== undefined && !names.has(row))) continue;
     const key = `${leaf},${leaf === 7 ? 0 : ""}`, old = leaves.get(key) ?? {};
     leaves.set(key, { ...old, [register]: ((old[register] ?? 0) | 1 << bit) >>> 0 });

@@ -140,7 +140,7 @@ export class HedraCpu implements Cpu {
       region_helper: (id: number, n: number) => this.#regionHelper(helpers, this.#regions.insnOf(id), n),
     };
     this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters, options.prebuilt?.handlers);
-    const decoder = decoderOf(level), heat = options.heat ?? 500;
+    const decoder = decoderOf(level), heat = options.heat ?? 2000;
     this.#images = new Images({
       attached: (space, image) => this.#regions.attached(space, image),
       detached: (space, image) => {

@@ -63,7 +63,6 @@ int main(int argc, char **argv) {
     TRY(getcwd(buffer, 4096) != 0);
     printf("  %.13s\n", buffer);
     TRY(access("etc/passwd", F_OK));
-    TRY(access("../etc/passwd", F_OK));
     TRY(chroot("."));
     TRY(access("/etc/passwd", F_OK));
     _exit(0);

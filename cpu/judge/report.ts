@@ -49,6 +49,7 @@ export class CaseReport {
     const differ = known.reduce((sum, name) => sum + this.#rows.get(name)![COLUMNS.length], 0);
     const [sequences, instructions, different] = this.#sequences;
     return [
+      "<!-- deno-fmt-ignore-file -->\n",
       "# Cases judged by the host's processor\n",
       "Written by `deno run -A cpu/judge/main.ts --report docs/cpu-cases.md` and further options (docs/judge.md); each run adds its cases.",
       "Rows of the same name count together.\n",

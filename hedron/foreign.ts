@@ -1,18 +1,16 @@
-import { enterSyscall, FRAME_RFLAGS } from "./frame.ts";
+import { enterSyscall } from "./frame.ts";
 import { message, portalAt } from "./ipc.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Ec } from "./objects.ts";
 
 /**
  * The whole foreign path (ABI 8.2): a `syscall` instruction in a foreign PD with the native toggle clear becomes a state message
- * to the portal "event base + foreign base + CPU number". R11 shows the user RSP, RCX the return address; RIP and RSP
- * are the stale ones of the last interrupt frame, which is also what the EC returns with unless the reply sets them (ABI 8.3, 8.4).
- * RFLAGS are those of the call, which the fork loses: a personality could neither keep them nor let a program step itself by TF.
+ * to the portal "event base + foreign base + CPU number". R11 shows the user RSP, RCX the return address; RIP, RSP and RFLAGS are
+ * the stale ones of the last interrupt frame, which is also what the EC returns with unless the reply sets them (ABI 8.3, 8.4).
  */
 export function foreignCall(k: Kernel, ec: Ec): void {
   const at = k.cpu.locate(ec.state), selector = ec.pd.foreignBase + CPU_NUMBER;
   enterSyscall(k.cpu, at);
-  k.cpu.ram.u32[(ec.frame + FRAME_RFLAGS) >> 2] = k.cpu.getFlags(at);
   ec.viaSysret = false;
   // The fork looks the portal up without the event base first and kills the EC when it is missing.
   if (ec.eventBase !== 0 && portalAt(ec, selector) === undefined) return k.life.kill(ec, "PT not found");

@@ -4,8 +4,8 @@ import { GPR, IF, IOPL, RF, RIP, SEG_CS, SEG_SS } from "../cpu/layout.ts";
 /**
  * The interrupt frame that the kernel keeps per guest EC: RIP, RSP, RFLAGS and CS of its last interrupt, exception or state
  * message (ABI 7.4). State messages show and change these four in the frame and everything else in the state block; the return from
- * a message loads the frame ("iret"). A foreign system call writes only RFLAGS, so its message shows stale values of the
- * others (ABI 8.3). SS never changes.
+ * a message loads the frame ("iret"). A foreign system call does not write it, so its message shows stale values (ABI 8.3).
+ * SS never changes.
  */
 export const FRAME_RIP = 0, FRAME_RSP = 8, FRAME_RFLAGS = 16, FRAME_CS = 20;
 export const FRAME_BYTES = 64;

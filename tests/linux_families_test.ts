@@ -14,7 +14,6 @@ const FAMILIES = [
   "watching.c",
   "memory.c",
   "code_by_call.c",
-  "step_calls.c",
   "descriptor_links.c",
   "elf_headers.c",
   "proc_files.c",

@@ -1,4 +1,4 @@
-import { type ArchState, type Coroutine, MTD } from "../../hedron/api.ts";
+import { type Coroutine, MTD } from "../../hedron/api.ts";
 import { VEC } from "../../cpu/layout.ts";
 import { E } from "../abi/errno.ts";
 import type { Personality } from "../personality.ts";
@@ -7,18 +7,12 @@ import { ID_RECALL, ID_STARTUP } from "./slot.ts";
 import { R11, RAX, RCX, Reply, type Thread } from "./thread.ts";
 import type { Blocking } from "./wait.ts";
 
-/** What a foreign call's reply always changes (ABI 8.4): RIP and RSP are stale, RAX is the result, R11 what SYSRET takes RFLAGS from. */
-const REPLY = MTD.ACDB | MTD.RIP | MTD.RSP | MTD.R8_R15;
+/** What a foreign call's reply always changes (ABI 8.4): RIP and RSP are stale, RAX is the result. */
+const REPLY = MTD.ACDB | MTD.RIP | MTD.RSP;
 /** After a signal or execve everything may be new. */
 export const REPLY_ALL = MTD.ACDB | MTD.BSD | MTD.RSP | MTD.RIP | MTD.RFLAGS | MTD.R8_R15;
-
-/** Makes the state that of the end of a system call, as SYSRET leaves it. */
-function returnWith(state: ArchState, result: number): void {
-  state.set(RAX, result);
-  state.rip = state.num(RCX);
-  state.rsp = state.num(R11);
-  state.setHalves(R11, state.rflags, 0);
-}
+/** IF and the always-set bit. RFLAGS in a foreign call are those of an older trap, which may have been in the middle of a `std` sequence. */
+const RFLAGS_CLEAN = 0x202;
 
 /** Entry points of all threads: system calls and exceptions. */
 export class Dispatcher {
@@ -54,7 +48,13 @@ export class Dispatcher {
     if (t.attention || result <= -E.ERESTARTSYS && result >= -E.ERESTART_RESTARTBLOCK) return this.#slow(t, number, result);
     // The groups first: a register that is written before its group is selected would be kept for putting it back.
     state.mtd |= REPLY;
-    returnWith(state, result);
+    state.set(RAX, result);
+    state.rip = state.num(RCX);
+    state.rsp = state.num(R11);
+    if ((state.rflags & ~RFLAGS_CLEAN) !== 0) {
+      state.mtd |= MTD.RFLAGS;
+      state.rflags = RFLAGS_CLEAN;
+    }
     t.inKernel = false;
   }
 
@@ -77,7 +77,12 @@ export class Dispatcher {
     const own = t.reply === Reply.Own;
     t.reply = Reply.Normal;
     state.mtd |= REPLY_ALL;
-    if (!own) returnWith(state, result);
+    if (!own) {
+      state.rip = state.num(RCX);
+      state.rsp = state.num(R11);
+      state.rflags = RFLAGS_CLEAN;
+      state.set(RAX, result);
+    }
     yield* this.#os.signals.beforeReturn(t, own ? -1 : number, own ? 0 : result);
     t.inKernel = false;
   }

@@ -4,8 +4,9 @@
  * code for example, belongs to an image of its space alone.
  */
 import type { Block } from "./interp/blocks.ts";
+import { PAGE } from "./layout.ts";
 import type { Space } from "./mmu.ts";
-import { RIGHT_W, RIGHT_X } from "./space.ts";
+import { type Extent, RIGHT_W, RIGHT_X } from "./space.ts";
 
 /** Images that no space has mapped now are kept for the next one that does; at most so many. */
 const MAX_IDLE = 128;
@@ -37,6 +38,10 @@ export class Image {
 interface View {
   readonly space: Space;
   readonly attached: Image[];
+  /** Attached images by page number, as far as they have been asked for; large programs have hundreds. */
+  readonly byPage: Map<number, Image>;
+  /** The attached image that was asked for last. */
+  last: Image | undefined;
   /** For everything that is in none of them. */
   readonly own: Image;
 }
@@ -61,11 +66,18 @@ export class Images {
 
   /** The image for code at `pc`. */
   at(space: Space, pc: number): Image {
-    const view = this.#view(space);
-    for (const image of view.attached) if (image.contains(pc)) return image;
+    const view = this.#view(space), { last } = view;
+    if (last?.contains(pc)) return last;
+    const page = Math.floor(pc / PAGE), known = view.byPage.get(page);
+    if (known) return view.last = known;
     const e = pc < 2 ** 47 ? space.find(pc) : undefined;
     if (!e || !(e.rights & RIGHT_X) || e.rights & RIGHT_W) return view.own;
-    const key = `${e.start}.${e.end}.${e.pa}`;
+    const image = view.attached.find((i) => i.contains(pc)) ?? this.#attach(view, e);
+    view.byPage.set(page, image);
+    return view.last = image;
+  }
+  #attach(view: View, e: Extent): Image {
+    const { space } = view, key = `${e.start}.${e.end}.${e.pa}`;
     let image = this.#byKey.get(key);
     if (image) image.shared = true;
     else {
@@ -103,6 +115,8 @@ export class Images {
       const image = view.attached[n];
       if (image.start >= to || image.end <= from) continue;
       view.attached.splice(n, 1);
+      view.byPage.clear();
+      view.last = undefined;
       this.hooks.detached(space, image);
       this.#leave(space, image);
     }
@@ -146,7 +160,7 @@ export class Images {
     if (this.#last?.space === space) return this.#last;
     let view = this.#views.get(space);
     if (!view) {
-      view = { space, attached: [], own: new Image(0, Infinity, "") };
+      view = { space, attached: [], byPage: new Map(), last: undefined, own: new Image(0, Infinity, "") };
       view.own.spaces.add(space);
       this.#views.set(space, view);
     }

@@ -324,8 +324,9 @@ export class Regions {
         shrunk: () => this.epoch++,
       });
       const set = new RegionSet(extents, 0, Infinity, (pc) => this.blocks.find(space, pc));
-      for (const image of this.images.of(space)) set.strictFlags ||= image.strictFlags;
       this.#spaces.set(space, s = { set, extents });
+      // Not only this set: the space's other images have to pass flags on as well.
+      for (const image of this.images.of(space)) if (image.strictFlags) this.#makeStrict(space);
     }
     return s;
   }

@@ -13,6 +13,7 @@ import {
   FLAG_Z,
   FLAGS_OTHER,
   JUMP_CACHE,
+  PAGE_SHIFT,
   STATE,
   TLB,
   YMM_HIGH,
@@ -111,7 +112,7 @@ const local = (index: number, type: ValType): Expr => ({ kind: "local", type, in
 
 function tlbLookup(f: FuncBuilder, tagOffset: number, slow: string): void {
   const va = local(0, "i64"), bytes = local(1, "i32"), entry = f.newLocal("i32");
-  f.assign(entry, shl(and(w("i32.wrap_i64", shr_u(va, i64(12))), i32(TLB_ENTRIES - 1)), i32(5)));
+  f.assign(entry, tlbEntry(va));
   const tag = or(and(add(va, toI64u(sub(bytes, i32(1)))), i64(-4096)), load("i64.load32_u", i32(0), CTL_SPACE));
   f.expr(eq(load("i64.load", local(entry, "i32"), TLB + tagOffset), tag));
   f.if();
@@ -123,6 +124,10 @@ function tlbLookup(f: FuncBuilder, tagOffset: number, slow: string): void {
   f.expr(bytes);
   f.call(slow);
 }
+
+/** Byte offset of the TLB entry of an i64 address. */
+export const tlbEntry = (va: Expr): Expr =>
+  and(w("i32.shr_u", w("i32.wrap_i64", va), i32(PAGE_SHIFT - 5)), i32((TLB_ENTRIES - 1) * TLB_ENTRY));
 
 function jumpLookup(f: FuncBuilder, offset: number): void {
   const pc = local(0, "i64"), entry = f.newLocal("i32");

@@ -26,22 +26,27 @@ function explicitLength(c: HelperContext, register: number, wide: boolean, limit
 }
 
 interface Text {
-  elements: ArrayLike<number>;
+  /** At least `count` elements, of the current comparison. */
+  readonly elements: Int32Array;
   length: number;
 }
+// These instructions stand in inner loops of string functions: nothing is allocated for one of them.
+const FIRST: Text = { elements: new Int32Array(16), length: 0 }, SECOND: Text = { elements: new Int32Array(16), length: 0 };
 
-function elementsOf(bytes: Uint8Array, control: number): ArrayLike<number> {
-  if (control & WORDS) return control & SIGNED ? new Int16Array(bytes.buffer) : new Uint16Array(bytes.buffer);
-  return control & SIGNED ? new Int8Array(bytes.buffer) : bytes;
-}
-function implicitLength(elements: ArrayLike<number>): number {
-  let n = 0;
-  while (n < elements.length && elements[n] !== 0) n++;
-  return n;
+/** Takes the elements of the vector at `at` and their number: `explicit`, or up to the first zero when that is negative. */
+function read(text: Text, c: HelperContext, at: number, control: number, count: number, explicit: number): void {
+  const { u8 } = c.ram, { elements } = text;
+  for (let n = 0; n < count; n++) {
+    const value = control & WORDS ? u8[at + 2 * n] | u8[at + 2 * n + 1] << 8 : u8[at + n];
+    elements[n] = !(control & SIGNED) ? value : control & WORDS ? value << 16 >> 16 : value << 24 >> 24;
+  }
+  let length = explicit;
+  if (length < 0) { for (length = 0; length < count && elements[length] !== 0;) length++; }
+  text.length = length;
 }
 
 /** IntRes1, before polarity: is bit j of the result set? `a` is the first operand (set, ranges or needle), `b` the text. */
-type Aggregation = (a: Text, b: Text, j: number) => boolean;
+type Aggregation = (a: Text, b: Text, j: number, count: number) => boolean;
 const AGGREGATIONS: readonly Aggregation[] = [
   function equalAny(a, b, j) {
     if (j >= b.length) return false;
@@ -58,8 +63,8 @@ const AGGREGATIONS: readonly Aggregation[] = [
   function equalEach(a, b, j) {
     return j < a.length && j < b.length ? a.elements[j] === b.elements[j] : j >= a.length && j >= b.length;
   },
-  function equalOrdered(a, b, j) {
-    for (let i = 0; i < a.length && i + j < b.elements.length; i++) {
+  function equalOrdered(a, b, j, count) {
+    for (let i = 0; i < a.length && i + j < count; i++) {
       if (i + j >= b.length || a.elements[i] !== b.elements[i + j]) return false;
     }
     return true;
@@ -70,15 +75,12 @@ function compare(c: HelperContext, i: Insn): { bits: number; count: number; cont
   const [first, , immediate] = i.ops;
   const control = immediate.kind === "imm" ? Number(immediate.value & 0xffn) : 0;
   const count = control & WORDS ? 8 : 16, explicit = i.name.includes("pcmpestr"), wide = (i.rex & 8) !== 0;
-  const text = (at: number, register: number): Text => {
-    const elements = elementsOf(c.ram.u8.slice(at, at + 16), control);
-    return { elements, length: explicit ? explicitLength(c, register, wide, count) : implicitLength(elements) };
-  };
-  const a = text(registerAt(first), RAX),
-    b = text(STATE + HELPER_OPERAND, RDX),
-    matches = AGGREGATIONS[(control >> AGGREGATION_SHIFT) & 3];
+  const length = (register: number): number => explicit ? explicitLength(c, register, wide, count) : -1;
+  read(FIRST, c, registerAt(first), control, count, length(RAX));
+  read(SECOND, c, STATE + HELPER_OPERAND, control, count, length(RDX));
+  const a = FIRST, b = SECOND, matches = AGGREGATIONS[(control >> AGGREGATION_SHIFT) & 3];
   let bits = 0;
-  for (let j = 0; j < count; j++) if (matches(a, b, j)) bits |= 1 << j;
+  for (let j = 0; j < count; j++) if (matches(a, b, j, count)) bits |= 1 << j;
   if (control & NEGATIVE) bits ^= control & MASKED ? (1 << b.length) - 1 : (1 << count) - 1;
   const flags = c.getFlags() & ~(CF | PF | AF | ZF | SF | OF);
   c.setFlags(

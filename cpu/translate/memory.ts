@@ -1,8 +1,8 @@
 /** Guest memory accesses in regions: extent checks with baked bounds, or the software TLB. */
 import type { FuncBuilder } from "../wasm/encoder.ts";
-import { CTL_SPACE, PAGE, PAGE_SHIFT, TLB } from "../layout.ts";
-import { TLB_ENTRIES } from "../runtime.ts";
-import { add, and, eq, type Expr, gt_u, i32, i64, load, type LocalExpr, or, shl, shr_u, sub, w } from "../wasm/expr.ts";
+import { CTL_SPACE, PAGE, TLB } from "../layout.ts";
+import { tlbEntry } from "../runtime.ts";
+import { add, and, eq, type Expr, gt_u, i32, i64, load, type LocalExpr, or, shl, sub, w } from "../wasm/expr.ts";
 import { type Group, type Planned, RSP } from "./access_plan.ts";
 import type { Step } from "./cfg.ts";
 import type { Locals } from "./locals.ts";
@@ -120,7 +120,7 @@ export class Memory {
   #tlb(address: Expr, bytes: number, write: boolean): Place {
     const va = this.#bind(address), at = this.locals.temp("i32"), { f } = this;
     const entry = this.locals.temp("i32");
-    f.assign(entry.index, shl(and(w("i32.wrap_i64", shr_u(va, i64(PAGE_SHIFT))), i32(TLB_ENTRIES - 1)), i32(5)));
+    f.assign(entry.index, tlbEntry(va));
     const tag = or(and(add(va, i64(bytes - 1)), i64(-PAGE)), load("i64.load32_u", i32(0), CTL_SPACE));
     f.expr(eq(load("i64.load", entry, TLB + (write ? 8 : 0)), tag));
     // Leaving settles what is kept apart of registers: not on one path only.

@@ -1,7 +1,7 @@
 import { explain } from "./cli/errors.ts";
 import type { BootOptions } from "./cli/boot.ts";
 import { fastParse } from "./cli/fast_parse.ts";
-import type { RawOptions } from "./cli/options.ts";
+import type { RawOptions } from "./cli/option_rows.ts";
 import { print } from "./cli/terminal.ts";
 
 // Start-up is a goal of its own: a module that a command does not need is not loaded.

@@ -37,7 +37,7 @@ const FIGURES: readonly Figure[] = [
 
 const directory = Deno.makeTempDirSync({ prefix: "hedra-bench-" });
 try {
-  const [linux, hyperapp] = ownSuites(directory, 100_000, 100);
+  const [linux, hyperapp] = ownSuites(directory, 100_000);
   extract("bench", directory);
   // What else the machine does slows some rounds down, native ones too: the fastest of rounds that alternate.
   const fastest = (into: Map<string, number>, round: ReadonlyMap<string, number>): void => {

@@ -1,34 +1,11 @@
 /**
- * `deno task bench [cpu|linux] [--json] [--quick] [--rounds N]`: the same ELF files natively and under Hedra, in turn, in one run. Without
- * a table's name this repository's own programs, with BENCH_SRC=DIR also the kernels of DIR/cpu.c; `cpu` and `linux` are the tables of
- * workloads.ts. `deno task bench hedron|mediator|restarts [ARGS]` runs that program of this folder.
+ * `deno task bench [--json] [--quick] [--reps N]`: this repository's own programs natively and under Hedra, in turn, in one run.
+ * `deno task bench cpu|linux|hedron|mediator|restarts [ARGS]` runs that program of this folder.
  */
 import { execute, runHedra } from "../tests/process.ts";
-import { peerTables } from "./peers.ts";
-import { extract, foreignSuite, type Measured, ownSuites, runNative, runUnderHedra, type Suite, wallTime } from "./suites.ts";
+import { readOptions } from "./options.ts";
+import { extract, type Measured, ownSuites, runNative, runUnderHedra, type Suite, wallTime } from "./suites.ts";
 import { type Goal, JSON_VERSION, markdown, median, type Row } from "./table.ts";
-
-interface Settings {
-  table: "own" | "cpu" | "linux";
-  json: boolean;
-  rounds: number;
-  iterations: number;
-  /** Per kernel. */
-  ms: number;
-}
-
-function settings(args: readonly string[]): Settings {
-  const at = args.indexOf("--rounds");
-  const quick = args.includes("--quick");
-  const rounds = at >= 0 ? Number(args[at + 1]) : quick ? 1 : 3;
-  const known = args.filter((arg, i) => !["--json", "--quick", "--rounds"].includes(arg) && !(at >= 0 && i === at + 1));
-  const table = known.length === 0 ? "own" : known[0];
-  if (known.length > 1 || (table !== "own" && table !== "cpu" && table !== "linux") || !Number.isInteger(rounds) || rounds < 1) {
-    console.error("usage: deno task bench [cpu|linux|hedron|mediator|restarts] [--json] [--quick] [--rounds N]");
-    Deno.exit(2);
-  }
-  return { table, json: args.includes("--json"), rounds, iterations: quick ? 10_000 : 100_000, ms: quick ? 100 : 300 };
-}
 
 /** Runs one suite in interleaved rounds. */
 async function measure(suite: Suite, rounds: number): Promise<Row[]> {
@@ -78,7 +55,7 @@ async function measureStart(directory: string, rounds: number): Promise<Row[]> {
 }
 
 /** Benchmarks that are programs of their own. */
-const PROGRAMS: readonly string[] = ["hedron", "mediator", "restarts"];
+const PROGRAMS: readonly string[] = ["cpu", "linux", "hedron", "mediator", "restarts"];
 if (PROGRAMS.includes(Deno.args[0])) {
   const args = ["run", "-A", new URL(`${Deno.args[0]}.ts`, import.meta.url).href, ...Deno.args.slice(1)];
   Deno.exit(
@@ -86,7 +63,11 @@ if (PROGRAMS.includes(Deno.args[0])) {
   );
 }
 
-const options = settings(Deno.args);
+if (Deno.args[0] !== undefined && !Deno.args[0].startsWith("-")) {
+  console.error(`bench: no benchmark "${Deno.args[0]}": there are ${PROGRAMS.join(", ")}`);
+  Deno.exit(2);
+}
+const options = readOptions(Deno.args, "", []);
 const directory = Deno.makeTempDirSync({ prefix: "hedra-bench-" });
 const rows: Row[] = [];
 const report = (added: Row[], meanGoal?: Goal) => {
@@ -94,21 +75,10 @@ const report = (added: Row[], meanGoal?: Goal) => {
   if (!options.json) console.log(markdown(added[0].group, added, meanGoal));
 };
 let failed = false;
-async function ownTables(): Promise<void> {
-  const suites = ownSuites(directory, options.iterations, options.ms);
-  const source = Deno.env.get("BENCH_SRC");
-  if (source) suites.push(await foreignSuite(source, directory, options.ms));
-  for (const suite of suites) report(await measure(suite, options.rounds), suite.meanGoal);
-  report(await measureStart(directory, options.rounds));
-}
 try {
-  if (options.table === "own") await ownTables();
-  else {
-    const note = (line: string) => console.error(line);
-    for await (const t of peerTables(options.table, options.rounds, note)) {
-      report(t.rows.map((row) => ({ ...row, group: t.title })), t.meanGoal);
-    }
-  }
+  const suites = ownSuites(directory, options.quick ? 10_000 : 100_000);
+  for (const suite of suites) report(await measure(suite, options.reps));
+  report(await measureStart(directory, options.reps));
 } catch (error) {
   console.error(`bench: ${error instanceof Error ? error.message : error}`);
   failed = true;
@@ -118,7 +88,7 @@ try {
 if (options.json) {
   console.log(
     JSON.stringify(
-      { version: JSON_VERSION, deno: Deno.version.deno, v8: Deno.version.v8, rounds: options.rounds, rows },
+      { version: JSON_VERSION, deno: Deno.version.deno, v8: Deno.version.v8, reps: options.reps, rows },
       undefined,
       2,
     ),

@@ -15,7 +15,6 @@ export interface Suite {
   /** Field of the printed lines that holds nanoseconds. */
   field: string;
   goals: Record<string, Goal>;
-  meanGoal?: Goal;
 }
 
 const ratio = (atMost: number): Goal => ({ of: "ratio", atMost });
@@ -45,8 +44,8 @@ function tmpfs(): string {
   }
 }
 
-/** The suites of this repository. `iterations` scales the short operations, `ms` is the time per kernel. */
-export function ownSuites(directory: string, iterations: number, ms: number): Suite[] {
+/** The suites of this repository. `iterations` scales the short operations. */
+export function ownSuites(directory: string, iterations: number): Suite[] {
   const none = { native: {}, guest: {} };
   return [
     {
@@ -67,34 +66,7 @@ export function ownSuites(directory: string, iterations: number, ms: number): Su
       field: "ns",
       goals: { ipc_cross_raw: ns(1000) },
     },
-    {
-      group: "CPU kernels",
-      program: extract("kernels", directory),
-      args: ["all", String(ms)],
-      native: true,
-      env: none,
-      field: "ns",
-      goals: {},
-      meanGoal: ratio(4),
-    },
   ];
-}
-
-/** The 13 kernels of another benchmark collection, built from `source`/cpu.c: `BENCH_SRC=DIR deno task bench`. */
-export async function foreignSuite(source: string, directory: string, ms: number): Promise<Suite> {
-  const program = `${directory}/cpu`;
-  const result = await execute("gcc", ["-O2", "-fno-math-errno", "-g0", "-w", "-static", "-o", program, `${source}/cpu.c`]);
-  if (result.code !== 0) throw new Error(`Cannot build "${source}/cpu.c": ${text(result.stderr)}`);
-  return {
-    group: `Kernels of ${source}`,
-    program,
-    args: ["all", String(ms)],
-    native: true,
-    env: { native: {}, guest: {} },
-    field: "med",
-    goals: {},
-    meanGoal: ratio(4),
-  };
 }
 
 function measured(suite: Suite, outcome: Outcome): Measured {

@@ -21,7 +21,7 @@ export interface Goal {
 }
 
 /** Version of the JSON that `--json` prints. */
-export const JSON_VERSION = 1;
+export const JSON_VERSION = 2;
 
 export const median = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b);
@@ -49,7 +49,8 @@ export function duration(ns: number | undefined): string {
   return `${(ns / 1e6).toFixed(ns < 1e8 ? 2 : 0)} ms`;
 }
 
-function verdict({ goal, ratio, hedra }: Pick<Row, "goal" | "ratio" | "hedra">): string {
+/** Is the goal met? Nothing without a goal. */
+export function verdict({ goal, ratio, hedra }: Pick<Row, "goal" | "ratio" | "hedra">): string {
   if (goal === undefined) return "";
   const value = goal.of === "ratio" ? ratio : hedra;
   const bound = goal.of === "ratio" ? `${goal.atMost}x` : duration(goal.atMost);
@@ -68,11 +69,15 @@ export function markdown(group: string, rows: readonly Row[], meanGoal?: Goal): 
     cells.push([GEOMETRIC_MEAN, "", "", times(ratio), verdict({ ratio, hedra: 0, goal: meanGoal })]);
   }
   const table = [["", "native", "Hedra", "ratio", "goal"], ...cells];
+  return `${group}\n\n${aligned(table, ["left", "right", "right", "right"])}`;
+}
+
+/** Lines of cells as a Markdown table whose columns stand in line, the first line as its head. Columns that `sides` does not name are left. */
+export function aligned(table: readonly (readonly string[])[], sides: readonly ("left" | "right")[]): string {
   const widths = table[0].map((_, column) => Math.max(...table.map((line) => line[column].length), 3));
-  const line = (texts: string[]) =>
-    `| ${texts.map((text, i) => i === 0 || i === 4 ? text.padEnd(widths[i]) : text.padStart(widths[i])).join(" | ")} |`;
-  const rule = `| ${
-    widths.map((width, i) => i === 0 || i === 4 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`).join(" | ")
-  } |`;
-  return [`${group}\n`, line(table[0]), rule, ...table.slice(1).map(line), ""].join("\n");
+  const row = (texts: readonly string[]) => `| ${texts.join(" | ")} |`;
+  const line = (texts: readonly string[]) =>
+    row(texts.map((text, i) => sides[i] === "right" ? text.padStart(widths[i]) : text.padEnd(widths[i])));
+  const rule = row(widths.map((width, i) => sides[i] === "right" ? `${"-".repeat(width - 1)}:` : "-".repeat(width)));
+  return [line(table[0]), rule, ...table.slice(1).map(line), ""].join("\n");
 }

@@ -1,8 +1,9 @@
 /**
- * `deno task bench cpu` and `deno task bench linux`: programs nobody made for Hedra, natively and under Hedra. Their sources or inputs are
- * those of BENCH_SRC, a directory with a Makefile that builds into BENCH_BIN; the rest are Debian's programs on this machine.
+ * What `deno task bench cpu` and `deno task bench linux` run: programs nobody made for Hedra, from BENCH_SRC and from this machine, or for
+ * `cpu` without BENCH_SRC kernels of our own.
  */
 import type { Goal } from "./table.ts";
+import type { Places } from "./places.ts";
 
 export interface Workload {
   name: string;
@@ -12,8 +13,12 @@ export interface Workload {
    * `NAME: N requests per second`.
    */
   measure: "wall" | "lines" | "requests";
-  /** Fields of the printed lines, and what to call them: `first` of `sieve` becomes "sieve first". */
-  fields?: readonly string[];
+  /** Fields of the printed lines to read, and what to add to the line's name: `first` of `sieve` becomes "sieve first". */
+  fields?: Readonly<Record<string, string>>;
+  /** The kernel that it is, where there is a build of the same kernel for WebAssembly. */
+  kernel?: { name: string; ms: number };
+  /** One more repetition, first, that does not count: it fills caches. */
+  warmUp?: boolean;
   /** Runs natively on one processor, as Hedra has one. */
   pinned?: boolean;
   /** Under Hedra the host's `/` is the root; writes stay in memory. Natively the directory is gone afterwards. */
@@ -23,68 +28,60 @@ export interface Workload {
   scale?: number;
 }
 export interface Group {
+  /** For `--only`. */
+  key: string;
   title: string;
   workloads: Workload[];
   meanGoal?: Goal;
-  /** Which printed field the group is about. */
-  field?: string;
 }
 
 const ratio = (atMost: number): Goal => ({ of: "ratio", atMost });
+const wall = (name: string, ...command: string[]): Workload => ({ name, command, measure: "wall" });
 
-export interface Places {
-  /** Sources and inputs. */
-  source: string;
-  /** Built programs. */
-  bin: string;
-  /** Generated inputs. */
-  work: string;
-  /** Empty, for this run. */
-  scratch: string;
-  /** gcc's compiler proper. */
-  cc1: string;
+/** Goals for the kernels: medians in their groups, medians of all, first repetitions of all. */
+export const KERNEL_GOALS = { int: 1.8, call: 2.4, mem: 1.2, fp: 1.6, all: 1.8, first: 5 } as const;
+export const REAL_GOAL = 3.5;
+const TITLES = { int: "integers", call: "calls", mem: "memory", fp: "floating point" } as const;
+type KernelGroup = keyof typeof TITLES;
+/** What is added to a kernel's name for its first repetition. */
+export const FIRST = " first";
+
+/** Kernels that time themselves: the median of many repetitions, and the first one, when all code is cold. */
+export function kernelGroups({ kernels }: Places, ms: number): Group[] {
+  const { program, names, median, wasm } = kernels;
+  return (Object.keys(TITLES) as KernelGroup[]).map((key): Group => ({ // Object.keys forgets the keys' type
+    key,
+    title: `kernels: ${TITLES[key]}`,
+    meanGoal: ratio(KERNEL_GOALS[key]),
+    workloads: names[key].map((name) => ({
+      name,
+      command: [program, name, String(ms)],
+      measure: "lines",
+      fields: { [median]: "", first: FIRST },
+      kernel: wasm ? { name, ms } : undefined,
+    })),
+  }));
 }
 
-const KERNELS: readonly [string, number, readonly string[]][] = [
-  ["int", 1.8, ["sieve", "crc32", "sha256", "coremix", "qsort"]],
-  ["call", 2.4, ["fib", "nqueens", "icall"]],
-  ["mem", 1.2, ["chase", "memcpy"]],
-  ["fp", 1.6, ["nbody", "mandel", "spectral"]],
-];
-
-/** Ratios of the processor's translation: kernels, their first repetition, whole programs. */
-export function cpuGroups(p: Places, ms: number): Group[] {
-  const kernel = (name: string): Workload => ({
-    name,
-    command: [`${p.bin}/cpu`, name, String(ms)],
-    measure: "lines",
-    fields: ["med", "first"],
-  });
-  const wall = (name: string, ...command: string[]): Workload => ({ name, command, measure: "wall" });
-  const data = `${p.work}/f4m`, large = `${p.work}/f20m`;
-  return [
-    ...KERNELS.map(([group, goal, names]): Group => ({
-      title: `kernels: ${group}`,
-      workloads: names.map(kernel),
-      meanGoal: ratio(goal),
-      field: "med",
-    })),
-    {
-      title: "whole programs",
-      meanGoal: ratio(3.5),
-      workloads: [
-        wall("lua", `${p.bin}/luarun`, `${p.source}/work.lua`, "4"),
-        wall("sqlite", `${p.bin}/sqlbench`, "200000"),
-        wall("gzip", "/bin/gzip", "-c", data),
-        wall("xz", "/usr/bin/xz", "-0", "-T1", "-c", data),
-        wall("busybox sha256sum", "/bin/busybox", "sha256sum", large),
-        wall("busybox gzip", "/bin/busybox", "gzip", "-c", data),
-        wall("openssl sha256", "/usr/bin/openssl", "dgst", "-sha256", large, large, large, large, large),
-        wall("python3", "/usr/bin/python3", "-S", "-E", `${p.source}/work.py`, "5"),
-        wall("cc1", p.cc1, "-quiet", "-O1", `${p.work}/f2k.c`, "-o", "-"),
-      ],
-    },
-  ];
+/** Programs of this machine at their work, from start to end. */
+export function realGroup(p: Places): Group {
+  const { small, large, c } = p.inputs;
+  return {
+    key: "real",
+    title: "whole programs",
+    meanGoal: ratio(REAL_GOAL),
+    workloads: [
+      wall("lua", ...p.lua),
+      wall("sqlite", ...p.sqlite),
+      wall("gzip", "/bin/gzip", "-c", small),
+      wall("xz", "/usr/bin/xz", "-0", "-T1", "-c", small),
+      wall("busybox sha256sum", "/bin/busybox", "sha256sum", large),
+      wall("busybox gzip", "/bin/busybox", "gzip", "-c", small),
+      wall("openssl sha256", "/usr/bin/openssl", "dgst", "-sha256", large, large, large, large, large),
+      wall("python3", ...p.python),
+      wall("cc1", p.cc1, "-quiet", "-O1", c, "-o", "-"),
+    ],
+  };
 }
 
 /** 100 programs that bash starts. */
@@ -101,55 +98,60 @@ export function linuxGroups(p: Places): Group[] {
     name,
     command: [`${p.bin}/ipc`, name, "10000"],
     measure: "lines",
-    fields: ["ns"],
+    fields: { ns: "" },
     pinned: true,
   });
-  const wall = (name: string, atMost: number, ...command: string[]): Workload => ({
-    name,
-    command,
-    measure: "wall",
-    goal: ratio(atMost),
-  });
+  const within = (atMost: number, w: Workload): Workload => ({ ...w, goal: ratio(atMost) });
   return [
     {
+      key: "calls",
       title: "system calls",
       meanGoal: ratio(1),
-      workloads: [{ name: "", command: [`${p.bin}/sysb`], measure: "lines", fields: ["ns"], env: shm }],
+      workloads: [{ name: "sysb", command: [`${p.bin}/sysb`], measure: "lines", fields: { ns: "" }, env: shm }],
     },
-    { title: "between processes and threads", meanGoal: ratio(1.5), workloads: ["pipe", "futex", "fork", "thread"].map(ipc) },
     {
+      key: "ipc",
+      title: "between processes and threads",
+      meanGoal: ratio(1.5),
+      workloads: ["pipe", "futex", "fork", "thread"].map(ipc),
+    },
+    {
+      key: "spawn",
       title: "start of a program (posix_spawn, exec, wait) by a program",
       workloads: [{
-        name: "",
+        name: "spawn",
         command: [`${p.bin}/spawn`, "40", `${p.bin}/hello`],
         measure: "lines",
-        fields: ["us"],
+        fields: { us: "" },
         scale: 1000,
         goal: { of: "ns", atMost: 5e6 },
       }],
     },
     {
+      key: "files",
       title: "files of 64 KiB and 1 MiB (time per pass)",
       meanGoal: ratio(1),
       workloads: [
         {
-          name: "",
+          name: "filet",
           command: ["/bin/sh", "-c", `exec ${p.bin}/filet $BENCH_DIR 60`],
           measure: "lines",
-          fields: ["ns"],
+          fields: { ns: "" },
           env: shm,
         },
       ],
     },
     {
+      key: "real",
       title: "whole programs",
       workloads: [
-        wall("bash, 100 programs", 5, "/bin/bash", "-c", EXTERNALS),
-        wall("git status, 1000 files", 6, "/usr/bin/git", "-C", `${p.scratch}/tree`, "status", "--short"),
-        wall("gcc -c, 2000 lines", 6, "/usr/bin/gcc", "-O1", "-c", `${p.work}/f2k.c`, "-o", "/dev/null"),
+        within(5, wall("bash, 100 programs", "/bin/bash", "-c", EXTERNALS)),
+        within(6, wall("git status, 1000 files", "/usr/bin/git", "-C", `${p.scratch}/tree`, "status", "--short")),
+        within(6, wall("gcc -c, 2000 lines", "/usr/bin/gcc", "-O1", "-c", p.inputs.c, "-o", "/dev/null")),
       ],
     },
     {
+      key: "redis",
       title: "redis-benchmark in the machine (time per request)",
       workloads: [{ name: "redis", command: ["/bin/sh", "-c", REDIS], measure: "requests" }],
     },

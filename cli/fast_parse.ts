@@ -1,4 +1,4 @@
-import { noOptions, optionName, type OptionRow, type RawOptions, rowsFor, setOption } from "./options.ts";
+import { noOptions, optionName, type OptionRow, type RawOptions, rowsFor, setOption } from "./option_rows.ts";
 
 /** A command line of `hedra run` in its parts. */
 export interface ParsedRun {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fastParse } from "./fast_parse.ts";
-import type { RawOptions } from "./options.ts";
+import type { RawOptions } from "./option_rows.ts";
 import { buildProgram, forCommander } from "./program.ts";
 
 type Parsed = { options: RawOptions; program: string; args: string[] } | undefined;

@@ -4,7 +4,8 @@ import type { BootConfig } from "../roottask/boot_config.ts";
 import { EXIT, UserError } from "./errors.ts";
 import { capabilitiesDot, onlyPd } from "./inspect_graph.ts";
 import { capabilitiesText, treeText } from "./inspect_text.ts";
-import { type RawOptions, type RunOptions, validate } from "./options.ts";
+import type { RawOptions } from "./option_rows.ts";
+import { type RunOptions, validate } from "./options.ts";
 import { bootMachine, configure, finish } from "./run.ts";
 import { print } from "./terminal.ts";
 

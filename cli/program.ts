@@ -2,7 +2,7 @@ import { Argument, Command, CommanderError } from "commander";
 import { EXIT } from "./errors.ts";
 import project from "../deno.json" with { type: "json" };
 import type { BootOptions } from "./boot.ts";
-import { noOptions, optionName, type OptionRow, type RawOptions, rowsFor, setOption } from "./options.ts";
+import { noOptions, optionName, type OptionRow, type RawOptions, rowsFor, setOption } from "./option_rows.ts";
 import { columns, mayColor, print } from "./terminal.ts";
 
 const VERSION = project.version;

@@ -1,6 +1,7 @@
 import { Trace } from "../hedron/trace.ts";
 import { EXIT, reasonOf, UserError } from "./errors.ts";
-import { type RawOptions, validate } from "./options.ts";
+import type { RawOptions } from "./option_rows.ts";
+import { validate } from "./options.ts";
 import { bootMachine, configure, finish } from "./run.ts";
 import { print } from "./terminal.ts";
 import { countKinds, perfettoJson, traceText } from "./trace_format.ts";

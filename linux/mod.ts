@@ -1,5 +1,6 @@
 import type { Coroutine, HostEc, HostProgram } from "../hedron/api.ts";
-import { type LinuxOptions, Personality } from "./personality.ts";
+import type { LinuxOptions } from "./options.ts";
+import { Personality } from "./personality.ts";
 import { serveSpawn } from "./spawn_portal.ts";
 
 /** The Linux personality as a program for a host PD. `options` are the defaults; each start request may ask for more. */

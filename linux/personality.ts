@@ -15,6 +15,7 @@ import type { Pipe } from "./files/pipe.ts";
 import { Ptys } from "./files/pty.ts";
 import { Tty } from "./files/tty.ts";
 import { FIXED_LAYOUT, type Layout, randomLayout } from "./loader/layout.ts";
+import type { LinuxOptions } from "./options.ts";
 import { UserMemory } from "./memory/user.ts";
 import type { Mm } from "./memory/mm.ts";
 import { IpcTable } from "./ipc/table.ts";
@@ -49,33 +50,16 @@ import { UTSNAME } from "./syscalls/system.ts";
 import { SYSCALLS } from "./syscalls/table.ts";
 import type { CallObserver } from "./trace/observer.ts";
 import { both, Learner } from "./trace/learner.ts";
-import { Refusals, type Refused } from "./trace/refusals.ts";
+import { reportMissing } from "./trace/missing.ts";
+import { Refusals } from "./trace/refusals.ts";
 import { Summary } from "./trace/summary.ts";
 import { Vdso } from "./vdso/vdso.ts";
 import { Tracer } from "./trace/tracer.ts";
-
-export interface LinuxOptions {
-  strace: boolean;
-  /** Numbers of the calls that strace is about; every one when undefined. */
-  traceSet?: ReadonlySet<number>;
-  /** A table at the end instead of a line for each call. */
-  traceSummary?: boolean;
-  /** Every run has the same addresses. */
-  fixedAddresses?: boolean;
-  /** Who programs are started as; root when absent. */
-  user?: { uid: number; gid: number };
-  /** More messages: unimplemented calls as they happen. */
-  verbose: boolean;
-  /** Is told what programs did not get, when one that roottask has started has ended. */
-  learned?: (refused: readonly Refused[]) => void;
-}
 
 /** RAM that the personality uses itself: staging page, scratch page, texts. */
 const OWN_BYTES = 256 << 10;
 const PAGE = 4096;
 const LAYOUT_BYTES = 16;
-/** Names in the report of calls that are not implemented. */
-const NAMED_CALLS = 12;
 /** Bytes of `Personality.buffer`. */
 export const BUFFER_BYTES = 128 << 10;
 
@@ -368,30 +352,12 @@ export class Personality {
     this.console.print(`hedra: ${text}\n`);
   }
 
-  noteMissing(t: Thread, number: number): void {
-    if (!this.options.verbose || this.dispatcher.missing.get(number) !== 1) return;
-    this.warn(`${t.name}: system call ${this.dispatcher.row(number)?.name ?? number} is not implemented`);
-  }
-
   /** A program that roottask has started is no more. */
   programEnded(): void {
     this.tracer?.finished?.();
-    this.reportMissing();
+    reportMissing(this);
     const refused = this.options.learned ? undefined : this.refusals.line();
     if (refused !== undefined) this.warn(refused);
-  }
-
-  /** What a run has asked for in vain, in one line on stderr. */
-  reportMissing(): void {
-    const { missing } = this.dispatcher;
-    if (missing.size === 0) return;
-    const names = [...missing].map(([number, times]) => {
-      const name = this.dispatcher.row(number)?.name ?? `number ${number}`;
-      return times === 1 ? name : `${name} (${times} times)`;
-    });
-    missing.clear();
-    const more = names.length > NAMED_CALLS ? ` and ${names.length - NAMED_CALLS} more` : "";
-    this.warn(`system calls that are not implemented: ${names.slice(0, NAMED_CALLS).join(", ")}${more}`);
   }
 
   // Shorthands for the signal code, which knows no life cycle.

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Machine, Script, Step } from "../hedron/testing/mod.ts";
 import { BootError } from "./boot.ts";
 import { PROCESS } from "./protocol.ts";
+import { random } from "../tests/support/random.ts";
 import { hyperappElf, reply, request, runScripts, text, u32, u64 } from "../tests/support/scripted_boot.ts";
 
 const RAX = 0, RSP = 4;
@@ -231,16 +232,6 @@ Deno.test("the end of a hyperapp ends its other ECs as well, whether they run or
   assert.deepEqual([outcome.stdout, ...codes(outcome)], ["next", 5, 0]);
   assert.equal(entries, 3);
 });
-
-/** xorshift32. */
-function* random(seed: number): Generator<number, never> {
-  for (let x = seed;;) {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    yield x >>> 0;
-  }
-}
 
 Deno.test("no message to a service, however absurd, harms the others", async () => {
   const source = random(4711), pick = (n: number): number => source.next().value % n;

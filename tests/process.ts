@@ -17,6 +17,8 @@ export interface RunOptions {
   /** Signal to send so many milliseconds after the start. */
   signal?: { name: Deno.Signal; afterMs: number };
   env?: Record<string, string>;
+  /** Kills it and throws when it still runs; 120 s by default. */
+  timeLimitMs?: number;
 }
 
 /** Guests get this environment unless told otherwise; native runs for comparison get the same. */
@@ -60,13 +62,14 @@ export async function execute(command: string, args: readonly string[], options:
     stderr: "piped",
   }).spawn();
   let late = false;
-  const timers = [setTimeout(() => (late = true, child.kill("SIGKILL")), TIME_LIMIT_MS)];
+  const limit = options.timeLimitMs ?? TIME_LIMIT_MS;
+  const timers = [setTimeout(() => (late = true, child.kill("SIGKILL")), limit)];
   if (options.signal) timers.push(setTimeout((name) => child.kill(name), options.signal.afterMs, options.signal.name));
   const feeding = options.stdin === undefined ? undefined : feed(child.stdin, bytesOf(options.stdin));
   const { code, signal, stdout, stderr } = await child.output();
   await feeding;
   for (const timer of timers) clearTimeout(timer);
-  assert.ok(!late, `${command} ${args.join(" ")}: still running after ${TIME_LIMIT_MS} ms; stderr: ${text(stderr)}`);
+  assert.ok(!late, `${command} ${args.join(" ")}: still running after ${limit} ms; stderr: ${text(stderr)}`);
   return { code: signal === null ? code : 128 + (SIGNALS[signal] ?? 0), stdout, stderr };
 }
 

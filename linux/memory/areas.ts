@@ -2,7 +2,7 @@ import { MMAP_MIN_ADDR, TASK_SIZE } from "../abi/mman.ts";
 import { Intervals } from "./intervals.ts";
 import { cutVma, dropVma, mergeable, type Vma } from "./vma.ts";
 
-/** The areas of an address space: which addresses exist, and how they are treated. What pages they have is the business of `Mm`. */
+/** The areas of an address space: which addresses exist, and how they are treated. What pages they have is the business of `BackedAreas`. */
 export abstract class Areas {
   readonly vmas = new Intervals<Vma>();
   /** mmap without an address goes below this. */

@@ -1,22 +1,6 @@
 import { PAGE, pageDown, pageUp, PROT_EXEC, PROT_READ, PROT_WRITE, TASK_SIZE } from "../abi/mman.ts";
-import { Areas } from "./areas.ts";
-import { Intervals } from "./intervals.ts";
-import type { Pool } from "./pool.ts";
+import { BackedAreas, type PageTable } from "./backed_areas.ts";
 import { type Backing, cutVma, newVma, type Vma } from "./vma.ts";
-
-/** The hardware's side of an address space: one protection domain's memory. */
-export interface PageTable {
-  /** Maps [va, va+bytes) to [pa, ...) with PROT_* rights (not 0). */
-  map(va: number, pa: number, bytes: number, rights: number): void;
-  unmap(va: number, bytes: number): void;
-}
-
-/** Moves bytes of RAM; HostMemory is one. */
-export interface Copier {
-  copy(to: number, from: number, length: number): void;
-  fill(va: number, value: number, length: number): void;
-  codeChanged(va: number, length: number): void;
-}
 
 /** Why an access failed; values of `Mm.fault`. */
 export const enum Fault {
@@ -37,40 +21,14 @@ const EAGER_BYTES = 256 << 10;
 const CHUNK_MIN = 64 << 10, CHUNK_MAX = 4 << 20;
 /** How far below a growing-down area an access may make it grow. */
 const STACK_GAP = 1 << 20;
-/** A region this large is looked for when a process starts to use memory, so that its parts become physically contiguous. */
-const REGION_BYTES = 64 << 20;
 
-/**
- * The memory of one process (or several, with CLONE_VM): its areas, and where their pages are in RAM.
- * Invariant: pages are mapped in `pages` iff they are backed and their area's prot is not PROT_NONE.
- */
-export class Mm extends Areas {
-  readonly backing = new Intervals<Backing>();
+/** The memory of one process (or several, with CLONE_VM): its areas, and where their pages are in RAM. */
+export class Mm extends BackedAreas {
   /** Processes that use it. */
   users = 1;
   brkStart = 0;
-  brk = 0;
   /** RLIMIT_STACK, bytes; how far the stack may grow. */
   stackLimit = 8 << 20;
-
-  readonly pool: Pool;
-  pages: PageTable;
-  readonly memory: Copier;
-  /** pa - va that keeps low areas (image, heap) and high areas (mmap, stacks) physically contiguous; undefined until first used. */
-  #lowDelta: number | undefined;
-  #highDelta: number | undefined;
-
-  constructor(pool: Pool, pages: PageTable, memory: Copier) {
-    super();
-    this.pool = pool;
-    this.pages = pages;
-    this.memory = memory;
-  }
-
-  /** Bytes that are in RAM. */
-  get backedBytes(): number {
-    return this.backing.items.reduce((sum, b) => sum + b.end - b.start, 0);
-  }
 
   /** Bytes of the areas that `select` takes. */
   sum(select: (vma: Vma) => boolean): number {
@@ -99,7 +57,7 @@ export class Mm extends Areas {
       // System calls may have written there while nobody could execute it.
       if (prot & ~vma.prot & PROT_EXEC) this.#codeChanged(vma);
       vma.prot = prot;
-      this.#remap(vma);
+      this.remap(vma);
     });
   }
   #codeChanged(vma: Vma): void {
@@ -109,25 +67,7 @@ export class Mm extends Areas {
     }
   }
 
-  // ---- physical memory --------------------------------------------------------------------------------------------
-
-  /** Gives memory to every page of [from, to) of `vma`. False when the pool is empty. */
-  populate(vma: Vma, from: number, to: number): boolean {
-    let at = from;
-    while (at < to) {
-      const i = this.backing.lowerBound(at);
-      const next = this.backing.items[i];
-      if (next !== undefined && next.start <= at) {
-        at = next.end;
-        continue;
-      }
-      const end = next === undefined ? to : Math.min(to, next.start);
-      const got = this.#back(vma, at, end);
-      if (got === 0) return false;
-      at += got;
-    }
-    return true;
-  }
+  // ---- faults -----------------------------------------------------------------------------------------------------
 
   /** Makes one access possible, or says why it is not. */
   fault(va: number, write: boolean, exec = false): Fault {
@@ -144,7 +84,7 @@ export class Mm extends Areas {
       if (write && backing.owned && this.pool.isShared(backing.pa + (pageDown(va) - backing.start), PAGE)) {
         return this.#unshare(vma, backing, va);
       }
-      this.#mapPart(vma, backing, pageDown(va), pageDown(va) + PAGE);
+      this.mapPart(vma, backing, pageDown(va), pageDown(va) + PAGE);
       return Fault.None;
     }
     return this.#touch(vma, va);
@@ -176,103 +116,6 @@ export class Mm extends Areas {
     return vma.shared?.file === undefined ? Fault.NoMemory : Fault.BeyondFile;
   }
 
-  /** Backs a run of unbacked pages from `at`; returns how many bytes, 0 on failure. */
-  #back(vma: Vma, at: number, end: number): number {
-    if (vma.shared !== undefined) {
-      const part = vma.shared.ensure(vma.offset + (at - vma.start), end - at);
-      if (part === undefined) return 0;
-      const bytes = Math.min(part.bytes, end - at);
-      this.#install(vma, at, at + bytes, part.pa, false);
-      return bytes;
-    }
-    const bytes = end - at;
-    if (vma.file !== undefined && (vma.prot & PROT_WRITE) === 0) {
-      const part = vma.file.pages(vma.offset + (at - vma.start), bytes);
-      if (part !== undefined) {
-        this.pool.share(part.pa, part.bytes);
-        this.#install(vma, at, at + part.bytes, part.pa, true);
-        return part.bytes;
-      }
-    }
-    const pa = this.#take(at, bytes);
-    if (pa === undefined) {
-      // A smaller piece may still be free.
-      if (bytes <= PAGE) return 0;
-      const half = pageUp(bytes / 2);
-      return this.#back(vma, at, at + half);
-    }
-    if (vma.file !== undefined) vma.file.read(vma.offset + (at - vma.start), pa, bytes);
-    this.#install(vma, at, end, pa, true);
-    return bytes;
-  }
-
-  /** Memory for [va, va+bytes), next to its neighbours' memory when that is free. */
-  #take(va: number, bytes: number): number | undefined {
-    const i = this.backing.lowerBound(va);
-    const below = this.backing.items[i - 1];
-    if (below !== undefined && below.end === va && this.pool.takeAt(below.pa + (below.end - below.start), bytes)) {
-      return below.pa + (below.end - below.start);
-    }
-    const above = this.backing.items[i];
-    if (above !== undefined && above.start === va + bytes && this.pool.takeAt(above.pa - bytes, bytes)) return above.pa - bytes;
-    const high = va >= this.mmapBase / 2 && this.mmapBase !== 0 && va > this.brk;
-    const wanted = this.#wanted(high, va, bytes) + va;
-    if (this.pool.takeAt(wanted, bytes)) return wanted;
-    return this.pool.take(bytes, va);
-  }
-
-  #wanted(high: boolean, va: number, bytes: number): number {
-    const known = high ? this.#highDelta : this.#lowDelta;
-    if (known !== undefined) return known;
-    const start = this.pool.propose(REGION_BYTES, va);
-    // High areas grow towards lower addresses, so they start at the region's end.
-    const delta = (high ? start + REGION_BYTES - bytes : start) - va;
-    const aligned = delta - delta % PAGE;
-    if (high) this.#highDelta = aligned;
-    else this.#lowDelta = aligned;
-    return aligned;
-  }
-
-  /** Installs memory that the caller has allocated from the pool, filled for example by the loader. */
-  adopt(vma: Vma, start: number, end: number, pa: number): void {
-    this.version++;
-    this.#install(vma, start, end, pa, true);
-  }
-
-  #install(vma: Vma, start: number, end: number, pa: number, owned: boolean): void {
-    const i = this.backing.lowerBound(start);
-    const below = this.backing.items[i - 1];
-    if (below !== undefined && below.end === start && below.pa + (below.end - below.start) === pa && below.owned === owned) {
-      below.end = end;
-    } else {
-      this.backing.replace(i, 0, { start, end, pa, owned });
-    }
-    const rights = this.#rights(vma, pa, end - start, owned);
-    if (rights !== 0) this.pages.map(start, pa, end - start, rights);
-  }
-
-  /** Pages shared copy-on-write with another process must not be written. */
-  #rights(vma: Vma, pa: number, bytes: number, owned: boolean): number {
-    if ((vma.prot & PROT_WRITE) === 0 || !owned || !this.pool.isShared(pa, bytes)) return vma.prot;
-    return vma.prot & ~PROT_WRITE | PROT_READ;
-  }
-
-  #mapPart(vma: Vma, backing: Backing, from: number, to: number): void {
-    const pa = backing.pa + (from - backing.start);
-    const rights = this.#rights(vma, pa, to - from, backing.owned);
-    if (rights === 0) this.pages.unmap(from, to - from);
-    else this.pages.map(from, pa, to - from, rights);
-  }
-
-  /** Brings the page table in line with the area's prot. */
-  #remap(vma: Vma): void {
-    this.version++;
-    const items = this.backing.items;
-    for (let i = this.backing.lowerBound(vma.start); i < items.length && items[i].start < vma.end; i++) {
-      this.#mapPart(vma, items[i], Math.max(vma.start, items[i].start), Math.min(vma.end, items[i].end));
-    }
-  }
-
   /** A write to memory that another process also uses: copies the whole extent. */
   #unshare(vma: Vma, backing: Backing, va: number): Fault {
     const start = Math.max(backing.start, vma.start, va - va % CHUNK_MAX);
@@ -281,60 +124,9 @@ export class Mm extends Areas {
     if (pa === undefined) return Fault.NoMemory;
     this.memory.copy(pa, backing.pa + (start - backing.start), end - start);
     this.unback(start, end, false);
-    this.#install(vma, start, end, pa, true);
+    this.install(vma, start, end, pa, true);
     this.version++;
     return Fault.None;
-  }
-
-  /** Takes the memory of [start, end) away; the areas stay. */
-  unback(start: number, end: number, unmap = true): void {
-    const items = this.backing.items;
-    let i = this.backing.lowerBound(start);
-    this.version++;
-    while (i < items.length && items[i].start < end) {
-      const b = items[i];
-      const from = Math.max(b.start, start);
-      const to = Math.min(b.end, end);
-      if (unmap) this.pages.unmap(from, to - from);
-      if (b.owned) this.pool.release(b.pa + (from - b.start), to - from);
-      const upper = to < b.end ? { start: to, end: b.end, pa: b.pa + (to - b.start), owned: b.owned } : undefined;
-      if (b.start < from) {
-        b.end = from;
-        i++;
-        if (upper !== undefined) this.backing.replace(i, 0, upper);
-      } else if (upper !== undefined) {
-        this.backing.replace(i, 1, upper);
-      } else {
-        this.backing.replace(i, 1);
-      }
-      if (upper !== undefined) break;
-    }
-  }
-
-  /** Takes backing out of the tables without freeing it, for a move. */
-  detach(start: number, end: number): Backing[] {
-    const pieces: Backing[] = [];
-    const { items } = this.backing;
-    for (let i = this.backing.lowerBound(start); i < items.length && items[i].start < end; i++) {
-      const from = Math.max(start, items[i].start);
-      const to = Math.min(end, items[i].end);
-      const pa = items[i].pa + (from - items[i].start);
-      // The extra owner keeps the pages when the range is taken away below.
-      if (items[i].owned) this.pool.share(pa, to - from);
-      pieces.push({ start: from, end: to, pa, owned: items[i].owned });
-    }
-    this.unback(start, end);
-    return pieces;
-  }
-
-  /** Puts detached backing back, `distance` bytes further up. */
-  attach(vma: Vma, pieces: readonly Backing[], distance: number): void {
-    this.version++;
-    for (const { start, end, pa, owned } of pieces) {
-      // An eagerly populated area has memory already.
-      this.unback(start + distance, end + distance);
-      this.#install(vma, start + distance, end + distance, pa, owned);
-    }
   }
 
   /** Makes an area longer; the rest is touched later. */
@@ -375,15 +167,15 @@ export class Mm extends Areas {
       const end = Math.min(b.end, vma.end);
       const pa = b.pa + (start - b.start);
       if (!b.owned) {
-        child.#install(vma, start, end, pa, false);
+        child.install(vma, start, end, pa, false);
       } else if ((vma.prot & PROT_WRITE) === 0) {
         this.pool.share(pa, end - start);
-        child.#install(vma, start, end, pa, true);
+        child.install(vma, start, end, pa, true);
       } else {
-        const copy = child.#take(start, end - start);
+        const copy = child.take(start, end - start);
         if (copy === undefined) return false;
         this.memory.copy(copy, pa, end - start);
-        child.#install(vma, start, end, copy, true);
+        child.install(vma, start, end, copy, true);
       }
     }
     return true;
@@ -392,8 +184,7 @@ export class Mm extends Areas {
   /** Frees everything. */
   destroy(): void {
     this.remove(0, TASK_SIZE);
-    this.#lowDelta = undefined;
-    this.#highDelta = undefined;
+    this.forgetRegions();
   }
 
   protected override emptied(vma: Vma): void {

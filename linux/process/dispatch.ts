@@ -3,6 +3,7 @@ import { VEC } from "../../cpu/layout.ts";
 import { E } from "../abi/errno.ts";
 import type { Personality } from "../personality.ts";
 import type { Handler, SyscallRow } from "../syscalls/row.ts";
+import { noteMissing } from "../trace/missing.ts";
 import { ID_RECALL, ID_STARTUP } from "./slot.ts";
 import { R11, RAX, RCX, Reply, type Thread } from "./thread.ts";
 import type { Blocking } from "./wait.ts";
@@ -93,7 +94,7 @@ export class Dispatcher {
     if (row === undefined) return -E.ENOSYS;
     if (row.support.level === "none" && !row.support.counted) return -row.support.errno;
     this.missing.set(number, (this.missing.get(number) ?? 0) + 1);
-    this.#os.noteMissing(t, number);
+    noteMissing(this.#os, t, number);
     return -E.ENOSYS;
   }
 

@@ -1,7 +1,7 @@
 import { type Crd, CrdKind, type HostEc } from "../../hedron/api.ts";
 import { HOST_PD } from "../../roottask/protocol.ts";
 import { PAGE_SHIFT } from "../../cpu/layout.ts";
-import type { PageTable } from "../memory/mm.ts";
+import type { PageTable } from "../memory/backed_areas.ts";
 
 /** The host EC whose code runs now; set on every entry of a handler and after every wait. */
 export interface CurrentEc {

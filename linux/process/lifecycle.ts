@@ -1,6 +1,6 @@
 import { MTD } from "../../hedron/api.ts";
 import { FS_ROOT } from "../../fs/api.ts";
-import { HOST_PD, PROCESS, type SpawnRequest } from "../../roottask/protocol.ts";
+import type { SpawnRequest } from "../../roottask/protocol.ts";
 import { E } from "../abi/errno.ts";
 import { FdTable } from "../files/fd_table.ts";
 import { FsContext } from "../files/fs_context.ts";
@@ -14,7 +14,6 @@ import { reportKill } from "../trace/report.ts";
 import { CAP, capable, type Credentials, executing } from "./credentials.ts";
 import { REPLY_ALL } from "./dispatch.ts";
 import { exitRobustList, wakeFutex } from "./futex.ts";
-import { objectCrd } from "./kernel_space.ts";
 import { limitCpu } from "./itimer.ts";
 import { RLIMIT_NPROC } from "./limits.ts";
 import { Life, Process } from "./process.ts";
@@ -23,12 +22,10 @@ import { register, unregister } from "./registration.ts";
 import { captureRegisters, loadRegisters, resetRegisters } from "./registers.ts";
 import { Space } from "./space.ts";
 import { Reply, Thread } from "./thread.ts";
+import { createThreadEc, dropThreadEc, startThreadEc } from "./thread_ec.ts";
 
 /** personality(2), what `setarch -R` sets. */
 const ADDR_NO_RANDOMIZE = 0x4_0000;
-const PRIORITY = 1, QUANTUM_US = 10_000;
-/** Service portals in the order REGISTER delegates them, and where a process has them. */
-const SERVICES = [PROCESS.STDOUT, PROCESS.STDERR, PROCESS.ALLOCATE, PROCESS.FS, PROCESS.ECHO, PROCESS.RAW_ECHO] as const;
 
 export interface CloneOptions {
   /** CLONE_VM without CLONE_THREAD shares the address space between processes. */
@@ -113,7 +110,7 @@ export class Lifecycle {
       state.rip = started.entry;
       state.rsp = started.sp;
     };
-    this.#run(t);
+    startThreadEc(os, t);
     os.tracer?.spawned?.(t, path, argv, full.length);
     return pid;
   }
@@ -124,34 +121,9 @@ export class Lifecycle {
     const slot = os.takeSlot();
     const t = new Thread(os, p, tid, slot, name);
     slot.thread = t;
-    this.#newEc(t, p.space);
+    createThreadEc(os, t, p.space);
     p.threads.push(t);
     return t;
-  }
-
-  #newEc(t: Thread, space: Space): void {
-    const os = this.#os;
-    const { ec } = os.current;
-    t.eventBase = space.takeBase();
-    t.slot.delegateTo(os, space.pd, t.eventBase);
-    if (space.ecs === 0) {
-      SERVICES.forEach((selector, i) => {
-        ec.delegate(HOST_PD.SELF_PD, objectCrd(t.process.services + i), space.pd, objectCrd(selector));
-      });
-    }
-    t.ec = os.selectors.take();
-    t.sc = 0;
-    const utcb = space.ecs === 0 ? PROCESS.UTCB : 0;
-    space.ecs++;
-    ec.createEc(t.ec, space.pd, { global: true, utcb, stack: 0, eventBase: t.eventBase });
-    ec.label(space.pd, `${t.name} ${t.process.pid}`);
-    ec.label(t.ec, `thread ${t.tid}`);
-  }
-
-  #run(t: Thread): void {
-    const os = this.#os;
-    t.sc = os.selectors.take();
-    os.current.ec.createSc(t.sc, t.process.space.pd, t.ec, PRIORITY, QUANTUM_US);
   }
 
   /** fork, vfork, clone, clone3. The new id, or -errno; the caller waits itself when `vfork`. */
@@ -175,7 +147,7 @@ export class Lifecycle {
     if (options.parentTid !== 0) parent.user.putU32(options.parentTid, tid);
     if (options.childTid !== 0) child.user.putU32(options.childTid, tid);
     n.start = (started) => loadRegisters(started, registers, options.stack, options.tls);
-    this.#run(n);
+    startThreadEc(os, n);
     return n;
   }
 
@@ -251,7 +223,7 @@ export class Lifecycle {
     if (fresh === undefined) {
       p.space.mm.destroy();
     } else {
-      this.#dropEc(t);
+      dropThreadEc(os, t);
       p.space.release();
       p.space = fresh;
       p.user.mm = fresh.mm;
@@ -297,13 +269,13 @@ export class Lifecycle {
       t.state.rsp = started.sp;
       t.reply = Reply.Own;
     } else {
-      this.#newEc(t, fresh);
+      createThreadEc(os, t, fresh);
       t.start = ({ state }) => {
         state.mtd |= MTD.RIP | MTD.RSP;
         state.rip = started.entry;
         state.rsp = started.sp;
       };
-      this.#run(t);
+      startThreadEc(os, t);
       t.reply = Reply.Gone;
     }
     t.attention = true;
@@ -356,26 +328,11 @@ export class Lifecycle {
     }
     p.cpuTime += os.current.ec.scTime(t.sc) * 1000;
     p.threads.splice(i, 1);
-    this.#dropEc(t);
+    dropThreadEc(os, t);
     t.reply = Reply.Gone;
     os.tracer?.ended(t);
     if (p.threads.length === 0) this.#endProcess(p, t);
     os.giveSlot(t.slot);
-  }
-
-  #dropEc(t: Thread): void {
-    const os = this.#os;
-    const { ec } = os.current;
-    if (t.sc !== 0) {
-      ec.revoke(objectCrd(t.sc), true);
-      os.selectors.give(t.sc);
-    }
-    ec.revoke(objectCrd(t.ec), true);
-    os.selectors.give(t.ec);
-    // The process's first portals stay: the kernel wants one at the foreign base for every thread (ABI 8.2).
-    if (t.eventBase === 0 && t.process.threads.length > 0) return;
-    t.slot.withdraw(os);
-    if (t.eventBase !== 0) t.process.space.giveBase(t.eventBase);
   }
 
   #endProcess(p: Process, t: Thread): void {

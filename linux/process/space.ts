@@ -1,6 +1,7 @@
 import { HOST_PD, PROCESS } from "../../roottask/protocol.ts";
 import { CrdKind } from "../../hedron/api.ts";
-import { Mm, type PageTable } from "../memory/mm.ts";
+import type { PageTable } from "../memory/backed_areas.ts";
+import { Mm } from "../memory/mm.ts";
 import type { HostMemory } from "../../hedron/api.ts";
 import type { Pool } from "../memory/pool.ts";
 import { type CurrentEc, objectCrd, PdPages } from "./kernel_space.ts";

@@ -1,6 +1,7 @@
 /** Fakes for tests of the memory code: RAM in a plain array, and a page table that records what is mapped. */
 import { PAGE } from "../abi/mman.ts";
-import { Mm, type PageTable } from "../memory/mm.ts";
+import type { PageTable } from "../memory/backed_areas.ts";
+import { Mm } from "../memory/mm.ts";
 import { Pool } from "../memory/pool.ts";
 
 export class FakeRam {

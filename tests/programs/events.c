@@ -79,7 +79,7 @@ int main(void) {
   struct itimerspec its = {{0, 20000000}, {0, 20000000}}, cur;
   timerfd_settime(tf, 0, &its, 0);
   read(tf, &v, 8);
-  printf("timer %d\n", (int)v);
+  printf("timer %d\n", v >= 1); /* more on a busy machine */
   usleep(70000);
   read(tf, &v, 8);
   printf("several %d\n", v >= 3);

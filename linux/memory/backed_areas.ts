@@ -1,0 +1,224 @@
+/** Which physical memory the pages of an address space have: the half of `Mm` below its areas. */
+import { PAGE, pageUp, PROT_READ, PROT_WRITE } from "../abi/mman.ts";
+import { Areas } from "./areas.ts";
+import { Intervals } from "./intervals.ts";
+import type { Pool } from "./pool.ts";
+import type { Backing, Vma } from "./vma.ts";
+
+/** The hardware's side of an address space: one protection domain's memory. */
+export interface PageTable {
+  /** Maps [va, va+bytes) to [pa, ...) with PROT_* rights (not 0). */
+  map(va: number, pa: number, bytes: number, rights: number): void;
+  unmap(va: number, bytes: number): void;
+}
+
+/** Moves bytes of RAM; HostMemory is one. */
+export interface Copier {
+  copy(to: number, from: number, length: number): void;
+  fill(va: number, value: number, length: number): void;
+  codeChanged(va: number, length: number): void;
+}
+
+/** A region this large is looked for when a process starts to use memory, so that its parts become physically contiguous. */
+const REGION_BYTES = 64 << 20;
+
+/**
+ * Areas with memory.
+ * Invariant: pages are mapped in `pages` iff they are backed and their area's prot is not PROT_NONE.
+ */
+export abstract class BackedAreas extends Areas {
+  readonly backing = new Intervals<Backing>();
+  /** How far the program break reaches. */
+  brk = 0;
+
+  readonly pool: Pool;
+  pages: PageTable;
+  readonly memory: Copier;
+  /** pa - va that keeps low areas (image, heap) and high areas (mmap, stacks) physically contiguous; undefined until first used. */
+  #lowDelta: number | undefined;
+  #highDelta: number | undefined;
+
+  constructor(pool: Pool, pages: PageTable, memory: Copier) {
+    super();
+    this.pool = pool;
+    this.pages = pages;
+    this.memory = memory;
+  }
+
+  /** Bytes that are in RAM. */
+  get backedBytes(): number {
+    return this.backing.items.reduce((sum, b) => sum + b.end - b.start, 0);
+  }
+
+  /** Gives memory to every page of [from, to) of `vma`. False when the pool is empty. */
+  populate(vma: Vma, from: number, to: number): boolean {
+    let at = from;
+    while (at < to) {
+      const i = this.backing.lowerBound(at);
+      const next = this.backing.items[i];
+      if (next !== undefined && next.start <= at) {
+        at = next.end;
+        continue;
+      }
+      const end = next === undefined ? to : Math.min(to, next.start);
+      const got = this.#back(vma, at, end);
+      if (got === 0) return false;
+      at += got;
+    }
+    return true;
+  }
+
+  /** Backs a run of unbacked pages from `at`; returns how many bytes, 0 on failure. */
+  #back(vma: Vma, at: number, end: number): number {
+    if (vma.shared !== undefined) {
+      const part = vma.shared.ensure(vma.offset + (at - vma.start), end - at);
+      if (part === undefined) return 0;
+      const bytes = Math.min(part.bytes, end - at);
+      this.install(vma, at, at + bytes, part.pa, false);
+      return bytes;
+    }
+    const bytes = end - at;
+    if (vma.file !== undefined && (vma.prot & PROT_WRITE) === 0) {
+      const part = vma.file.pages(vma.offset + (at - vma.start), bytes);
+      if (part !== undefined) {
+        this.pool.share(part.pa, part.bytes);
+        this.install(vma, at, at + part.bytes, part.pa, true);
+        return part.bytes;
+      }
+    }
+    const pa = this.take(at, bytes);
+    if (pa === undefined) {
+      // A smaller piece may still be free.
+      if (bytes <= PAGE) return 0;
+      const half = pageUp(bytes / 2);
+      return this.#back(vma, at, at + half);
+    }
+    if (vma.file !== undefined) vma.file.read(vma.offset + (at - vma.start), pa, bytes);
+    this.install(vma, at, end, pa, true);
+    return bytes;
+  }
+
+  /** Memory for [va, va+bytes), next to its neighbours' memory when that is free. */
+  protected take(va: number, bytes: number): number | undefined {
+    const i = this.backing.lowerBound(va);
+    const below = this.backing.items[i - 1];
+    if (below !== undefined && below.end === va && this.pool.takeAt(below.pa + (below.end - below.start), bytes)) {
+      return below.pa + (below.end - below.start);
+    }
+    const above = this.backing.items[i];
+    if (above !== undefined && above.start === va + bytes && this.pool.takeAt(above.pa - bytes, bytes)) return above.pa - bytes;
+    const high = va >= this.mmapBase / 2 && this.mmapBase !== 0 && va > this.brk;
+    const wanted = this.#wanted(high, va, bytes) + va;
+    if (this.pool.takeAt(wanted, bytes)) return wanted;
+    return this.pool.take(bytes, va);
+  }
+
+  #wanted(high: boolean, va: number, bytes: number): number {
+    const known = high ? this.#highDelta : this.#lowDelta;
+    if (known !== undefined) return known;
+    const start = this.pool.propose(REGION_BYTES, va);
+    // High areas grow towards lower addresses, so they start at the region's end.
+    const delta = (high ? start + REGION_BYTES - bytes : start) - va;
+    const aligned = delta - delta % PAGE;
+    if (high) this.#highDelta = aligned;
+    else this.#lowDelta = aligned;
+    return aligned;
+  }
+
+  /** Installs memory that the caller has allocated from the pool, filled for example by the loader. */
+  adopt(vma: Vma, start: number, end: number, pa: number): void {
+    this.version++;
+    this.install(vma, start, end, pa, true);
+  }
+
+  protected install(vma: Vma, start: number, end: number, pa: number, owned: boolean): void {
+    const i = this.backing.lowerBound(start);
+    const below = this.backing.items[i - 1];
+    if (below !== undefined && below.end === start && below.pa + (below.end - below.start) === pa && below.owned === owned) {
+      below.end = end;
+    } else {
+      this.backing.replace(i, 0, { start, end, pa, owned });
+    }
+    const rights = this.#rights(vma, pa, end - start, owned);
+    if (rights !== 0) this.pages.map(start, pa, end - start, rights);
+  }
+
+  /** Pages shared copy-on-write with another process must not be written. */
+  #rights(vma: Vma, pa: number, bytes: number, owned: boolean): number {
+    if ((vma.prot & PROT_WRITE) === 0 || !owned || !this.pool.isShared(pa, bytes)) return vma.prot;
+    return vma.prot & ~PROT_WRITE | PROT_READ;
+  }
+
+  protected mapPart(vma: Vma, backing: Backing, from: number, to: number): void {
+    const pa = backing.pa + (from - backing.start);
+    const rights = this.#rights(vma, pa, to - from, backing.owned);
+    if (rights === 0) this.pages.unmap(from, to - from);
+    else this.pages.map(from, pa, to - from, rights);
+  }
+
+  /** Brings the page table in line with the area's prot. */
+  protected remap(vma: Vma): void {
+    this.version++;
+    const items = this.backing.items;
+    for (let i = this.backing.lowerBound(vma.start); i < items.length && items[i].start < vma.end; i++) {
+      this.mapPart(vma, items[i], Math.max(vma.start, items[i].start), Math.min(vma.end, items[i].end));
+    }
+  }
+
+  /** Takes the memory of [start, end) away; the areas stay. */
+  unback(start: number, end: number, unmap = true): void {
+    const items = this.backing.items;
+    let i = this.backing.lowerBound(start);
+    this.version++;
+    while (i < items.length && items[i].start < end) {
+      const b = items[i];
+      const from = Math.max(b.start, start);
+      const to = Math.min(b.end, end);
+      if (unmap) this.pages.unmap(from, to - from);
+      if (b.owned) this.pool.release(b.pa + (from - b.start), to - from);
+      const upper = to < b.end ? { start: to, end: b.end, pa: b.pa + (to - b.start), owned: b.owned } : undefined;
+      if (b.start < from) {
+        b.end = from;
+        i++;
+        if (upper !== undefined) this.backing.replace(i, 0, upper);
+      } else if (upper !== undefined) {
+        this.backing.replace(i, 1, upper);
+      } else {
+        this.backing.replace(i, 1);
+      }
+      if (upper !== undefined) break;
+    }
+  }
+
+  /** Takes backing out of the tables without freeing it, for a move. */
+  detach(start: number, end: number): Backing[] {
+    const pieces: Backing[] = [];
+    const { items } = this.backing;
+    for (let i = this.backing.lowerBound(start); i < items.length && items[i].start < end; i++) {
+      const from = Math.max(start, items[i].start);
+      const to = Math.min(end, items[i].end);
+      const pa = items[i].pa + (from - items[i].start);
+      // The extra owner keeps the pages when the range is taken away below.
+      if (items[i].owned) this.pool.share(pa, to - from);
+      pieces.push({ start: from, end: to, pa, owned: items[i].owned });
+    }
+    this.unback(start, end);
+    return pieces;
+  }
+
+  /** Puts detached backing back, `distance` bytes further up. */
+  attach(vma: Vma, pieces: readonly Backing[], distance: number): void {
+    this.version++;
+    for (const { start, end, pa, owned } of pieces) {
+      // An eagerly populated area has memory already.
+      this.unback(start + distance, end + distance);
+      this.install(vma, start + distance, end + distance, pa, owned);
+    }
+  }
+
+  /** Forgets where memory was taken. */
+  protected forgetRegions(): void {
+    this.#lowDelta = undefined;
+    this.#highDelta = undefined;
+  }
+}

@@ -1,0 +1,18 @@
+import type { Refused } from "./trace/refusals.ts";
+
+/** What the Linux personality is told when it is made. */
+export interface LinuxOptions {
+  strace: boolean;
+  /** Numbers of the calls that strace is about; every one when undefined. */
+  traceSet?: ReadonlySet<number>;
+  /** A table at the end instead of a line for each call. */
+  traceSummary?: boolean;
+  /** Every run has the same addresses. */
+  fixedAddresses?: boolean;
+  /** Who programs are started as; root when absent. */
+  user?: { uid: number; gid: number };
+  /** More messages: unimplemented calls as they happen. */
+  verbose: boolean;
+  /** Is told what programs did not get, when one that roottask has started has ended. */
+  learned?: (refused: readonly Refused[]) => void;
+}

@@ -1,5 +1,4 @@
 /** One emulated computer: processor, kernel, ports and the loop that shares the host's event loop with it. */
-import { setImmediate } from "node:timers";
 import { type CpuLevel, createCpu } from "./cpu/mod.ts";
 import type { CpuOptions } from "./cpu/cpu.ts";
 import type { Cpu } from "./cpu/api.ts";
@@ -12,6 +11,8 @@ import type { Host } from "./host/api.ts";
 
 /** Longest stretch without letting the host's event loop breathe, ns. */
 const SLICE_NS = 10_000_000;
+/** The first one: whatever a guest that has just started waits for is not there yet, and a short program has ended by then. */
+const FIRST_SLICE_NS = 50_000_000;
 
 /** Devices behind I/O ports; unknown ports read as all ones and swallow writes. */
 export interface PortDevices {
@@ -124,9 +125,9 @@ export class Machine implements MachineControl {
    * will ever come from outside, so a machine in which all ECs wait without a deadline has ended too.
    */
   async run(how: { endWhenIdle?: boolean } = {}): Promise<RunEnd> {
-    while (!this.#stopped) {
+    for (let slice = FIRST_SLICE_NS; !this.#stopped; slice = SLICE_NS) {
       this.#running = true;
-      const result = this.kernel.run(SLICE_NS);
+      const result = this.kernel.run(slice);
       this.#running = false;
       this.#ports?.flush?.();
       const interrupted = this.#deliver();

@@ -79,15 +79,6 @@ export class Access {
       this.ram.i32.fill(0, at, at + 4);
     }
   }
-  /** A physical page holds code from now on: later writes to it must come here. */
-  watch(page: number): void {
-    const { i32 } = this.ram;
-    for (let at = TLB >> 2, n = 0; n < TLB_ENTRIES; n++, at += TLB_ENTRY >> 2) {
-      if (i32[at + 2] === 0 && i32[at + 3] === 0) continue;
-      const va = i32[at + 2] & ~0xfff;
-      if (((va + i32[at + 4]) >>> PAGE_SHIFT) === page) i32[at + 2] = i32[at + 3] = 0;
-    }
-  }
 
   // ---- slow paths of generated code: a linear address, or -1 with a pending fault
 

@@ -100,7 +100,7 @@ export class HedraCpu implements Cpu {
     this.#slice = new Slice(this.ram, options.hooks.tsc);
     this.#counters = new Counters(options.hooks.tsc);
     this.#code = new CodeMap((page) => {
-      this.#access.watch(page);
+      this.#runtime.watch(page);
       this.#regions.codePageAppeared(page);
     });
     this.#access = new Access(this.ram, this.#code);

@@ -171,7 +171,15 @@ function fixedOperand(code: string): OpSpec | undefined {
   return { kind: Op.FixedReg, size, n: wide };
 }
 
+const operands = new Map<string, OpSpec>();
+/** Rows share operands; never changed afterwards. */
 function operand(code: string, row: OpRow): OpSpec {
+  let known = operands.get(code);
+  if (!known) operands.set(code, known = parseOperand(code, row));
+  return known;
+}
+
+function parseOperand(code: string, row: OpRow): OpSpec {
   const fixed = fixedOperand(code);
   if (fixed !== undefined) return fixed;
   if (code === "Ibs") return { kind: Op.SignedByte, size: Size.V, n: 0 };

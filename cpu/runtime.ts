@@ -13,6 +13,7 @@ import {
   FLAG_Z,
   FLAGS_OTHER,
   JUMP_CACHE,
+  PAGE,
   PAGE_SHIFT,
   STATE,
   TLB,
@@ -32,6 +33,7 @@ import {
   i32,
   i64,
   load,
+  lt_u,
   mul,
   or,
   shl,
@@ -146,6 +148,23 @@ function jumpLookup(f: FuncBuilder, offset: number): void {
 export const jumpEntry = (pc: Expr): Expr =>
   and(shl(w("i32.wrap_i64", xor(pc, shr_u(pc, i64(9)))), i32(5)), i32((JUMP_ENTRIES - 1) * JUMP_ENTRY));
 
+/** A physical page (number) holds code from now on: no TLB entry may let generated code write to it. */
+function watch(f: FuncBuilder): void {
+  const index = f.newLocal("i32"), entry = local(index, "i32");
+  f.assign(index, i32(TLB));
+  const again = f.loop(), virtual = and(load("i32.load", entry, 8), i32(-PAGE));
+  f.expr(eq(shr_u(add(virtual, load("i32.load", entry, 16)), i32(PAGE_SHIFT)), local(0, "i32")));
+  f.if();
+  f.expr(entry);
+  f.expr(i64(0));
+  f.store("i64.store", 8);
+  f.end();
+  f.assign(index, add(entry, i32(TLB_ENTRY)));
+  f.expr(lt_u(entry, i32(TLB + TLB_ENTRIES * TLB_ENTRY)));
+  f.brIf(again);
+  f.end();
+}
+
 /** High 64 bits of a 64x64 product, schoolbook on 32-bit halves. */
 function mulhi(f: FuncBuilder, signed: boolean): void {
   const a = local(0, "i64"), b = local(1, "i64");
@@ -189,6 +208,8 @@ export interface Runtime {
   /** memory.copy within the machine's RAM. */
   readonly copy: (to: number, from: number, length: number) => void;
   readonly fill: (at: number, value: number, length: number) => void;
+  /** Makes writes to a physical page (number) come to `slow_write` from now on, because it holds code. */
+  readonly watch: (page: number) => void;
   /** Runs handlers from a record until one returns an Exit. */
   readonly interpret: (record: number) => number;
   /** What an unused region slot holds: gives its PC back, so that the dispatcher goes on there. */
@@ -234,6 +255,7 @@ export function runtimeModule(pages: number | undefined): Uint8Array<ArrayBuffer
     f.op(0xfc0b);
     f.code.byte(0);
   });
+  define("watch", F(["i32"]), watch);
   define("interpret", HANDLER_TYPE, (f) => {
     f.get(0);
     f.expr(load("i32.load", local(0, "i32"), 0));

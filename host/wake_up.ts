@@ -1,5 +1,3 @@
-import { setImmediate } from "node:timers";
-
 /** Timers are this coarse: for less, the event loop is turned until the time has come. */
 const SHORT_MS = 1.5;
 /** Timers above 2^31 ms fire at once; such waits just end early and are begun again. */

@@ -1,7 +1,6 @@
 /** CPUID: a table made from the opcode rows, so that it tells what is implemented. Source: Intel SDM vol. 2, CPUID. */
 import { type CpuLevel, hasFeature } from "../level.ts";
 import { ROWS } from "../opcodes/mod.ts";
-import { SEMANTICS } from "../semantics/mod.ts";
 import type { Helper } from "./api.ts";
 import { low, RAX, RBX, RCX, RDX, setRegister } from "./registers.ts";
 
@@ -68,17 +67,14 @@ export const CPUID_BITS: readonly (readonly [number, Register, number, string, s
   [0x8000_0007, "edx", 8, ""], // invariant TSC
 ];
 
-/** The name that CPUID gives to what `row.feature` calls; a feature counts only if every one of its rows has semantics. */
-function implementedFeatures(level: CpuLevel): { features: Set<string>; names: Set<string> } {
-  const features = new Set<string>(), broken = new Set<string>(), names = new Set<string>();
-  for (const row of ROWS) {
-    if (SEMANTICS[row.name]) names.add(row.name);
-    if (row.feature && hasFeature(level, row.feature)) (SEMANTICS[row.name] ? features : broken).add(row.feature);
-  }
+/** The name that CPUID gives to what `row.feature` calls. Every row has semantics (a test asks for it), so what has rows is implemented. */
+function implementedFeatures(level: CpuLevel): Set<string> {
+  const features = new Set<string>();
+  for (const { feature } of ROWS) if (feature !== undefined && hasFeature(level, feature)) features.add(feature);
   if (features.has("cx8") && hasFeature(level, "cx16")) features.add("cx16");
-  for (const name of broken) features.delete(name);
-  return { features, names };
+  return features;
 }
+const hasRow = (name: string): boolean => ROWS.some((row) => row.name === name);
 
 const chars = (text: string, at: number): number =>
   [3, 2, 1, 0].reduce((word, n) => (word << 8) | (text.charCodeAt(at + n) || 0), 0) >>> 0;
@@ -99,7 +95,7 @@ const CACHES = [[1, 1, 32, 8], [2, 1, 32, 8], [3, 2, 1024, 16], [3, 3, 8192, 16]
 const XSAVE_LEGACY = 576, XSAVE_AVX = 832;
 
 function buildLeaves(level: CpuLevel): Map<string, Leaf> {
-  const { features, names } = implementedFeatures(level);
+  const features = implementedFeatures(level);
   const leaves = new Map<string, Leaf>();
   const put = (leaf: number, subleaf: number | "", values: Leaf) => {
     const key = `${leaf},${subleaf}`;
@@ -139,7 +135,7 @@ function buildLeaves(level: CpuLevel): Map<string, Leaf> {
   // 39 physical and 48 virtual address bits.
   put(0x8000_0008, "", { eax: 0x3027 });
   for (const [leaf, register, bit, feature, row] of CPUID_BITS) {
-    if ((feature !== "" && !features.has(feature)) || (row !== undefined && !names.has(row))) continue;
+    if ((feature !== "" && !features.has(feature)) || (row !== undefined && !hasRow(row))) continue;
     const key = `${leaf},${leaf === 7 ? 0 : ""}`, old = leaves.get(key) ?? {};
     leaves.set(key, { ...old, [register]: ((old[register] ?? 0) | 1 << bit) >>> 0 });
   }

@@ -61,6 +61,8 @@ export class Blocks {
   readonly #insns: (Insn | undefined)[] = [];
   readonly #images: Image[] = [];
   #top = RECORDS;
+  /** From here on no record has ever been: these bytes are zero. */
+  #unused = RECORDS;
   readonly #scratch = new Uint8Array(MAX_INSN_BYTES + 1);
   /** Physical bytes of the instruction fetched last: [from, to), and [next, nextTo) in another extent; empty when 0. */
   readonly #read = { from: 0, to: 0, next: 0, nextTo: 0 };
@@ -308,9 +310,8 @@ export class Blocks {
     const r = this.#top;
     this.#top += RECORD;
     this.#images[(r - RECORDS) / RECORD] = image;
-    const { i32 } = this.ram;
-    // Faster than `fill` for so few.
-    for (let word = r >> 2, end = (r + RECORD) >> 2; word < end; word++) i32[word] = 0;
+    if (r < this.#unused) this.ram.i32.fill(0, r >> 2, (r + RECORD) >> 2);
+    else this.#unused = this.#top;
     this.#setAddress(r + REC_PC, pc);
     this.#setAddress(r + REC_NEXT, next);
     return r;

@@ -13,7 +13,7 @@ import { SSE_FP_ROWS } from "../opcodes/sse_fp.ts";
 import { SSE_INTEGER_ROWS } from "../opcodes/sse_integer.ts";
 import { SYSTEM_ROWS } from "../opcodes/system.ts";
 import { X87_ROWS } from "../opcodes/x87.ts";
-import { SEMANTICS } from "../semantics/mod.ts";
+import { semanticOf } from "../semantics/mod.ts";
 import { effectsOf } from "../translate/effects.ts";
 import type { Effects } from "../translate/regs.ts";
 import { encodeRow } from "./encode.ts";
@@ -60,7 +60,7 @@ function samplesOf(row: OpRow): Effects[] {
 }
 
 function wayOf(row: OpRow): Way {
-  if (SEMANTICS[row.name] === undefined) return "none";
+  if (semanticOf(row.name) === undefined) return "none";
   if (row.fault) return row.fault === "ud" ? "#UD" : "#GP";
   const effects = samplesOf(row), helped = effects.filter((e) => e.helper).length;
   if (helped > 0) return helped === effects.length ? "helper" : "some";

@@ -6,9 +6,5 @@ const AFFECTED = /^v?((add|sub|mul|div|min|max|sqrt|cmp|hadd|hsub|addsub|dp|roun
 const HARMLESS = /^v?cvt(dq|pi)2pd$/;
 
 /** Semantics for the default modes, wrapped so that helpers/sse_exact.ts takes over in others and while flags are looked at. */
-export const exactly = (table: Readonly<Record<string, Semantic>>): Record<string, Semantic> =>
-  Object.fromEntries(
-    Object.entries(table).map(([name, f]) =>
-      AFFECTED.test(name) && !HARMLESS.test(name) ? [name, (s, i) => s.arithmetic("sse_exact", () => f(s, i))] : [name, f]
-    ),
-  );
+export const exactly = (name: string, f: Semantic): Semantic =>
+  AFFECTED.test(name) && !HARMLESS.test(name) ? (s, i) => s.arithmetic("sse_exact", () => f(s, i)) : f;

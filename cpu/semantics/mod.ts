@@ -7,4 +7,10 @@ import { SYSTEM } from "./system.ts";
 import { VEX } from "./vex.ts";
 import { X87 } from "./x87.ts";
 
-export const SEMANTICS: Readonly<Record<string, Semantic>> = { ...INTEGER, ...SYSTEM, ...exactly(SSE), ...exactly(VEX), ...X87 };
+/** Looked up family by family: one table of all of them takes milliseconds to make, and most programs ask for few names. */
+export function semanticOf(name: string): Semantic | undefined {
+  const plain = INTEGER[name] ?? SYSTEM[name] ?? X87[name];
+  if (plain !== undefined) return plain;
+  const vector = SSE[name] ?? VEX[name];
+  return vector && exactly(name, vector);
+}

@@ -2,7 +2,7 @@
 import { definesFlag } from "../flags.ts";
 import type { Insn, MemOperand, Operand } from "../insn.ts";
 import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
-import { SEMANTICS } from "../semantics/mod.ts";
+import { semanticOf } from "../semantics/mod.ts";
 import { loadOp } from "../memory_ops.ts";
 import { Forms } from "../interp/forms.ts";
 import { type Expr, int, LOADS, local, type LocalExpr, type ValType } from "../wasm/expr.ts";
@@ -285,7 +285,7 @@ function registersOf({ ops }: Insn): number {
 const READS_FIRST = new Set(["cmp", "test", "push", "call", "jmp", "bt", "mul", "imul", "div", "idiv", "fld", "fild"]);
 
 function findEffects(i: Insn): Effects {
-  const sem = new EffectSem(i), { e } = sem, semantic = SEMANTICS[i.name];
+  const sem = new EffectSem(i), { e } = sem, semantic = semanticOf(i.name);
   semantic?.(sem, i);
   if (!i.row.fault) e.semantic = semantic;
   if (VARIABLE_SHIFTS.has(i.name) && i.ops.at(-1)?.kind === "reg") {

@@ -10,7 +10,7 @@ import type { Entry } from "./contest.ts";
 import type { MemoryUse } from "./memory.ts";
 import { readOptions } from "./options.ts";
 import { findPlaces, type Places } from "./places.ts";
-import { Report } from "./report.ts";
+import { Report, runBenchmark } from "./report.ts";
 import { compiledToWasm, NATIVE, OURS, peers, type System, TIME_LIMIT_MS } from "./systems.ts";
 import { duration, median } from "./table.ts";
 import { FIRST, type Group, KERNEL_GOALS, kernelGroups, REAL_GOAL, realGroup, type Workload } from "./workloads.ts";
@@ -136,9 +136,7 @@ function memoryProgram({ cc1, inputs, python }: Places): readonly string[] | und
   return exists(python[0]) ? python : undefined;
 }
 
-const scratch = Deno.makeTempDirSync({ prefix: "hedra-bench-" });
-let failed = false;
-try {
+await runBenchmark(async (scratch) => {
   const others = peers(), notes: string[] = [], places = await findPlaces(scratch, (line) => notes.push(line));
   const { wasm } = places.kernels;
   const systems = [NATIVE, ...others, ...(wasm ? [compiledToWasm(wasm.runner, wasm.module)] : []), OURS];
@@ -150,11 +148,5 @@ try {
   if (wants("hello")) summaries.push(...await hello(places, report, systems));
   if (wants("memory")) summaries.push(...await memory(places, report));
   report.finish(summaries);
-  failed = report.failed;
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : error}`);
-  failed = true;
-} finally {
-  Deno.removeSync(scratch, { recursive: true });
-}
-Deno.exit(failed ? 1 : 0);
+  return report;
+});

@@ -5,7 +5,7 @@
 import { execute, text } from "../tests/process.ts";
 import { readOptions } from "./options.ts";
 import { fromSource } from "./places.ts";
-import { Report } from "./report.ts";
+import { Report, runBenchmark } from "./report.ts";
 import { NATIVE, OURS } from "./systems.ts";
 import { linuxGroups } from "./workloads.ts";
 
@@ -19,9 +19,7 @@ async function makeTree(directory: string): Promise<void> {
 }
 
 const options = readOptions(Deno.args, " linux", ["calls", "ipc", "spawn", "files", "real", "redis"]);
-const scratch = Deno.makeTempDirSync({ prefix: "hedra-bench-" });
-let failed = false;
-try {
+await runBenchmark(async (scratch) => {
   const source = Deno.env.get("BENCH_SRC");
   if (!source) throw new Error("set BENCH_SRC to the directory of the benchmarks' sources (README.md, Speed)");
   const places = await fromSource(source, scratch, () => {});
@@ -33,11 +31,5 @@ try {
     report.show(group.title, entries, { mean: group.meanGoal, workloads: group.workloads });
   }
   report.finish();
-  failed = report.failed;
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : error}`);
-  failed = true;
-} finally {
-  Deno.removeSync(scratch, { recursive: true });
-}
-Deno.exit(failed ? 1 : 0);
+  return report;
+});

@@ -8,6 +8,8 @@ import type { Group, Workload } from "./workloads.ts";
 
 /** Version of the JSON that `--json` prints. */
 const JSON_VERSION = 2;
+/** Exit code of a shell after SIGINT. */
+const INTERRUPTED = 130;
 
 export class Report {
   readonly #groups: { key: string; title: string; entries: Entry[] }[] = [];
@@ -113,4 +115,22 @@ function machine(): string {
     // Not on Linux.
   }
   return `${navigator.hardwareConcurrency} processors (${model}), ${Deno.build.os}, Deno ${Deno.version.deno}`;
+}
+
+/** Runs a benchmark in an empty directory of its own and ends the process: with 1 when something of Hedra's has failed or `body` throws. */
+export async function runBenchmark(body: (scratch: string) => Promise<Report>): Promise<never> {
+  const scratch = Deno.makeTempDirSync({ prefix: "hedra-bench-" }), clean = () => Deno.removeSync(scratch, { recursive: true });
+  Deno.addSignalListener("SIGINT", () => {
+    clean();
+    Deno.exit(INTERRUPTED);
+  });
+  let failed = true;
+  try {
+    failed = (await body(scratch)).failed;
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : error}`);
+  } finally {
+    clean();
+  }
+  Deno.exit(failed ? 1 : 0);
 }

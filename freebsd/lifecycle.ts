@@ -1,11 +1,12 @@
-import { CrdKind, MTD } from "../hedron/api.ts";
+import { MTD } from "../hedron/api.ts";
 import { E as LINUX } from "../linux/abi/errno.ts";
 import { SigActions, sigInfo } from "../linux/signals/state.ts";
 import { captureRegisters, loadRegisters } from "../linux/process/registers.ts";
 import { dropPlan } from "../linux/loader/exec.ts";
 import { objectCrd } from "../linux/process/kernel_space.ts";
+import { register, unregister } from "../linux/process/registration.ts";
 import { Space } from "../linux/process/space.ts";
-import { HOST_PD, PROCESS, PROCESS_SERVICE } from "../roottask/protocol.ts";
+import { createThreadEc, startThreadEc } from "../linux/process/thread_ec.ts";
 import { E, fromService } from "./abi/errno.ts";
 import { SA_NOCLDWAIT, SIG, SIG_IGN } from "./abi/signals.ts";
 import { ConsoleFile } from "./files.ts";
@@ -14,10 +15,6 @@ import type { FreeBsd } from "./personality.ts";
 import { Process } from "./process.ts";
 import { RDI, RDX, Thread } from "./thread.ts";
 
-const PRIORITY = 1, QUANTUM_US = 10_000;
-/** Service portals in the order REGISTER delegates them. */
-const SERVICES = [PROCESS.STDOUT, PROCESS.STDERR, PROCESS.ALLOCATE, PROCESS.FS, PROCESS.ECHO, PROCESS.RAW_ECHO] as const;
-const SERVICE_ORDER = 3;
 /** O_PATH | O_DIRECTORY of the file service. */
 const OPEN_CWD = 0o10200000;
 /** Thread ids begin here (sys/kern/kern_thread.c, TID_MIN). */
@@ -58,13 +55,13 @@ export class Lifecycle {
       os.fs.close(cwdHandle);
       return -LINUX.ENOMEM;
     }
-    const { pid, window } = this.#register(0);
+    const { pid, window } = register(os);
     const process = new Process(pid, undefined, path, space, os.userMemory(space.mm), cwdHandle, window);
     for (const fd of [0, 1, 2]) process.files.set(fd, new ConsoleFile(os, fd));
     os.processes.set(pid, process);
     const t = this.#newThread(process);
     t.start = beginning(started);
-    this.#run(t);
+    startThreadEc(os, t);
     return pid;
   }
 
@@ -73,7 +70,7 @@ export class Lifecycle {
     const { os } = this, parent = t.process, registers = captureRegisters(t);
     const space = Space.create(os, parent.space);
     if (space === undefined) return -E.ENOMEM;
-    const { pid, window } = this.#register(parent.pid), actions = new SigActions(parent.actions);
+    const { pid, window } = register(os, parent.pid), actions = new SigActions(parent.actions);
     os.fs.dup(parent.cwd);
     const child = new Process(pid, parent, parent.path, space, os.userMemory(space.mm), parent.cwd, window, actions);
     child.umask = parent.umask;
@@ -95,7 +92,7 @@ export class Lifecycle {
       loadRegisters(started, registers, 0, undefined);
       started.state.set(RDX, 1);
     };
-    this.#run(n);
+    startThreadEc(os, n);
     return child;
   }
 
@@ -119,10 +116,10 @@ export class Lifecycle {
     for (const fd of [...p.closeOnExec]) p.close(fd);
     p.actions.resetForExec();
     t.altStackSize = 0;
-    this.#newEc(t);
+    createThreadEc(os, t, t.process.space, t.process.path);
     t.start = beginning(started);
     t.replaced = t.attention = true;
-    this.#run(t);
+    startThreadEc(os, t);
     this.#hasOwnImage(p);
     return 0;
   }
@@ -132,57 +129,12 @@ export class Lifecycle {
     p.ownImage.wakeAll();
   }
 
-  /** `parent`: pid of the process whose name it takes over, 0 = none. */
-  #register(parent: number): { pid: number; window: number } {
-    const { os } = this, { ec } = os.current, { utcb } = ec;
-    const window = os.selectors.takeBlock();
-    utcb.del = { kind: CrdKind.Object, base: window, order: SERVICE_ORDER, rights: 0x1f };
-    utcb.set(0, PROCESS_SERVICE.REGISTER);
-    utcb.set(1, parent);
-    utcb.untyped = 2;
-    utcb.typed = 0;
-    ec.call(HOST_PD.PROCESS);
-    utcb.typed = 0;
-    return { pid: utcb.get(0), window };
-  }
-
-  #unregister(p: Process): void {
-    const { os } = this, { ec } = os.current, { utcb } = ec;
-    ec.revoke(objectCrd(p.services, SERVICE_ORDER), true);
-    os.selectors.giveBlock(p.services);
-    utcb.set(0, PROCESS_SERVICE.EXITED);
-    utcb.set(1, p.pid);
-    utcb.set(2, p.exitStatus);
-    utcb.untyped = 3;
-    utcb.typed = 0;
-    ec.call(HOST_PD.PROCESS);
-    utcb.typed = 0;
-  }
-
   #newThread(p: Process): Thread {
     const { os } = this, slot = os.takeSlot(), t = new Thread(os, p, this.#nextTid++, slot);
     slot.thread = t;
-    this.#newEc(t);
+    createThreadEc(os, t, t.process.space, t.process.path);
     p.threads.push(t);
     return t;
-  }
-
-  #newEc(t: Thread): void {
-    const { os } = this, p = t.process, { ec } = os.current, { space } = p;
-    t.eventBase = space.takeBase();
-    t.slot.delegateTo(os, space.pd, t.eventBase);
-    if (space.ecs === 0) {
-      SERVICES.forEach((selector, i) => ec.delegate(HOST_PD.SELF_PD, objectCrd(p.services + i), space.pd, objectCrd(selector)));
-    }
-    t.ec = os.selectors.take();
-    ec.createEc(t.ec, space.pd, {
-      global: true,
-      utcb: space.ecs++ === 0 ? PROCESS.UTCB : 0,
-      stack: 0,
-      eventBase: t.eventBase,
-    });
-    ec.label(space.pd, `${p.path} ${p.pid}`);
-    ec.label(t.ec, `thread ${t.tid}`);
   }
 
   #dropEc(t: Thread): void {
@@ -193,11 +145,6 @@ export class Lifecycle {
       os.selectors.give(selector);
     }
     t.sc = t.ec = 0;
-  }
-
-  #run(t: Thread): void {
-    t.sc = this.os.selectors.take();
-    this.os.current.ec.createSc(t.sc, t.process.space.pd, t.ec, PRIORITY, QUANTUM_US);
   }
 
   /** thr_new(2): the thread; `ready` is called before it runs. */
@@ -213,7 +160,7 @@ export class Lifecycle {
       state.fsBase = options.tls;
     };
     ready(t.tid);
-    this.#run(t);
+    startThreadEc(this.os, t);
   }
 
   /** exit(2), or a fatal signal: `status` as wait4 gives it. */
@@ -260,7 +207,7 @@ export class Lifecycle {
       if (child.zombie) os.processes.delete(child.pid);
     }
     p.zombie = true;
-    this.#unregister(p);
+    unregister(os, p, p.exitStatus);
     const { parent } = p;
     if (parent === undefined || parent.dying || leavesNoZombies(parent)) this.bury(p);
     if (parent === undefined) return;

@@ -10,6 +10,7 @@ import { UserMemory } from "../linux/memory/user.ts";
 import { Clock } from "../linux/process/clock.ts";
 import { Futexes } from "../linux/process/futex.ts";
 import type { CurrentEc } from "../linux/process/kernel_space.ts";
+import { entropy } from "../linux/process/registration.ts";
 import { Selectors } from "../linux/process/selectors.ts";
 import { Slot } from "../linux/process/slot.ts";
 import { Timers } from "../linux/process/timers.ts";
@@ -132,15 +133,7 @@ export class FreeBsd {
 
   /** Entropy. Preconditions: at most BUFFER_BYTES. */
   random(pa: number, bytes: number): number {
-    const { ec } = this.current;
-    const { utcb } = ec;
-    utcb.set(0, PROCESS_SERVICE.RANDOM);
-    utcb.set(1, pa);
-    utcb.set(2, bytes);
-    utcb.untyped = 3;
-    utcb.typed = 0;
-    ec.call(HOST_PD.PROCESS);
-    return utcb.get(0);
+    return entropy(this, pa, bytes);
   }
 
   now(): number {

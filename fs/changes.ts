@@ -3,8 +3,8 @@ import { ENOMEM } from "../host/errno.ts";
 import type { FsStat } from "./api.ts";
 import { MemoryFile } from "./memory_file.ts";
 import { MemoryDirectory } from "./memory_fs.ts";
-import { emptyStat } from "./memory_node.ts";
 import type { Node } from "./node.ts";
+import { emptyStat } from "./empty_stat.ts";
 
 export interface Change {
   /** Absolute path in the guest. */

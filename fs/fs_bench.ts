@@ -2,7 +2,8 @@
 import { FS_ROOT } from "./api.ts";
 import { O_CREAT, O_RDONLY, O_RDWR } from "./flags.ts";
 import { writeTar } from "./tar_writer.ts";
-import { newStat, type Rig, withFs } from "../tests/support/fs_rig.ts";
+import { type Rig, withFs } from "../tests/support/fs_rig.ts";
+import { emptyStat } from "./empty_stat.ts";
 
 const MIB = 1 << 20, CHUNK = 256 << 10;
 
@@ -25,7 +26,7 @@ function measure(name: string, prepare: (rig: Rig) => () => void, n: number, bas
 const COUNT = 10_000, BIG = 20;
 
 measure(`${COUNT} x fstat`, ({ fs }) => {
-  const handle = fs.open(FS_ROOT, "/file", O_RDWR | O_CREAT, 0o644), stat = newStat();
+  const handle = fs.open(FS_ROOT, "/file", O_RDWR | O_CREAT, 0o644), stat = emptyStat();
   return () => fs.fstat(handle, stat);
 }, COUNT);
 measure(`${COUNT} x open + close`, ({ fs }) => {

@@ -1,9 +1,9 @@
 /** Who asks: user and groups of a request, and the permission rules of POSIX and capabilities(7) that follow from them. */
 import { EACCES, EPERM, EROFS } from "../host/errno.ts";
 import type { FsStat } from "./api.ts";
-import { emptyStat } from "./memory_node.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_ISVTX, S_IXGRP } from "./flags.ts";
 import type { Node } from "./node.ts";
+import { emptyStat } from "./empty_stat.ts";
 
 /** Bits of a permission check, as in access(2) and in each digit of a mode. */
 export const MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4;

@@ -10,9 +10,10 @@ import { EINVAL, ENOENT, ENOTEMPTY } from "../host/errno.ts";
 import type { FsStat, FsStatfs } from "./api.ts";
 import { directoryType, NAME_MAX, OVERLAYFS_SUPER_MAGIC, S_IFDIR, S_IFREG, S_PERM, TMPFS_MAGIC } from "./flags.ts";
 import { MemoryFile, MemoryLink } from "./memory_file.ts";
-import { emptyStat, type MemoryLayer, MemoryNode } from "./memory_node.ts";
+import { type MemoryLayer, MemoryNode } from "./memory_node.ts";
 import type { Clock, DirectoryEntry, Node, Ram } from "./node.ts";
 import type { Pool } from "./pool.ts";
+import { emptyStat } from "./empty_stat.ts";
 
 /** Inode numbers of a layer start here, so that those of the lower file system stay visible and unique. */
 const LAYER_INO = 2 ** 40;

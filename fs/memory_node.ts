@@ -5,6 +5,7 @@ import type { FsStat } from "./api.ts";
 import { S_IFMT, S_PERM } from "./flags.ts";
 import { type Clock, type FileSystem, Node, type Ram } from "./node.ts";
 import type { Pool } from "./pool.ts";
+import { emptyStat } from "./empty_stat.ts";
 
 /** The file system as its nodes see it. */
 export interface MemoryLayer extends FileSystem {
@@ -21,22 +22,6 @@ export interface MemoryLayer extends FileSystem {
 export interface Home {
   readonly children: Map<string, MemoryNode | null>;
 }
-
-export const emptyStat = (): FsStat => ({
-  dev: 0,
-  ino: 0,
-  mode: 0,
-  nlink: 0,
-  uid: 0,
-  gid: 0,
-  rdev: 0,
-  size: 0,
-  blksize: 0,
-  blocks: 0,
-  atime: [0, 0],
-  mtime: [0, 0],
-  ctime: [0, 0],
-});
 
 /** What every node of a memory file system has. */
 export abstract class MemoryNode extends Node {

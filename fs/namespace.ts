@@ -32,9 +32,9 @@ import {
 } from "./flags.ts";
 import * as Rights from "./identity.ts";
 import { type Identity, MAY_EXEC, MAY_WRITE, SUPERUSER } from "./identity.ts";
-import { emptyStat } from "./memory_node.ts";
 import type { Node } from "./node.ts";
 import { textBytes } from "./text.ts";
+import { emptyStat } from "./empty_stat.ts";
 
 /** What a walk does with the last component. */
 export const enum Last {

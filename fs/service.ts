@@ -1,7 +1,7 @@
 /** One client's session with the file service: unpacks requests, calls the namespace, packs replies. */
 import { EBADF, EFAULT, EINVAL, ENODEV, ENOENT, ENOSYS, ENOTDIR, ERANGE } from "../host/errno.ts";
 import type { HostEc, Utcb } from "../hedron/api.ts";
-import type { FsStat, FsStatfs } from "./api.ts";
+import type { FsStatfs } from "./api.ts";
 import * as Attributes from "./attributes.ts";
 import { directoryType, S_IFDIR, S_IFREG } from "./flags.ts";
 import { Handles } from "./handles.ts";
@@ -25,23 +25,9 @@ import {
   TIME_NOW,
   TIME_OMIT,
 } from "./protocol.ts";
+import { emptyStat } from "./empty_stat.ts";
 import { decodeText, encodeText, textBytes } from "./text.ts";
 
-const newStat = (): FsStat => ({
-  dev: 0,
-  ino: 0,
-  mode: 0,
-  nlink: 0,
-  uid: 0,
-  gid: 0,
-  rdev: 0,
-  size: 0,
-  blksize: 0,
-  blocks: 0,
-  atime: [0, 0],
-  mtime: [0, 0],
-  ctime: [0, 0],
-});
 const newStatfs = (): FsStatfs => ({ type: 0, bsize: 0, blocks: 0, bfree: 0, files: 0, ffree: 0, namelen: 0, readOnly: false });
 const ENTRY_HEADER = 10;
 const DATA_BYTES = 4064;
@@ -51,7 +37,7 @@ type Operation = (session: Session, utcb: Utcb) => number;
 
 export class Session {
   readonly handles: Handles;
-  readonly stat = newStat();
+  readonly stat = emptyStat();
   readonly statfs = newStatfs();
   readonly words = new DataWords();
   who: Identity = SUPERUSER;

@@ -19,7 +19,8 @@ import {
   S_IFMT,
 } from "./flags.ts";
 import { writeTar } from "./tar_writer.ts";
-import { newStat, type Rig, type RigMount, withFs } from "../tests/support/fs_rig.ts";
+import { type Rig, type RigMount, withFs } from "../tests/support/fs_rig.ts";
+import { emptyStat } from "./empty_stat.ts";
 
 const CREATE = O_RDWR | O_CREAT;
 const MEMORY: RigMount[] = [{ guest: "/", source: "memory" }];
@@ -54,7 +55,7 @@ function names({ fs }: Rig, path: string, max = 100): string[] {
 }
 
 const modeOf = ({ fs }: Rig, path: string, follow = true): number => {
-  const stat = newStat(), status = fs.stat(FS_ROOT, path, follow, stat);
+  const stat = emptyStat(), status = fs.stat(FS_ROOT, path, follow, stat);
   return status < 0 ? status : stat.mode;
 };
 
@@ -195,7 +196,7 @@ Deno.test("handles are counted and O_PATH ones cannot be read", () => {
     assert.equal(fs.read(handle, 0, buffer, 4), 4);
     fs.close(handle);
     assert.equal(fs.read(handle, 0, buffer, 4), -EBADF);
-    const reference = fs.open(FS_ROOT, "/l", O_PATH | O_NOFOLLOW, 0), stat = newStat();
+    const reference = fs.open(FS_ROOT, "/l", O_PATH | O_NOFOLLOW, 0), stat = emptyStat();
     assert.equal(fs.fstat(reference, stat), 0);
     assert.equal(stat.mode & S_IFMT, S_IFLNK);
     assert.equal(fs.readlink(reference, ""), "f");
@@ -280,7 +281,7 @@ Deno.test("appending goes to the end of the file, whoever made it longer", () =>
 
 Deno.test("an O_TMPFILE file has no name until it is linked", () => {
   withFs(MEMORY, (rig) => {
-    const { fs, buffer, put } = rig, handle = fs.open(FS_ROOT, "/", O_TMPFILE | O_RDWR, 0o600), stat = newStat();
+    const { fs, buffer, put } = rig, handle = fs.open(FS_ROOT, "/", O_TMPFILE | O_RDWR, 0o600), stat = emptyStat();
     fs.write(handle, 0, buffer, put("hidden"));
     fs.fstat(handle, stat);
     assert.equal(stat.nlink, 0);
@@ -303,7 +304,7 @@ const OVERLAY: RigMount[] = [{ guest: "/", source: LOWER, overlay: true }];
 Deno.test("an overlay copies up on the first write and keeps the attributes", () => {
   withFs(OVERLAY, (rig) => {
     const { fs, buffer, put } = rig, reader = fs.open(FS_ROOT, "/file", O_RDONLY, 0);
-    const writer = fs.open(FS_ROOT, "/file", O_RDWR, 0), stat = newStat();
+    const writer = fs.open(FS_ROOT, "/file", O_RDWR, 0), stat = emptyStat();
     fs.stat(FS_ROOT, "/file", true, stat);
     assert.deepEqual([stat.mode & 0o777, stat.mtime[0], stat.size], [0o640, 1_000_000_000, 5]);
     const { ino } = stat;

@@ -3,7 +3,8 @@ import { FS_ROOT } from "./api.ts";
 import { O_RDONLY, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from "./flags.ts";
 import { tarProblem } from "./tar_fs.ts";
 import { writeTar } from "./tar_writer.ts";
-import { newStat, type Rig, withFs } from "../tests/support/fs_rig.ts";
+import { type Rig, withFs } from "../tests/support/fs_rig.ts";
+import { emptyStat } from "./empty_stat.ts";
 
 const text = (content: string) => new TextEncoder().encode(content);
 const run = (command: string, args: string[], cwd: string) =>
@@ -26,7 +27,7 @@ function content({ fs, buffer, text }: Rig, path: string): string | number {
 
 /** Type and permissions, links, uid, mtime seconds, and size of what is not a directory. */
 function summary({ fs }: Rig, path: string): number[] {
-  const stat = newStat(), status = fs.stat(FS_ROOT, path, false, stat);
+  const stat = emptyStat(), status = fs.stat(FS_ROOT, path, false, stat);
   return status < 0
     ? [status]
     : [stat.mode, stat.nlink, stat.uid, stat.mtime[0], (stat.mode & S_IFDIR) === S_IFDIR ? 0 : stat.size];

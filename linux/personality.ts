@@ -36,6 +36,7 @@ import { tellParent } from "./process/parents.ts";
 import type { Process } from "./process/process.ts";
 import { THREADS_MAX } from "./process/limits.ts";
 import { type Granted, readPermissions } from "./process/permissions.ts";
+import { entropy } from "./process/registration.ts";
 import { Selectors } from "./process/selectors.ts";
 import { Slot } from "./process/slot.ts";
 import type { Thread } from "./process/thread.ts";
@@ -326,15 +327,7 @@ export class Personality {
 
   /** Entropy. Preconditions: at most BUFFER_BYTES. */
   random(pa: number, bytes: number): number {
-    const { ec } = this.current;
-    const { utcb } = ec;
-    utcb.set(0, PROCESS_SERVICE.RANDOM);
-    utcb.set(1, pa);
-    utcb.set(2, bytes);
-    utcb.untyped = 3;
-    utcb.typed = 0;
-    ec.call(HOST_PD.PROCESS);
-    return utcb.get(0);
+    return entropy(this, pa, bytes);
   }
 
   /** Inode numbers of pipes, sockets and other files without a file system. */

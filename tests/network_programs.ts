@@ -1,6 +1,6 @@
 /** Debian's programs of the host's own root on the host's network: deno test -A tests/network_programs.ts (about a minute). */
 import assert from "node:assert/strict";
-import { execute, REPOSITORY, runHedra, text } from "./process.ts";
+import { execute, HEDRA, runHedra, text } from "./process.ts";
 import { testWith, workDirectory } from "./tools.ts";
 
 const there = async (...programs: string[]): Promise<boolean> => {
@@ -87,9 +87,7 @@ testWith([], "python3 -m http.server in the guest serves the host", async () => 
   const options = ["--root", "/", "--mount", `${root}:/served`, "--cwd", "/served", `--allow-net=127.0.0.1:${port}`];
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      "run",
-      "-A",
-      `${REPOSITORY}main.ts`,
+      ...HEDRA.slice(1),
       "run",
       "--timeout",
       "100",

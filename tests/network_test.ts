@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { createServer, type Socket } from "node:net";
-import { execute, type Outcome, REPOSITORY, runHedra, text } from "./process.ts";
+import { execute, HEDRA, type Outcome, runHedra, text } from "./process.ts";
 import { compile, testWith } from "./tools.ts";
 
 interface Server {
@@ -235,9 +235,7 @@ async function served(
 ): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      "run",
-      "-A",
-      `${REPOSITORY}main.ts`,
+      ...HEDRA.slice(1),
       "run",
       "--timeout",
       "60",

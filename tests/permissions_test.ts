@@ -1,6 +1,6 @@
 /** `hedra run`: what the user grants and limits (issue: permissions). The guest is the host's own shell. */
 import assert from "node:assert/strict";
-import { REPOSITORY, runHedra, text } from "./process.ts";
+import { HEDRA, runHedra, text } from "./process.ts";
 import { compile, testWith, workDirectory } from "./tools.ts";
 
 /** A script of the host's shell in the guest. */
@@ -35,7 +35,7 @@ testWith([], "SIGINT, which is Ctrl-C, ends a run whatever its guests do", async
 
 testWith([], "--timeout ends a guest whose output nobody reads, too", async () => {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${REPOSITORY}main.ts`, "run", "--timeout", "1", "--root", "/", "/usr/bin/yes"],
+    args: [...HEDRA.slice(1), "run", "--timeout", "1", "--root", "/", "/usr/bin/yes"],
     stdin: "null",
     stdout: "piped",
     stderr: "null",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execute, REPOSITORY, runHedra, text } from "./process.ts";
+import { execute, HEDRA, REPOSITORY, runHedra, text } from "./process.ts";
 import { testWith, workDirectory } from "./tools.ts";
 
 /** A program that may lie anywhere, with libraries: what gcc makes unless told otherwise. */
@@ -48,7 +48,7 @@ Deno.test({
   name: "standard streams that are closed are closed for the guest",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
-    const run = `'${Deno.execPath()}' run -A '${REPOSITORY}main.ts' run --root / /bin/sh -c 'cat; echo $?; echo x >&2'`;
+    const run = `${HEDRA.map((word) => `'${word}'`).join(" ")} run --root / /bin/sh -c 'cat; echo $?; echo x >&2'`;
     const both = await execute("sh", ["-c", `${run} <&- 2>&1`]);
     assert.equal(text(both.stdout), "cat: -: Bad file descriptor\ncat: closing standard input: Bad file descriptor\n1\nx\n");
     const silent = await execute("sh", ["-c", `${run} </dev/null 2>&-; echo $?`]);

@@ -19,6 +19,7 @@ import type { FsStat } from "../../fs/api.ts";
 import type { MappedFile, SharedPages } from "../memory/vma.ts";
 import { type Blocking, type Result, WaitQueue, Woken } from "../process/wait.ts";
 import type { Thread } from "../process/thread.ts";
+import { emptyStat as noStat } from "../../fs/empty_stat.ts";
 
 /** One entry for getdents64. `type` is DT_*; `next` is the position after it. */
 export interface DirEntry {
@@ -270,24 +271,8 @@ export abstract class OpenFile {
   }
 }
 
-/** A stat buffer with everything zero. */
-export function emptyStat(): FsStat {
-  return {
-    dev: 0,
-    ino: 0,
-    mode: 0,
-    nlink: 1,
-    uid: 0,
-    gid: 0,
-    rdev: 0,
-    size: 0,
-    blksize: 4096,
-    blocks: 0,
-    atime: [0, 0],
-    mtime: [0, 0],
-    ctime: [0, 0],
-  };
-}
+/** A stat buffer: one link, whole pages, everything else zero. */
+export const emptyStat = (): FsStat => ({ ...noStat(), nlink: 1, blksize: 4096 });
 
 /** Resets a reused stat buffer for a file that the file service does not know. */
 export function fillStat(out: FsStat, mode: number, ino: number, rdev = 0, size = 0, blksize = 4096): 0 {

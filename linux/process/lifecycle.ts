@@ -121,7 +121,7 @@ export class Lifecycle {
     const slot = os.takeSlot();
     const t = new Thread(os, p, tid, slot, name);
     slot.thread = t;
-    createThreadEc(os, t, p.space);
+    createThreadEc(os, t, p.space, t.name);
     p.threads.push(t);
     return t;
   }
@@ -269,7 +269,7 @@ export class Lifecycle {
       t.state.rsp = started.sp;
       t.reply = Reply.Own;
     } else {
-      createThreadEc(os, t, fresh);
+      createThreadEc(os, t, fresh, t.name);
       t.start = ({ state }) => {
         state.mtd |= MTD.RIP | MTD.RSP;
         state.rip = started.entry;

@@ -7,7 +7,8 @@ import { IN, Inotify } from "../files/inotify.ts";
 import { MemFile } from "../files/mem_file.ts";
 import type { OpenFile } from "../files/open_file.ts";
 import type { Thread } from "../process/thread.ts";
-import { type Blocking, type Result, Woken } from "../process/wait.ts";
+import type { Result } from "../process/wait.ts";
+import { waitReady } from "./poll.ts";
 import { sys, type SyscallRow } from "./row.ts";
 import { statAt } from "./stat.ts";
 import { putItimer, readItimer } from "./time.ts";
@@ -70,23 +71,8 @@ function epollWait(t: Thread, deadline: number, zero: boolean): Result {
   };
   const now = epoll.collect(t, max, put);
   if (now !== 0 || zero) return now;
-  return waitEpoll(t, epoll, () => epoll.collect(t, max, put), deadline);
-}
-
-function* waitEpoll(t: Thread, epoll: Epoll, look: () => number, deadline: number): Blocking {
-  epoll.queue.add(t);
-  try {
-    while (true) {
-      const why = yield* t.sleep(deadline);
-      const found = look();
-      if (found !== 0) return found;
-      if (why === Woken.TimedOut) return 0;
-      // epoll_wait is never restarted (signal(7)).
-      if (why === Woken.Interrupted) return -E.EINTR;
-    }
-  } finally {
-    epoll.queue.remove(t);
-  }
+  // epoll_wait is never restarted (signal(7)).
+  return waitReady(t, [epoll.queue], () => epoll.collect(t, max, put), deadline, -E.EINTR);
 }
 
 function epollWaitCall(t: Thread): Result {

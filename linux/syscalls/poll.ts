@@ -5,23 +5,34 @@ import { makePipe } from "../files/pipe.ts";
 import type { OpenFile } from "../files/open_file.ts";
 import { getI64, getU64, putU64 } from "../memory/user.ts";
 import type { Thread } from "../process/thread.ts";
-import { type Blocking, type Result, Woken } from "../process/wait.ts";
+import { type Blocking, type Result, type WaitQueue, Woken } from "../process/wait.ts";
 import { sys, type SyscallRow } from "./row.ts";
 import { temporaryMask } from "./signals.ts";
 
-/** Waits until `look` finds something (a result other than 0), the deadline passes (0 is returned) or a signal comes. */
-export function* waitReady(t: Thread, files: readonly OpenFile[], look: () => number, deadline: number): Blocking {
-  for (const file of files) file.pollQueue(t).add(t);
+const queuesOf = (t: Thread, files: readonly OpenFile[]): WaitQueue[] => files.map((file) => file.pollQueue(t));
+
+/**
+ * Waits in `queues` until `look` finds something (a result other than 0), the deadline passes (0 is returned) or a signal comes
+ * (`interrupted` is returned).
+ */
+export function* waitReady(
+  t: Thread,
+  queues: readonly WaitQueue[],
+  look: () => number,
+  deadline: number,
+  interrupted: number,
+): Blocking {
+  for (const queue of queues) queue.add(t);
   try {
     while (true) {
       const why = yield* t.sleep(deadline);
       const found = look();
       if (found !== 0) return found;
       if (why === Woken.TimedOut) return 0;
-      if (why === Woken.Interrupted) return -E.ERESTARTNOHAND;
+      if (why === Woken.Interrupted) return interrupted;
     }
   } finally {
-    for (const file of files) file.pollQueue(t).remove(t);
+    for (const queue of queues) queue.remove(t);
   }
 }
 
@@ -61,7 +72,7 @@ function poll(t: Thread, deadline: number, zero: boolean): Result {
     const file = at < 0 ? undefined : files.get(user.data.getInt32(at, true));
     if (file !== undefined && !waiting.includes(file)) waiting.push(file);
   }
-  return waitReady(t, waiting, look, deadline);
+  return waitReady(t, queuesOf(t, waiting), look, deadline, -E.ERESTARTNOHAND);
 }
 
 function pollCall(t: Thread): Result {
@@ -158,7 +169,7 @@ function select(t: Thread, deadline: number, zero: boolean): Result {
 }
 
 function* selecting(t: Thread, files: OpenFile[], store: (final: boolean) => number, deadline: number): Blocking {
-  const result = yield* waitReady(t, files, () => store(false), deadline);
+  const result = yield* waitReady(t, queuesOf(t, files), () => store(false), deadline, -E.ERESTARTNOHAND);
   return result === 0 ? store(true) : result;
 }
 

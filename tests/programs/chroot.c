@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#define TRY(call) ({ errno = 0; long r_ = (long)(call); printf("  %s = %ld%s%s\n", #call, r_, r_ < 0 ? " " : "", r_ < 0 ? strerrorname_np(errno) : ""); r_; })
+#include "try.h"
 int main(int argc, char **argv) {
   setbuf(stdout, 0);
   char dir[] = "/tmp/rootXXXXXX", buffer[4096] = "";

@@ -21,8 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <utime.h>
-#define TRY(call) ({ errno = 0; long r_ = (long)(call); printf("  %s = %ld%s%s\n", #call, r_, r_ < 0 ? " " : "", r_ < 0 ? strerrorname_np(errno) : ""); r_; })
-#define MADE(call) ({ errno = 0; long r_ = (long)(call); printf("  %s %s\n", #call, r_ == -1 ? strerrorname_np(errno) : "ok"); r_; })
+#include "try.h"
 static void show(const char *p) { char b[200]={0}; int f=open(p, O_RDONLY); int n=read(f, b, 199); printf("  %s: %d '%s'\n", p, n, b); close(f);}
 static void put(const char *p, const char *t) { int f=open(p, O_CREAT|O_TRUNC|O_RDWR, 0644); if(write(f, t, strlen(t))<0)perror("put"); close(f);}
 static int open2(int d, const char *p, unsigned long flags, unsigned long resolve) {

@@ -20,20 +20,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#define TRY(call) ({ errno = 0; long r_ = (long)(call); printf("  %s = %ld%s%s\n", #call, r_, r_ < 0 ? " " : "", r_ < 0 ? strerrorname_np(errno) : ""); r_; })
-#define MADE(call) ({ errno = 0; long r_ = (long)(call); printf("  %s %s\n", #call, r_ == -1 ? strerrorname_np(errno) : "ok"); r_; })
-static void in(const char *title, void (*what)(void)) {
-  printf("%s\n", title);
-  fflush(stdout);
-  int pid = fork(), status;
-  if (!pid) {
-    what();
-    fflush(stdout);
-    _exit(0);
-  }
-  waitpid(pid, &status, 0);
-  if (status) printf("  status %x\n", status & ~0x80);
-}
+#include "try.h"
 static void limit(int which, long soft, long hard) {
   struct rlimit l = {soft, hard};
   if (setrlimit(which, &l)) printf("  setrlimit %s\n", strerrorname_np(errno));

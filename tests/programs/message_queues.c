@@ -13,8 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#define TRY(call) ({ errno = 0; long r_ = (long)(call); printf("  %s = %ld%s%s\n", #call, r_, r_ < 0 ? " " : "", r_ < 0 ? strerrorname_np(errno) : ""); r_; })
-#define MADE(call) ({ errno = 0; long r_ = (long)(call); printf("  %s %s\n", #call, r_ == -1 ? strerrorname_np(errno) : "ok"); r_; })
+#include "try.h"
 static volatile int told, code;
 static void onSignal(int s, siginfo_t *i, void *c) { (void)s, (void)c; told = i->si_value.sival_int, code = i->si_code; }
 static void onAlarm(int s) { (void)s; }

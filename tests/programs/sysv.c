@@ -14,22 +14,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#define TRY(call) ({ errno = 0; long r_ = (long)(call); printf("  %s = %ld%s%s\n", #call, r_, r_ < 0 ? " " : "", r_ < 0 ? strerrorname_np(errno) : ""); r_; })
-#define MADE(call) ({ errno = 0; long r_ = (long)(call); printf("  %s %s\n", #call, r_ == -1 ? strerrorname_np(errno) : "ok"); r_; })
+#include "try.h"
 union semun { int val; struct semid_ds *buf; unsigned short *array; };
 static key_t key;
-static void in(const char *title, void (*what)(void)) {
-  printf("%s\n", title);
-  fflush(stdout);
-  int pid = fork(), status;
-  if (!pid) {
-    what();
-    fflush(stdout);
-    _exit(0);
-  }
-  waitpid(pid, &status, 0);
-  if (status) printf("  status %x\n", status);
-}
 static void nobody(void) { if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534)) puts("cannot become nobody"); }
 static void shm(void) {
   TRY(shmget(key, 100, 0));

@@ -23,20 +23,10 @@
 #include <unistd.h>
 #include <netinet/in.h>
 #include <utime.h>
+#include "try.h"
 
 static const char *self;
-static char *name(int e) {
-  static char text[32];
-  switch (e) {
-#define N(x) case x: return #x;
-    N(EPERM) N(ENOENT) N(EACCES) N(EINVAL) N(ESRCH) N(EROFS) N(ETXTBSY) N(EISDIR) N(ENOTDIR) N(EEXIST) N(ENOTEMPTY) N(EAGAIN) N(EFAULT)
-    N(EBADF) N(ELOOP) N(EOPNOTSUPP) N(ECHILD) N(EXDEV)
-  }
-  sprintf(text, "%d", e);
-  return text;
-}
-#define TRY(call) ({ errno = 0; long r_ = (long)(call); printf("  %s = %ld%s%s\n", #call, r_, r_ < 0 ? " " : "", r_ < 0 ? name(errno) : ""); r_; })
-#define OPENS(call) ({ errno = 0; int f_ = (call); printf("  %s: %s\n", #call, f_ < 0 ? name(errno) : "ok"); if (f_ >= 0) close(f_); })
+#define OPENS(call) ({ errno = 0; int f_ = (call); printf("  %s: %s\n", #call, f_ < 0 ? strerrorname_np(errno) : "ok"); if (f_ >= 0) close(f_); })
 static void ids(void) {
   uid_t r, e, s;
   gid_t rg, eg, sg;
@@ -59,21 +49,8 @@ static void caps(void) {
 }
 static void modeOf(const char *path) {
   struct stat s;
-  if (lstat(path, &s)) printf("  %s: %s\n", path, name(errno));
+  if (lstat(path, &s)) printf("  %s: %s\n", path, strerrorname_np(errno));
   else printf("  %s: %o %d:%d\n", path, s.st_mode, s.st_uid, s.st_gid);
-}
-/* Runs `what` in a child of its own. */
-static void in(const char *title, void (*what)(void)) {
-  printf("%s\n", title);
-  fflush(stdout);
-  int pid = fork(), status;
-  if (!pid) {
-    what();
-    fflush(stdout);
-    _exit(0);
-  }
-  waitpid(pid, &status, 0);
-  if (status) printf("  status %x\n", status);
 }
 static void become(int uid, int gid) {
   setgroups(0, 0);
@@ -427,14 +404,14 @@ static void kills(void) {
     TRY(setrlimit(RLIMIT_NOFILE, &limit));
     char path[64];
     sprintf(path, "/proc/%d/environ", pids[0]);
-    printf("  root's environ %s\n", open(path, O_RDONLY) < 0 ? name(errno) : "ok");
+    printf("  root's environ %s\n", open(path, O_RDONLY) < 0 ? strerrorname_np(errno) : "ok");
     sprintf(path, "/proc/%d/fd", pids[0]);
-    printf("  root's fd %s\n", open(path, O_RDONLY) < 0 ? name(errno) : "ok");
+    printf("  root's fd %s\n", open(path, O_RDONLY) < 0 ? strerrorname_np(errno) : "ok");
     sprintf(path, "/proc/%d/stat", pids[0]);
-    printf("  root's stat %s\n", open(path, O_RDONLY) < 0 ? name(errno) : "ok");
+    printf("  root's stat %s\n", open(path, O_RDONLY) < 0 ? strerrorname_np(errno) : "ok");
     sprintf(path, "/proc/%d/exe", pids[0]);
     char target[9];
-    printf("  root's exe %s\n", readlink(path, target, 9) < 0 ? name(errno) : "ok");
+    printf("  root's exe %s\n", readlink(path, target, 9) < 0 ? strerrorname_np(errno) : "ok");
     TRY(open("/proc/sys/kernel/hostname", O_WRONLY));
     TRY(sethostname("x", 1));
     TRY(setpgid(pids[0], 0));
@@ -542,7 +519,7 @@ static void execAs(int mode, int uid, int gid, int as, int noNewPrivileges) {
     if (noNewPrivileges) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (as) become(as, as);
     execl("./copy", "copy", "who", (char *)0);
-    printf("  %s\n", name(errno));
+    printf("  %s\n", strerrorname_np(errno));
     fflush(stdout);
     _exit(0);
   }
@@ -579,12 +556,12 @@ static void procLimit(void) {
   setrlimit(RLIMIT_NPROC, &limit);
   int pid = fork();
   if (!pid) _exit(0);
-  printf("  fork of root %s\n", pid < 0 ? name(errno) : "ok");
+  printf("  fork of root %s\n", pid < 0 ? strerrorname_np(errno) : "ok");
   wait(0);
   become(54321, 54321);
   pid = fork();
   if (!pid) _exit(0);
-  printf("  fork of another %s\n", pid < 0 ? name(errno) : "ok");
+  printf("  fork of another %s\n", pid < 0 ? strerrorname_np(errno) : "ok");
 }
 
 int main(int argc, char **argv) {

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { FS_ROOT } from "../../fs/api.ts";
 import { directoryType, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../../fs/flags.ts";
-import { newStat, type Rig } from "./fs_rig.ts";
+import type { Rig } from "./fs_rig.ts";
+import { emptyStat } from "../../fs/empty_stat.ts";
 
 /** First element: the operation's name in fs_judge.py; paths are relative to the root. */
 export type Operation = readonly [string, ...(string | number | boolean)[]];
@@ -45,7 +46,7 @@ export function guestResults(rig: Rig, operations: readonly Operation[]): Result
 
 class Driver {
   private readonly handles = new Map<number, number>();
-  private readonly stat = newStat();
+  private readonly stat = emptyStat();
 
   constructor(private readonly rig: Rig) {}
 

@@ -7,7 +7,6 @@ import type { HostDirectory } from "../../host/api.ts";
 import { delegateMemory, fetchObject } from "../../roottask/delegate.ts";
 import { administerFs, attachFs, createHostPd, startHostPd } from "../../roottask/host_pds.ts";
 import { GSI, KERNEL_GSI, object, ROOT } from "../../roottask/layout.ts";
-import type { FsStat } from "../../fs/api.ts";
 import { IpcFsClient } from "../../fs/client.ts";
 import { fileService, FS_ADMIN } from "../../fs/program.ts";
 import { FS_ADMIN_OP, MOUNT_KIND } from "../../fs/protocol.ts";
@@ -33,22 +32,6 @@ export interface Rig {
 
 const MIB = 1 << 20, BUFFER_BYTES = 4 * MIB, IMAGE_BYTES = 4 * MIB;
 const RWX = RIGHT_R | RIGHT_W | RIGHT_X;
-
-export const newStat = (): FsStat => ({
-  dev: 0,
-  ino: 0,
-  mode: 0,
-  nlink: 0,
-  uid: 0,
-  gid: 0,
-  rdev: 0,
-  size: 0,
-  blksize: 0,
-  blocks: 0,
-  atime: [0, 0],
-  mtime: [0, 0],
-  ctime: [0, 0],
-});
 
 /** Runs `body` with a client of a fresh service whose pool has `poolBytes`. */
 export function withFs(mounts: RigMount[], body: (rig: Rig) => void, poolBytes = 32 * MIB): void {

@@ -8,7 +8,7 @@ import type { Profile } from "./interp/profile.ts";
 import type { JumpCache } from "./jump_cache.ts";
 import { CTL_LINK } from "./interp/generate.ts";
 import { RECORD } from "./interp/record.ts";
-import { CTL_ERROR, CTL_EXIT, CTL_VECTOR, FLAGS_OTHER, GPR, MXCSR, RIP, STATE, TF, VEC } from "./layout.ts";
+import { CTL_BUDGET, CTL_ERROR, CTL_EXIT, CTL_VECTOR, FLAGS_OTHER, GPR, MXCSR, RIP, STATE, TF, VEC } from "./layout.ts";
 import type { Space } from "./mmu.ts";
 import { FAST_MODE, MODE_BITS } from "./mxcsr.ts";
 import type { Runtime } from "./runtime.ts";
@@ -100,6 +100,8 @@ export class Dispatcher {
 
   #enter(region: Region): Exit {
     const { i32 } = this.ram;
+    // Regions that lead to each other by returns do not poll themselves.
+    if (--i32[CTL_BUDGET >> 2] < 0) return Exit.Poll;
     i32[CTL_EXIT >> 2] = Exit.Continue;
     i32[CTL_LINK >> 2] = 0;
     // Another address may have taken its place in the jump cache.

@@ -1,6 +1,6 @@
 /**
  * The control-flow graph of a region: what can be reached from an entry address without leaving the guest function, limited to code that the
- * interpreter has already executed. Anything else is an exit.
+ * interpreter has already executed. Anything else is an exit. Small functions that it calls are part of it, a copy for each call.
  */
 import { controlOf } from "../control.ts";
 import type { Insn } from "../insn.ts";
@@ -25,6 +25,10 @@ export interface Node {
   next: number | undefined;
   /** Addresses of taken branches and of likely targets of an indirect jump. */
   targets: number[];
+  /** The call at the end leads to a copy of the callee within the region; or the return at the end, most likely, to that copy's caller. */
+  inlined: "call" | "return" | undefined;
+  /** Belongs to the copy of a callee. */
+  readonly copy: boolean;
   /** Successor nodes within the region (fall-through first). */
   succ: Node[];
   pred: Node[];
@@ -51,6 +55,8 @@ export interface Graph {
 const WARM = 12;
 /** Computed jumps with more targets seen end the region. */
 const MAX_TARGETS = 5;
+/** Calls that have run so often get a copy of their callee if that has at most so many instructions; copies within copies up to a depth. */
+const INLINE_HOT = 500, INLINE_INSNS = 40, INLINE_DEPTH = 3;
 
 /** The decoded block at an address, if the region may contain it. */
 export type FindBlock = (pc: number) => Block | undefined;
@@ -63,48 +69,137 @@ interface Leader extends Successors {
 
 /** @param limit roughly the most instructions; what lies beyond is left out */
 export function buildGraph(ram: Ram, blocks: Blocks, find: FindBlock, entry: number, limit: number): Graph | undefined {
-  const leaders = discover(ram, blocks, find, entry, limit), ascending = [...leaders.values()].sort((a, b) => a.pc - b.pc);
-  // By distances from the entry: they are small integers, which maps find faster than addresses.
-  const nodes = new Map<number, Node>();
-  for (let k = 0; k < ascending.length; k++) nodes.set(ascending[k].pc - entry, makeNode(ascending, k));
-  const root = nodes.get(0);
+  const body = new Discovery(ram, blocks, find, entry).body(limit);
+  const root = body && instantiate(body, undefined);
   if (!root) return undefined;
-  for (const { succ, next, targets } of nodes.values()) {
-    if (next !== undefined) addSuccessor(succ, nodes.get(next - entry));
-    for (const pc of targets) addSuccessor(succ, nodes.get(pc - entry));
-  }
   const ordered = order(root);
   let insns = 0;
   for (const n of ordered) insns += n.steps.length;
   return { entry: root, nodes: ordered, insns };
 }
+
+/** Turns a body into nodes and returns the first of them. `back`: where its returns lead, of a callee's copy. */
+function instantiate(body: Body, back: Return | undefined): Node | undefined {
+  const { entry } = body, ascending = [...body.leaders.values()].sort((a, b) => a.pc - b.pc);
+  // By distances from the entry: they are small integers, which maps find faster than addresses.
+  const nodes = new Map<number, Node>();
+  for (let k = 0; k < ascending.length; k++) nodes.set(ascending[k].pc - entry, makeNode(ascending, k, back !== undefined));
+  for (const n of nodes.values()) {
+    const last = n.steps[n.steps.length - 1].insn, callee = last.name === "call" ? body.callees.get(last.pc - entry) : undefined;
+    if (callee) {
+      const to = { pc: n.next!, node: nodes.get(n.next! - entry) };
+      n.inlined = "call";
+      n.next = undefined;
+      n.targets = [callee.entry];
+      addSuccessor(n.succ, instantiate(callee, to));
+    } else if (back && last.name === "ret") {
+      n.inlined = "return";
+      n.targets = [back.pc];
+      addSuccessor(n.succ, back.node);
+    } else {
+      if (n.next !== undefined) addSuccessor(n.succ, nodes.get(n.next - entry));
+      for (const pc of n.targets) addSuccessor(n.succ, nodes.get(pc - entry));
+    }
+  }
+  return nodes.get(0);
+}
 function addSuccessor(succ: Node[], n: Node | undefined): void {
   if (n && !succ.includes(n)) succ.push(n);
 }
-
-/** The region's nodes, by distance from the entry. */
-function discover(ram: Ram, blocks: Blocks, find: FindBlock, entry: number, limit: number): Map<number, Leader> {
-  const leaders = new Map<number, Leader>(), warm = Math.min(WARM, blocks.heat / 4);
-  const work = [entry];
-  let insns = 0;
-  for (let k = 0; k < work.length; k++) {
-    const pc = work[k];
-    if (leaders.has(pc - entry)) continue;
-    const block = find(pc);
-    if (!block || block.insns.length === 0) continue;
-    if (pc !== entry && blocks.executions(block) < warm) continue;
-    if (insns > limit) continue;
-    const count = block.insns.length, { next, targets } = successors(ram, block.insns[count - 1], block.record + count * RECORD);
-    leaders.set(pc - entry, { pc, block, next, targets });
-    insns += count;
-    if (next !== undefined) work.push(next);
-    for (const target of targets) work.push(target);
-  }
-  return leaders;
+/** Where a callee's copy returns to; `node` is missing when that is not in the region. */
+interface Return {
+  readonly pc: number;
+  readonly node: Node | undefined;
 }
 
+/** What is known of a function's code, from an entry on. */
+interface Body {
+  readonly entry: number;
+  /** By distance from the entry. */
+  readonly leaders: Map<number, Leader>;
+  /** Bodies to put in place of calls, by the calls' distances. */
+  readonly callees: Map<number, Body>;
+  /** Instructions, those of the callees' copies included. */
+  insns: number;
+}
+
+class Discovery {
+  readonly #warm: number;
+  /** A call that has run less often keeps its callee outside. */
+  readonly #hot: number;
+  /** Entries of the bodies that are being discovered. */
+  readonly #open: number[] = [];
+  /** Callees seen so far; undefined = not to be inlined. */
+  readonly #callees = new Map<number, Body | undefined>();
+
+  constructor(
+    private readonly ram: Ram,
+    private readonly blocks: Blocks,
+    private readonly find: FindBlock,
+    private readonly entry: number,
+  ) {
+    this.#warm = Math.min(WARM, blocks.heat / 4);
+    this.#hot = Math.min(INLINE_HOT, blocks.heat / 4);
+  }
+
+  body(limit: number): Body | undefined {
+    this.#open.push(this.entry);
+    return this.#discover(this.entry, limit, false);
+  }
+
+  /** `whole`: undefined when it is too long, or a call in it stays a call, or it never returns. */
+  #discover(entry: number, limit: number, whole: boolean): Body | undefined {
+    const body: Body = { entry, leaders: new Map(), callees: new Map(), insns: 0 }, { leaders } = body, work = [entry];
+    let returns = false;
+    for (let k = 0; k < work.length; k++) {
+      const pc = work[k];
+      if (leaders.has(pc - entry)) continue;
+      const block = this.find(pc);
+      if (!block || block.insns.length === 0) continue;
+      if (pc !== entry && this.blocks.executions(block) < this.#warm) continue;
+      if (body.insns > limit) {
+        if (whole) return undefined;
+        continue;
+      }
+      const count = block.insns.length, last = block.insns[count - 1];
+      const { next, targets } = successors(this.ram, last, block.record + count * RECORD);
+      leaders.set(pc - entry, { pc, block, next, targets });
+      body.insns += count;
+      if (last.name === "call") {
+        const callee = this.#callee(last, block, limit - body.insns);
+        if (callee) {
+          body.callees.set(last.pc - entry, callee);
+          body.insns += callee.insns;
+        } else if (whole) return undefined;
+      }
+      if (whole && (last.name === "ret" ? last.ops.length > 0 : controlOf(last.name) === "trap" || isComputed(last))) {
+        return undefined;
+      }
+      returns ||= last.name === "ret";
+      if (next !== undefined) work.push(next);
+      for (const target of targets) work.push(target);
+    }
+    return !leaders.has(0) || (whole && !returns) ? undefined : body;
+  }
+
+  /** The body to put in place of a call. */
+  #callee(call: Insn, block: Block, room: number): Body | undefined {
+    const to = call.ops[0], open = this.#open;
+    if (to.kind !== "rel" || open.length > INLINE_DEPTH || open.includes(to.target)) return undefined;
+    if (this.blocks.executions(block) < this.#hot) return undefined;
+    if (!this.#callees.has(to.target)) {
+      open.push(to.target);
+      this.#callees.set(to.target, this.#discover(to.target, INLINE_INSNS, true));
+      open.pop();
+    }
+    const body = this.#callees.get(to.target);
+    return body && body.insns <= room ? body : undefined;
+  }
+}
+const isComputed = (jump: Insn): boolean => jump.name === "jmp" && jump.ops[0].kind !== "rel";
+
 /** The node of the k-th leader: its block, or as much of it as comes before another leader. */
-function makeNode(leaders: readonly Leader[], k: number): Node {
+function makeNode(leaders: readonly Leader[], k: number, copy: boolean): Node {
   const { pc, block, next, targets } = leaders[k], steps: Step[] = [], { insns } = block;
   let cut: number | undefined;
   for (let n = 0, record = block.record; n < insns.length; n++) {
@@ -121,6 +216,8 @@ function makeNode(leaders: readonly Leader[], k: number): Node {
     steps,
     next: cut ?? next,
     targets: cut === undefined ? targets : [],
+    inlined: undefined,
+    copy,
     succ: [],
     pred: [],
     rpo: -1,

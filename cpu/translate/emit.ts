@@ -107,26 +107,32 @@ class Emitter implements RegionContext {
   /** Polls (where the region may call itself or others), then loads what is needed. */
   #entry(): void {
     const { f } = this, need = this.#flow[this.g.entry.rpo].need;
-    if (this.g.nodes.some(transfers)) {
-      const left = this.locals.temp("i32");
+    const { nodes, entry } = this.g, calls = nodes.some(isCall);
+    if (calls || nodes.some((n) => mayComeBack(n, entry.pc))) {
+      const left = this.locals.temp("i32"), depth = { kind: "local", type: "i32", index: DEPTH_LOCAL } as const;
       f.assign(left.index, sub(load("i32.load", i32(0), CTL_BUDGET), i32(1)));
       f.storeAt(CTL_BUDGET, "i32.store", left);
-      f.expr(or(lt_s(left, i32(0)), w("i32.gt_s", { kind: "local", type: "i32", index: DEPTH_LOCAL }, i32(MAX_DEPTH))));
+      // Is one of both negative?
+      const deeper = sub(i32(MAX_DEPTH), depth);
+      f.expr(lt_s(calls ? or(left, deeper) : left, i32(0)));
+      f.hint(false);
       f.if();
       f.expr(lt_s(left, i32(0)));
       f.if();
       f.call("poll");
       f.if();
       f.storeAt(CTL_EXIT, "i32.store", i32(Exit.Poll));
-      f.i64(this.g.entry.pc);
+      f.i64(entry.pc);
       f.return();
       f.end();
       f.end();
-      f.expr(w("i32.gt_s", { kind: "local", type: "i32", index: DEPTH_LOCAL }, i32(MAX_DEPTH)));
-      f.if();
-      f.i64(this.g.entry.pc);
-      f.return();
-      f.end();
+      if (calls) {
+        f.expr(lt_s(deeper, i32(0)));
+        f.if();
+        f.i64(entry.pc);
+        f.return();
+        f.end();
+      }
       f.end();
     }
     this.#checkMode(this.g.entry.pc);
@@ -237,10 +243,8 @@ class Emitter implements RegionContext {
         return;
       }
       case "return":
-        this.#storeFlags();
-        this.locals.storeRegisters(this.#dirty);
-        this.f.expr(ending.to);
-        this.f.return();
+        if (n.inlined) this.#returnInside(n, ending.to);
+        else this.#return(ending.to);
         this.locals.endStep([]);
         return;
       case "jump":
@@ -251,10 +255,31 @@ class Emitter implements RegionContext {
       case "branch":
         return this.#branch(n, fl, ending.cond, target(ending.target));
       case "call":
-        this.#call(ending, fl);
-        this.#goto(n, n.next!);
+        if (n.inlined) this.#goto(n, target(ending.target));
+        else {
+          this.#call(ending, fl);
+          this.#goto(n, n.next!);
+        }
         this.locals.endStep([]);
     }
+  }
+
+  #return(to: Expr): void {
+    this.#storeFlags();
+    this.locals.storeRegisters(this.#dirty);
+    this.f.expr(to);
+    this.f.return();
+  }
+  /** Returns from a callee's copy: within the region, unless the return address has been changed. */
+  #returnInside(n: Node, to: Expr): void {
+    const [back] = n.targets, { f } = this;
+    this.#settleForSuccessors(n);
+    f.expr(ne(to, i64(back)));
+    f.hint(false);
+    f.if();
+    this.#return(to);
+    f.end();
+    this.#goto(n, back);
   }
 
   #branch(n: Node, fl: NodeFlow, cond: Expr, to: number): void {
@@ -468,7 +493,13 @@ class Emitter implements RegionContext {
 
 const target = (op: Operand): number => op.kind === "rel" ? op.target : NaN;
 
-/** May control pass from this node to another region without going through the dispatcher? */
-function transfers(n: Node): boolean {
-  return isCall(n) || n.steps.at(-1)?.insn.name === "jmp" || n.succ.length < n.targets.length + (n.next === undefined ? 0 : 1);
+/**
+ * May control go on in another region from here, without the dispatcher, and so at last come back to the region's entry? Not by direct jumps
+ * that all lead to higher addresses; the dispatcher polls, and so does who calls.
+ */
+function mayComeBack(n: Node, entry: number): boolean {
+  const last = n.steps.at(-1)?.insn;
+  if (last?.name === "jmp" && last.ops[0].kind !== "rel") return true;
+  const leaves = (pc: number | undefined) => pc !== undefined && pc <= entry && !n.succ.some((s) => s.pc === pc);
+  return leaves(n.next) || n.targets.some(leaves);
 }

@@ -30,7 +30,9 @@ export interface NodeFlow {
 /** Flags that code at an address outside the region may read; ALL_FLAGS when unknown. */
 export type FlagsNeededAt = (pc: number) => number;
 
-export const isCall = (n: Node): boolean => n.steps.length > 0 && n.steps[n.steps.length - 1].insn.name === "call";
+/** Does other code run between the end of the node and its successor? */
+export const isCall = (n: Node): boolean =>
+  n.inlined === undefined && n.steps.length > 0 && n.steps[n.steps.length - 1].insn.name === "call";
 
 /**
  * Flow of each node, by its position in reverse postorder.

@@ -158,7 +158,7 @@ export class Regions {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports });
     this.table.set(slot, instance.exports.r as CallableFunction);
     s.regions.set(pc, region);
-    for (const n of graph.nodes) if (n.pc !== pc) s.interior.add(n.pc);
+    for (const n of graph.nodes) if (!n.copy && n.pc !== pc) s.interior.add(n.pc);
     this.code.add(region);
     this.blocks.divert(block, true);
     this.jumps.put(space, pc, block.record, slot);

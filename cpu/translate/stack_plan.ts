@@ -36,7 +36,11 @@ function distances(g: Graph): number[] {
   const { nodes } = g, out: number[] = [], through: number[] = [], reached: boolean[] = [];
   for (const n of nodes) {
     let change = 0;
-    for (const { effects } of n.steps) change += effects.helper ? NaN : effects.moves;
+    for (const { insn, effects } of n.steps) {
+      // A call whose callee is part of the region leaves the return address on the stack, and that one's return takes it.
+      if (n.inlined && insn.name === n.inlined.replace("return", "ret")) change += n.inlined === "call" ? -8 : 8;
+      else change += effects.helper ? NaN : effects.moves;
+    }
     through.push(change);
     out.push(n === g.entry ? 0 : NaN);
     reached.push(n === g.entry);

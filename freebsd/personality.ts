@@ -78,7 +78,7 @@ export class FreeBsd {
     ec.call(HOST_PD.PROCESS);
     this.pool = new Pool(ec.memory, utcb.get(0), utcb.get(1), utcb.get(3) === 1);
     this.fileCache = new FileCache(this.pool);
-    this.pool.reclaim = () => this.fileCache.clear();
+    this.pool.reclaim = () => this.fileCache.trim();
     const own = this.pool.take(OWN_BYTES, 0);
     if (own === undefined) throw new Error("The FreeBSD personality has no memory");
     this.staging = own;

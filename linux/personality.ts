@@ -152,7 +152,7 @@ export class Personality {
       : randomLayout(new DataView(this.u8.buffer, this.u8.byteOffset + this.scratch, LAYOUT_BYTES));
     this.uplink = new Uplink(this, this.permissions);
     this.fileCache = new FileCache(this.pool);
-    this.pool.reclaim = () => this.fileCache.clear();
+    this.pool.reclaim = () => this.fileCache.trim();
     this.#fsClient = new IpcFsClient(ec);
     this.fs = this.#fsClient;
     this.console = new Console(this.current, ec.memory, this.buffer + BUFFER_BYTES, OWN_BYTES - BUFFER_BYTES - 2 * PAGE);

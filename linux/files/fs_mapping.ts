@@ -1,20 +1,22 @@
 import type { FsClient, FsStat } from "../../fs/api.ts";
-import type { FileCache } from "../memory/file_cache.ts";
+import type { CacheableFile, FileCache } from "../memory/file_cache.ts";
 import type { MappedFile } from "../memory/vma.ts";
 
 /** Changes when the contents of a file do. */
 export const stampOf = (stat: FsStat): string => [stat.size, ...stat.mtime, ...stat.ctime].join();
 
 /** A file of the file service that is mapped. Owns its handle; closed when the last area that uses it goes. */
-export class FsMapping implements MappedFile {
+export class FsMapping implements MappedFile, CacheableFile {
   readonly #fs: FsClient;
   readonly handle: number;
   readonly path: string;
   readonly dev: number;
   readonly ino: number;
   readonly #cache: FileCache;
-  readonly #size: number;
-  readonly #stamp: string;
+  readonly key: string;
+  readonly stamp: string;
+  /** Size when it was mapped. */
+  readonly bytes: number;
   #refs = 1;
 
   /** `stat`: what the file was when it was mapped. Takes over one reference to `handle`. */
@@ -25,13 +27,17 @@ export class FsMapping implements MappedFile {
     this.path = path;
     this.dev = stat.dev;
     this.ino = stat.ino;
-    this.#size = stat.size;
-    this.#stamp = stampOf(stat);
+    this.key = `${stat.dev}:${stat.ino}`;
+    this.bytes = stat.size;
+    this.stamp = stampOf(stat);
   }
 
-  pages(offset: number, bytes: number): { pa: number; bytes: number } | undefined {
-    const read = (at: number, pa: number, n: number): number => this.read(at, pa, n);
-    return this.#cache.pages(`${this.dev}:${this.ino}`, this.#stamp, this.#size, offset, bytes, read);
+  pages(offset: number, bytes: number, va: number): { pa: number; bytes: number } | undefined {
+    return this.#cache.pages(this, offset, bytes, va);
+  }
+
+  cached(offset: number): number {
+    return this.#cache.cached(this, offset);
   }
 
   read(offset: number, pa: number, bytes: number): number {

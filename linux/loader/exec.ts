@@ -17,8 +17,8 @@ import { AT, buildStack, stackBytes } from "./stack.ts";
 
 /** Nesting of scripts, fs/exec.c. */
 const MAX_SCRIPTS = 5;
-/** Segments up to this size are read when the program starts, larger ones when touched. */
-const EAGER_SEGMENT = 16 << 20;
+/** Segments up to this size are read when the program starts, if they are at most a quarter of what is free; larger ones when touched. */
+const EAGER_SEGMENT = 64 << 20;
 /** Zero-initialised data up to this size gets its memory at once, if it is at most a quarter of what is free. */
 const EAGER_ZEROS = 64 << 20;
 /** The stack that exists from the start; more comes by page faults. */
@@ -282,7 +282,7 @@ function mapSegment(os: Pick<Personality, "userMemory">, mm: Mm, file: FsMapping
     vma.offset = segment.offset - (start - vma.start);
     file.dup();
     zeroFrom = vma.end;
-    if (!mm.add(vma, vma.end - vma.start <= EAGER_SEGMENT || undefined)) return false;
+    if (!mm.add(vma, vma.end - vma.start <= Math.min(EAGER_SEGMENT, mm.pool.freeBytes / 4) || undefined)) return false;
     if (segment.memSize > segment.fileSize && (segment.prot & PROT_WRITE) !== 0 && !clearTail(os, mm, fileEnd)) return false;
   }
   // Static arrays in one physical piece are faster to reach; memory that was never used costs the host nothing until it is touched.

@@ -79,7 +79,7 @@ export abstract class BackedAreas extends Areas {
     }
     const bytes = end - at;
     if (vma.file !== undefined && (vma.prot & PROT_WRITE) === 0) {
-      const part = vma.file.pages(vma.offset + (at - vma.start), bytes);
+      const part = vma.file.pages(vma.offset + (at - vma.start), bytes, at);
       if (part !== undefined) {
         this.pool.share(part.pa, part.bytes);
         this.install(vma, at, at + part.bytes, part.pa, true);

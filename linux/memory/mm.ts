@@ -19,6 +19,8 @@ export const enum Fault {
 const EAGER_BYTES = 256 << 10;
 /** First and largest piece of memory given on a page fault. */
 const CHUNK_MIN = 64 << 10, CHUNK_MAX = 4 << 20;
+/** Program text up to this size is read at once when it is first needed, other parts of files up to that one; of larger ones a chunk. */
+const EAGER_TEXT = 64 << 20, EAGER_PART = 1 << 20;
 /** How far below a growing-down area an access may make it grow. */
 const STACK_GAP = 1 << 20;
 
@@ -46,6 +48,10 @@ export class Mm extends BackedAreas {
     if (prot !== 0 && populate !== false && (populate || bytes <= EAGER_BYTES && shared === undefined)) {
       const upTo = file === undefined ? end : Math.min(end, start + pageUp(file.size() - offset));
       if (upTo > start && !this.populate(added, start, upTo)) return false;
+    } else if (file !== undefined && prot !== 0 && (prot & PROT_WRITE) === 0) {
+      // What is in RAM already costs no more than the page fault that would fetch it.
+      const have = Math.min(bytes, file.cached(offset));
+      if (have > 0 && !this.populate(added, start, start + have)) return false;
     }
     return true;
   }
@@ -110,6 +116,11 @@ export class Mm extends BackedAreas {
       from = Math.max(low, Math.min(from, to - Math.min(CHUNK_MAX, Math.min(above.end, vma.end) - above.start)));
     }
     from = pageDown(from);
+    if (vma.file !== undefined && (vma.prot & PROT_WRITE) === 0) {
+      const eager = (vma.prot & PROT_EXEC) !== 0 ? Math.min(EAGER_TEXT, this.pool.freeBytes / 4) : EAGER_PART;
+      if (vma.end - vma.start <= eager) [from, to] = [low, high];
+      else to = Math.max(to, Math.min(high, va + pageDown(vma.file.cached(vma.offset + (pageDown(va) - vma.start)))));
+    }
     this.version++;
     if (this.populate(vma, from, to)) return Fault.None;
     if (this.populate(vma, pageDown(va), pageDown(va) + PAGE)) return Fault.None;

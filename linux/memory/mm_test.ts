@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { PAGE, PROT_EXEC, PROT_READ, PROT_WRITE } from "../abi/mman.ts";
-import { FakePages, memoryRig, random, type Rig } from "../testing/memory.ts";
-import { Fault } from "./mm.ts";
+import { FakeFile, FakePages, memoryRig, random, type Rig } from "../testing/memory.ts";
+import { FileCache } from "./file_cache.ts";
+import { Fault, Mm } from "./mm.ts";
 import { newVma, type Vma } from "./vma.ts";
 
 const RW = PROT_READ | PROT_WRITE, MIB = 1 << 20, BASE = 0x10_0000_0000;
@@ -55,6 +56,48 @@ Deno.test("memory touched in sequence is physically contiguous", () => {
   add(rig, BASE, 16 * MIB, RW);
   for (let at = 0; at < 16 * MIB; at += PAGE) poke(rig, BASE + at, 1);
   assert.equal(rig.mm.backing.length, 1);
+});
+
+/** Text of 300 pages between two parts that are only read, as a library has them. */
+function addLibrary(rig: Rig, file: FakeFile): void {
+  for (const [first, end, prot] of [[0, 300, PROT_READ], [300, 600, PROT_READ | PROT_EXEC], [600, 1000, PROT_READ]]) {
+    add(rig, BASE + first * PAGE, (end - first) * PAGE, prot, (vma) => {
+      vma.file = file;
+      vma.offset = first * PAGE;
+    });
+  }
+}
+
+Deno.test("a library's segments are one run in RAM, and its text comes with one fault", () => {
+  const rig = memoryRig(64 * MIB), cache = new FileCache(rig.pool), file = new FakeFile(rig.ram, cache, 1000 * PAGE);
+  addLibrary(rig, file);
+  assert.equal(rig.mm.backedBytes, 0);
+  assert.equal(rig.mm.fault(BASE + 450 * PAGE, false, true), Fault.None);
+  assert.deepEqual(file.reads, [300]);
+  assert.equal(rig.mm.backedBytes, 300 * PAGE);
+  assert.equal(peek(rig, BASE + 900 * PAGE), 900 % 256);
+  assert.equal(peek(rig, BASE + 10 * PAGE), 10);
+  assert.equal(new Set(rig.mm.backing.items.map((b) => b.pa - b.start)).size, 1);
+});
+
+Deno.test("a library that another process has used is there without a fault", () => {
+  const rig = memoryRig(64 * MIB), cache = new FileCache(rig.pool), file = new FakeFile(rig.ram, cache, 1000 * PAGE);
+  addLibrary(rig, file);
+  rig.mm.fault(BASE + 450 * PAGE, false, true);
+  const pages = new FakePages(), other: Rig = { ...rig, pages, mm: new Mm(rig.pool, pages, rig.ram) };
+  addLibrary(other, file);
+  assert.equal(other.mm.backedBytes, 300 * PAGE);
+  assert.deepEqual(other.mm.backing.items, rig.mm.backing.items);
+  assert.deepEqual(file.reads, [300]);
+});
+
+Deno.test("a large file that is only read is read around the access", () => {
+  const rig = memoryRig(64 * MIB), cache = new FileCache(rig.pool), file = new FakeFile(rig.ram, cache, 8 * MIB);
+  add(rig, BASE, 8 * MIB, PROT_READ, (vma) => void (vma.file = file));
+  assert.equal(peek(rig, BASE + 1003 * PAGE), 1003 % 256);
+  assert.ok(rig.mm.backedBytes <= 256 << 10);
+  assert.equal(peek(rig, BASE + 7 * PAGE), 7);
+  assert.equal(new Set(rig.mm.backing.items.map((b) => b.pa - b.start)).size, 1);
 });
 
 Deno.test("PROT_NONE is denied, holes are unmapped", () => {

@@ -13,7 +13,7 @@ export interface Zeroer {
 export class Pool {
   readonly base: number;
   readonly end: number;
-  /** Free runs [start, end), ascending, never adjacent. Only take() and free() change them. */
+  /** Free runs [start, end), ascending, never adjacent. Only #cut() and #insert() change them. */
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
   /** 1 = the page may hold old data. */
@@ -35,6 +35,7 @@ export class Pool {
     this.#freeBytes = bytes;
   }
 
+  /** Free memory; what is reserved belongs to it. */
   get freeBytes(): number {
     return this.#freeBytes;
   }
@@ -48,7 +49,8 @@ export class Pool {
     if (pa < this.base || pa + bytes > this.end) return false;
     const i = this.#indexOf(pa);
     if (i < 0 || this.#ends[i] < pa + bytes) return false;
-    this.#carve(i, pa, bytes);
+    this.#cut(i, pa, bytes);
+    this.#use(pa, bytes);
     return true;
   }
 
@@ -67,8 +69,31 @@ export class Pool {
   reclaim: (() => void) | undefined;
 
   #takeAny(bytes: number, like: number): number | undefined {
+    const pa = this.#cutAny(bytes, like);
+    if (pa !== undefined) this.#use(pa, bytes);
+    return pa;
+  }
+
+  #cutAny(bytes: number, like: number): number | undefined {
     const align = alignmentFor(bytes);
-    return this.#takeFirst(bytes, align, like % align) ?? (align > PAGE ? this.#takeFirst(bytes, PAGE, 0) : undefined);
+    return this.#cutFirst(bytes, align, like % align) ?? (align > PAGE ? this.#cutFirst(bytes, PAGE, 0) : undefined);
+  }
+
+  /**
+   * Keeps `bytes` together for somebody who will need them part by part: `claim` makes a part memory in use, `unreserve` gives one up. Costs
+   * nothing until then. Whoever reserves gives back in `reclaim`. Undefined when no hole is large enough.
+   */
+  reserve(bytes: number, like: number): number | undefined {
+    return this.#cutAny(bytes, like);
+  }
+
+  /** Makes a reserved part memory in use, cleared: as if `take` had returned it. */
+  claim(pa: number, bytes: number): void {
+    this.#use(pa, bytes);
+  }
+
+  unreserve(pa: number, bytes: number): void {
+    this.#insert(pa, bytes);
   }
 
   /** Start of a region of `bytes` in the largest hole, for a caller that will want to grow contiguously. Nothing is taken. */
@@ -104,19 +129,32 @@ export class Pool {
 
   /** One owner less; pages without an owner become free. */
   release(pa: number, bytes: number): void {
+    this.runs(pa, bytes, (from, length, shared) => {
+      if (!shared) return this.#free(from, length);
+      const last = (from + length - this.base) / PAGE;
+      for (let page = (from - this.base) / PAGE; page < last; page++) this.#shares[page]--;
+    });
+  }
+
+  /** Tells which parts of a range in use have more than one owner. */
+  runs(pa: number, bytes: number, visit: (pa: number, bytes: number, shared: boolean) => void): void {
     const last = (pa + bytes - this.base) / PAGE;
     let page = (pa - this.base) / PAGE;
     while (page < last) {
-      const from = page;
-      while (page < last && this.#shares[page] === 0) page++;
-      if (page > from) this.#free(this.base + from * PAGE, (page - from) * PAGE);
-      while (page < last && this.#shares[page] !== 0) this.#shares[page++]--;
+      const from = page, shared = this.#shares[page] !== 0;
+      while (page < last && (this.#shares[page] !== 0) === shared) page++;
+      visit(this.base + from * PAGE, (page - from) * PAGE, shared);
     }
   }
 
   #free(pa: number, bytes: number): void {
     this.#dirty.fill(1, (pa - this.base) / PAGE, (pa + bytes - this.base) / PAGE);
     this.#freeBytes += bytes;
+    this.#insert(pa, bytes);
+  }
+
+  /** Adds a free run. */
+  #insert(pa: number, bytes: number): void {
     const i = this.#upper(pa);
     const joinsLeft = i > 0 && this.#ends[i - 1] === pa;
     const joinsRight = i < this.#starts.length && this.#starts[i] === pa + bytes;
@@ -134,19 +172,19 @@ export class Pool {
     }
   }
 
-  #takeFirst(bytes: number, align: number, offset: number): number | undefined {
+  #cutFirst(bytes: number, align: number, offset: number): number | undefined {
     for (let i = 0; i < this.#starts.length; i++) {
       const pa = alignUpTo(this.#starts[i], align, offset);
       if (pa + bytes <= this.#ends[i]) {
-        this.#carve(i, pa, bytes);
+        this.#cut(i, pa, bytes);
         return pa;
       }
     }
     return undefined;
   }
 
-  /** Removes [pa, pa+bytes) from free run `i`, which contains it, and clears it. */
-  #carve(i: number, pa: number, bytes: number): void {
+  /** Removes [pa, pa+bytes) from free run `i`, which contains it. */
+  #cut(i: number, pa: number, bytes: number): void {
     const start = this.#starts[i];
     const end = this.#ends[i];
     if (start === pa && end === pa + bytes) {
@@ -161,11 +199,11 @@ export class Pool {
       this.#starts.splice(i + 1, 0, pa + bytes);
       this.#ends.splice(i + 1, 0, end);
     }
-    this.#freeBytes -= bytes;
-    this.#clear(pa, bytes);
   }
 
-  #clear(pa: number, bytes: number): void {
+  /** What belongs to no free run any more is in use from now on, and zero. */
+  #use(pa: number, bytes: number): void {
+    this.#freeBytes -= bytes;
     const dirty = this.#dirty;
     const last = (pa + bytes - this.base) / PAGE;
     let page = (pa - this.base) / PAGE;

@@ -10,8 +10,10 @@ export interface MappedFile {
   /** Reads up to `bytes` at `offset` to physical memory; bytes read or -errno. */
   read(offset: number, pa: number, bytes: number): number;
   write(offset: number, pa: number, bytes: number): number;
-  /** Pages that all private mappings of the file share until they write; undefined when there are none. */
-  pages(offset: number, bytes: number): { pa: number; bytes: number } | undefined;
+  /** Pages that all private mappings of the file share until they write, for a mapping at `va`; undefined when there are none. */
+  pages(offset: number, bytes: number, va: number): { pa: number; bytes: number } | undefined;
+  /** How many bytes from `offset` on `pages` has at hand, without reading. */
+  cached(offset: number): number;
   size(): number;
   dup(): void;
   release(): void;

@@ -2,7 +2,9 @@
 import { PAGE } from "../abi/mman.ts";
 import type { PageTable } from "../memory/backed_areas.ts";
 import { Mm } from "../memory/mm.ts";
+import type { CacheableFile, FileCache } from "../memory/file_cache.ts";
 import { Pool } from "../memory/pool.ts";
+import type { MappedFile } from "../memory/vma.ts";
 
 export class FakeRam {
   readonly u8: Uint8Array<ArrayBuffer>;
@@ -33,6 +35,41 @@ export class FakePages implements PageTable {
   unmap(va: number, bytes: number): void {
     for (let at = 0; at < bytes; at += PAGE) this.pages.delete((va + at) / PAGE);
   }
+}
+
+/** A file with the number of each page in its first byte. */
+export class FakeFile implements MappedFile, CacheableFile {
+  readonly path = "/file";
+  readonly dev = 1;
+  readonly ino = 2;
+  readonly key = "1:2";
+  /** Pages at which reading began. */
+  readonly reads: number[] = [];
+  /** Reading fails. */
+  broken = false;
+
+  constructor(private readonly ram: FakeRam, private readonly cache: FileCache, readonly bytes: number, readonly stamp = "a") {}
+
+  read(offset: number, pa: number, bytes: number): number {
+    if (this.broken) return -5;
+    this.reads.push(offset / PAGE);
+    for (let at = 0; at < bytes; at += PAGE) this.ram.fill(pa + at, (offset + at) / PAGE, 1);
+    return bytes;
+  }
+  pages(offset: number, bytes: number, va: number): { pa: number; bytes: number } | undefined {
+    return this.cache.pages(this, offset, bytes, va);
+  }
+  cached(offset: number): number {
+    return this.cache.cached(this, offset);
+  }
+  size(): number {
+    return this.bytes;
+  }
+  write(): number {
+    return 0;
+  }
+  dup(): void {}
+  release(): void {}
 }
 
 export interface Rig {

@@ -1,7 +1,19 @@
 /** Guest memory access beside the fast paths of generated code: TLB fills, page crossings, faults, watched code pages. */
 import type { Ram } from "./api.ts";
 import type { CodeMap } from "./code_map.ts";
-import { CTL_CELLS, CTL_ERROR, CTL_SPACE, CTL_VECTOR, JUMP_CACHE, PAGE, PAGE_SHIFT, SCRATCH, TLB, VEC } from "./layout.ts";
+import {
+  CTL_CELLS,
+  CTL_CODE_KILLED,
+  CTL_ERROR,
+  CTL_SPACE,
+  CTL_VECTOR,
+  JUMP_CACHE,
+  PAGE,
+  PAGE_SHIFT,
+  SCRATCH,
+  TLB,
+  VEC,
+} from "./layout.ts";
 import type { Space } from "./mmu.ts";
 import { JUMP_ENTRIES, JUMP_ENTRY, TLB_ENTRIES, TLB_ENTRY } from "./runtime.ts";
 import { RIGHT_W } from "./space.ts";
@@ -22,9 +34,6 @@ export class Access {
   faultAddress = 0;
   /** The pending #GP comes from a non-canonical address; whoever reports it clears this. */
   nonCanonical = false;
-  /** Set when a write has killed translated code; whoever runs translated code must leave it and clear this. */
-  codeKilled = false;
-
   readonly #asids = new Map<Space, number>();
   #nextAsid = 1;
   #splitVa = 0;
@@ -32,6 +41,14 @@ export class Access {
   readonly #fault = new GuestFault();
 
   constructor(private readonly ram: Ram, private readonly code: CodeMap) {}
+
+  /** See CTL_CODE_KILLED. */
+  get codeKilled(): boolean {
+    return this.ram.i32[CTL_CODE_KILLED >> 2] !== 0;
+  }
+  set codeKilled(killed: boolean) {
+    this.ram.i32[CTL_CODE_KILLED >> 2] = killed ? 1 : 0;
+  }
 
   /** Makes `space` the one that generated code works in. */
   select(space: Space): void {

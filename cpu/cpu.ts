@@ -21,6 +21,8 @@ import { Regions } from "./translate/regions.ts";
 import {
   CTL_AWAITED,
   CTL_BUDGET,
+  CTL_COUNTS,
+  CTL_EPOCH,
   CTL_ERROR,
   CTL_EXIT,
   CTL_VECTOR,
@@ -39,11 +41,9 @@ import { SingleStep } from "./single_step.ts";
 import { HOST_IMPORTS, type Runtime, runtimeModule } from "./runtime.ts";
 import type { AddressSpace } from "./space.ts";
 import { isStackReference } from "./stack_fault.ts";
-import { Counters, type CpuStats } from "./stats.ts";
+import { Counters, type CpuStats, REGION_EXITS } from "./stats.ts";
 
 const WASM_PAGE = 65536;
-/** Guest calls that may wait for their callee in a dispatcher of their own, one above the other. */
-const MAX_NESTING = 3;
 const TWO32 = 0x1_0000_0000;
 
 export interface CpuOptions {
@@ -75,8 +75,6 @@ export class HedraCpu implements Cpu {
   readonly #dispatcher: Dispatcher;
   #loaded = 0;
   #onSyscall: SyscallHook | undefined;
-  /** Dispatchers on the stack below this one that wait for a guest function to return. */
-  #nesting = 0;
   #nextSpace = 1;
   readonly #counters: Counters;
   readonly #slice: Slice;
@@ -110,6 +108,7 @@ export class HedraCpu implements Cpu {
       slow_write: this.#access.slowWrite,
       slow_region_write: this.#access.slowRegionWrite,
       slow_fma: fmaExact,
+      host_step: (exit: Exit) => this.#hostStep(exit),
     };
     const runtime = new WebAssembly.Instance(new WebAssembly.Module(options.prebuilt?.runtime ?? runtimeModule(pages)), {
       m: { memory, table, ...slow },
@@ -133,7 +132,6 @@ export class HedraCpu implements Cpu {
       },
       split_done: this.#access.splitDone,
       helper: (record: number, n: number) => helpers.execute(n, this.#blocks.insnOf(record)),
-      resume: this.#resume,
       region_syscall: this.#regionSyscall,
       // A sample needs the registers in the state block, where they are when the region has been left.
       poll: () => this.sampler ? 1 : this.#slice.poll(),
@@ -206,7 +204,10 @@ export class HedraCpu implements Cpu {
   /** Counters for `--stats`. */
   stats(): CpuStats {
     const polls = this.#slice.granted - this.ram.i32[CTL_BUDGET >> 2];
-    return this.#counters.view(this.#handlers.count, polls, this.#blocks.stats(), this.#regions.view());
+    const exits = REGION_EXITS.map((_, exit) =>
+      this.ram.u32[(CTL_COUNTS >> 2) + 2 * exit] + TWO32 * this.ram.u32[(CTL_COUNTS >> 2) + 2 * exit + 1]
+    );
+    return this.#counters.view(this.#handlers.count, polls, exits, this.#blocks.stats(), this.#regions.view());
   }
   createSpace(): AddressSpace {
     return new Space(
@@ -272,12 +273,9 @@ export class HedraCpu implements Cpu {
     const { i32 } = this.ram,
       outer = this.#onSyscall,
       { ns, end, last } = this.#slice,
-      nesting = this.#nesting,
       awaitedLo = i32[CTL_AWAITED >> 2],
       awaitedHi = i32[(CTL_AWAITED >> 2) + 1];
     this.#onSyscall = onSyscall;
-    this.#nesting = 0;
-    this.#dispatcher.interpretNext = false;
     i32[CTL_AWAITED >> 2] = i32[(CTL_AWAITED >> 2) + 1] = 0;
     this.#select(state, space as Space);
     // One object for all runs: an IPC is two of them.
@@ -287,9 +285,10 @@ export class HedraCpu implements Cpu {
     } finally {
       this.#slice.start(ns, end, last);
       this.#onSyscall = outer;
-      this.#nesting = nesting;
       i32[CTL_AWAITED >> 2] = awaitedLo;
       i32[(CTL_AWAITED >> 2) + 1] = awaitedHi;
+      // A region whose system call this was goes on.
+      i32[CTL_EXIT >> 2] = Exit.Continue;
     }
   }
   #select(state: number, space: Space): void {
@@ -306,7 +305,6 @@ export class HedraCpu implements Cpu {
       switch (this.#dispatcher.step()) {
         case Exit.Continue:
         case Exit.Left:
-        case Exit.Side:
           continue;
         case Exit.Hot:
           this.#regions.hot(this.#access.space, this.#dispatcher.pc());
@@ -354,42 +352,21 @@ export class HedraCpu implements Cpu {
     return true;
   }
   readonly #regionSyscall = (): Exit => {
-    const { i32 } = this.ram, rip = (STATE + RIP) >> 2, lo = i32[rip], hi = i32[rip + 1], killed = this.#regions.epoch;
+    const { i32 } = this.ram, rip = (STATE + RIP) >> 2, lo = i32[rip], hi = i32[rip + 1], killed = i32[CTL_EPOCH >> 2];
     if (!this.#syscall()) return Exit.SyscallDone;
     const same = i32[rip] === lo && i32[rip + 1] === hi && (i32[(STATE + FLAGS_OTHER) >> 2] & TF) === 0;
-    return same && this.#regions.epoch === killed ? Exit.Continue : Exit.Left;
+    return same && i32[CTL_EPOCH >> 2] === killed ? Exit.Continue : Exit.Left;
   };
 
-  /** See `resume` in runtime.ts. Addresses are pairs of 32-bit halves. */
-  readonly #resume = (lo: number, hi: number, spLo: number, spHi: number): number => {
-    const { i32 } = this.ram, at = CTL_AWAITED >> 2, rip = (STATE + RIP) >> 2, rsp = (STATE + GPR + 32) >> 2;
-    let exit: Exit = i32[CTL_EXIT >> 2];
-    if (this.#nesting >= MAX_NESTING || (exit !== Exit.Continue && exit !== Exit.Side)) return 0;
-    const killed = this.#regions.epoch, outerLo = i32[at], outerHi = i32[at + 1];
-    this.#nesting++;
-    i32[at] = lo;
-    i32[at + 1] = hi;
-    this.#dispatcher.interpretNext = exit === Exit.Side;
-    exit = Exit.Continue;
-    for (;;) {
-      if (i32[rip] === lo && i32[rip + 1] === hi && i32[rsp] === spLo && i32[rsp + 1] === spHi) break;
-      exit = this.#dispatcher.step();
-      if (exit === Exit.Hot) this.#regions.hot(this.#access.space, this.#dispatcher.pc());
-      else if (exit === Exit.Syscall) {
-        if (this.#syscall()) continue;
-        exit = Exit.SyscallDone;
-        break;
-      } else if (exit !== Exit.Continue && exit !== Exit.Side) break;
-    }
-    i32[at] = outerLo;
-    i32[at + 1] = outerHi;
-    this.#dispatcher.interpretNext = false;
-    this.#nesting--;
-    if (exit === Exit.Hot || exit === Exit.Side) exit = Exit.Continue;
-    if (exit === Exit.Continue && this.#regions.epoch !== killed) exit = Exit.Left;
-    i32[CTL_EXIT >> 2] = exit;
-    return exit === Exit.Continue ? 1 : 0;
-  };
+  /** The inner loop has come back while a region waits in `resume` for a guest function to return. Continue: it may go on. */
+  #hostStep(inner: Exit): Exit {
+    const exit = this.#dispatcher.finish(inner);
+    if (exit === Exit.Hot) this.#regions.hot(this.#access.space, this.#dispatcher.pc());
+    else if (exit === Exit.Syscall) return this.#syscall() ? Exit.Continue : Exit.SyscallDone;
+    // A sample needs the registers in the state block, where they are when the region has been left.
+    else if (exit !== Exit.Poll || this.sampler || this.#slice.poll() !== 0) return exit;
+    return Exit.Continue;
+  }
 
   #regionHelper(helpers: Helpers, i: Insn, n: number): Exit {
     const exit = helpers.execute(n, i);

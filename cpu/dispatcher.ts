@@ -1,4 +1,4 @@
-/** Chooses what runs next: the region at RIP, or the interpreter from the block at RIP. */
+/** Chooses what runs next, the region or the block at RIP, where the inner loop (dispatch.ts) does not know it. */
 import type { Access } from "./access.ts";
 import type { Ram } from "./api.ts";
 import type { CodeMap } from "./code_map.ts";
@@ -6,9 +6,8 @@ import { Exit } from "./exit.ts";
 import type { Block, Blocks } from "./interp/blocks.ts";
 import type { Profile } from "./interp/profile.ts";
 import type { JumpCache } from "./jump_cache.ts";
-import { CTL_LINK } from "./interp/generate.ts";
 import { RECORD } from "./interp/record.ts";
-import { CTL_BUDGET, CTL_ERROR, CTL_EXIT, CTL_VECTOR, FLAGS_OTHER, GPR, MXCSR, RIP, STATE, TF, VEC } from "./layout.ts";
+import { CTL_ERROR, CTL_LINK, CTL_VECTOR, FLAGS_OTHER, GPR, MXCSR, RIP, STATE, TF, VEC } from "./layout.ts";
 import type { Space } from "./mmu.ts";
 import { FAST_MODE, MODE_BITS } from "./mxcsr.ts";
 import type { Runtime } from "./runtime.ts";
@@ -22,9 +21,6 @@ const TWO32 = 0x1_0000_0000;
 const PASSES = 8;
 
 export class Dispatcher {
-  /** A region has left at RIP: interpret there, even if a region begins there. */
-  interpretNext = false;
-
   constructor(
     private readonly ram: Ram,
     private readonly access: Access,
@@ -46,21 +42,31 @@ export class Dispatcher {
     return u32[(STATE + RIP) >> 2] + u32[(STATE + RIP + 4) >> 2] * TWO32;
   }
 
-  /** Runs something at RIP until it leaves generated code. */
+  /** Runs what is at RIP until it needs more than generated code. Never Look, Side or RegionPoll. */
   step(): Exit {
+    return this.finish(this.stepping ? Exit.Look : this.runtime.dispatch(0));
+  }
+  /** JavaScript's part of a step: what the inner loop has come back for. */
+  finish(exit: Exit): Exit {
+    if (exit === Exit.Look) return this.#look(false);
+    if (exit === Exit.Side) return this.#look(true);
+    if (exit !== Exit.RegionPoll) return exit;
+    this.#translateLoop();
+    return Exit.Poll;
+  }
+
+  /** The inner loop does not know what to do at RIP. `left`: a region has left there, so interpret, even if a region begins there. */
+  #look(left: boolean): Exit {
     const { u32 } = this.ram, { space } = this.access;
     const pc = this.pc();
     if (u32[(STATE + RIP + 4) >> 2] >= 0x8000) return this.#badTarget(pc);
     if (this.stepping || (u32[(STATE + FLAGS_OTHER) >> 2] & TF) !== 0) return this.#oneStep(pc);
-    if (!this.interpretNext) {
-      const region = this.regions.find(space, pc);
-      if (region) return this.#enter(region);
-    }
-    const block = this.#block(space, pc), left = this.interpretNext;
-    this.interpretNext = false;
+    const region = left ? undefined : this.regions.find(space, pc);
+    if (region) return this.#prepare(space, region);
+    const block = this.#block(space, pc, left);
     if (!left && block.regions > 0 && ++block.passes >= PASSES) {
       const region = this.regions.compile(space, pc);
-      if (region) return this.#enter(region);
+      if (region) return this.#prepare(space, region);
     }
     // The first record counts heat and polls; a block whose region has been left, or cannot be used, must get past it.
     const start = left || block.regions > 0 ? block.record + RECORD : block.record;
@@ -72,9 +78,13 @@ export class Dispatcher {
     this.access.codeKilled = false;
     return exit === Exit.Side ? this.#fetchFault(block) : exit;
   }
+  /** Lets the inner loop enter the region. */
+  #prepare(space: Space, region: Region): Exit {
+    this.jumps.put(space, region.pc, this.blocks.find(space, region.pc)?.record ?? 0, region.slot);
+    return Exit.Continue;
+  }
 
   #oneStep(pc: number): Exit {
-    this.interpretNext = false;
     this.counters.steps++;
     if ((this.ram.u32[(STATE + FLAGS_OTHER) >> 2] & TF) !== 0) return this.single.trapped(pc);
     const exit = this.single.one(pc);
@@ -98,35 +108,16 @@ export class Dispatcher {
     if (exit !== Exit.Fault) this.regions.missed(space, pc, fast, addresses);
   }
 
-  #enter(region: Region): Exit {
-    const { i32 } = this.ram;
-    // Regions that lead to each other by returns do not poll themselves.
-    if (--i32[CTL_BUDGET >> 2] < 0) return Exit.Poll;
-    i32[CTL_EXIT >> 2] = Exit.Continue;
-    i32[CTL_LINK >> 2] = 0;
-    // Another address may have taken its place in the jump cache.
-    const { space } = this.access;
-    if (!this.jumps.has(space, region.pc, region.slot)) {
-      this.jumps.put(space, region.pc, this.blocks.find(space, region.pc)?.record ?? 0, region.slot);
-    }
-    this.runtime.enter(region.slot);
-    const exit: Exit = i32[CTL_EXIT >> 2];
-    this.counters.entries++;
-    this.counters.regionExits[exit]++;
-    if (exit === Exit.Side) this.interpretNext = true;
-    // A long-running loop: translate from its head, so that it goes on in optimised code.
-    if (exit === Exit.Poll) {
-      const pc = this.pc();
-      if (!this.regions.find(this.access.space, pc)) {
-        this.#block(this.access.space, pc);
-        this.regions.compile(this.access.space, pc);
-      }
-    }
-    return exit;
+  /** A long-running loop at RIP: translates from its head, so that it goes on in optimised code. */
+  #translateLoop(): void {
+    const pc = this.pc(), { space } = this.access;
+    if (this.regions.find(space, pc)) return;
+    this.#block(space, pc, false);
+    this.regions.compile(space, pc);
   }
 
   /** The decoded block at `pc`; notes it where a jump has just missed it. */
-  #block(space: Space, pc: number): Block {
+  #block(space: Space, pc: number, left: boolean): Block {
     const { i32 } = this.ram;
     let block = this.blocks.find(space, pc);
     if (!block) {
@@ -137,11 +128,11 @@ export class Dispatcher {
       block = this.blocks.decode(pc);
       for (let n = this.regions.count(block); n > 0; n--) this.blocks.divert(block, true);
       this.jumps.put(space, pc, block.record, 0);
-      if (!this.interpretNext && this.blocks.comesFromElsewhere(block)) this.regions.checkFlags(space, pc);
+      if (!left && this.blocks.comesFromElsewhere(block)) this.regions.checkFlags(space, pc);
     }
     const link = i32[CTL_LINK >> 2];
     if (link !== 0) this.blocks.link(link, block);
-    else if (!this.interpretNext) this.jumps.put(space, pc, block.record, this.regions.find(space, pc)?.slot ?? 0);
+    else if (!left) this.jumps.put(space, pc, block.record, 0);
     i32[CTL_LINK >> 2] = 0;
     return block;
   }

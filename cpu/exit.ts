@@ -15,4 +15,11 @@ export const enum Exit {
   Left = 6,
   /** A `syscall` has been dealt with, but the run is to end. */
   SyscallDone = 7,
+
+  // ---- of the dispatcher's inner loop only (dispatch.ts)
+
+  /** The dispatcher must look what to do at RIP. */
+  Look = 8,
+  /** The poll budget is used up within a region. */
+  RegionPoll = 9,
 }

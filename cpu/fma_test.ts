@@ -11,7 +11,15 @@ const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
 const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
 const nothing = () => 0;
 const runtime = new WebAssembly.Instance(new WebAssembly.Module(runtimeModule(1)), {
-  m: { memory, table, slow_read: nothing, slow_write: nothing, slow_region_write: nothing, slow_fma: fmaExact },
+  m: {
+    memory,
+    table,
+    slow_read: nothing,
+    slow_write: nothing,
+    slow_region_write: nothing,
+    slow_fma: fmaExact,
+    host_step: nothing,
+  },
 }).exports;
 
 /** fma on scalars through functions on vectors. */

@@ -116,18 +116,24 @@ export const STATE_BYTES = 0x400;
 export const CTL_BUDGET = CTL + 0x00;
 /** i32: why translated code returned (Exit). */
 export const CTL_EXIT = CTL + 0x04;
-/** i32: wasm call depth of translated guest calls. */
-export const CTL_DEPTH = CTL + 0x08;
+/** i32: changes when code that may be on the stack must not go on (translate/regions.ts). */
+export const CTL_EPOCH = CTL + 0x08;
 /** i32: id of the current address space (tags TLB and jump-cache entries). */
 export const CTL_SPACE = CTL + 0x0c;
 /** Pending exception: i32 vector, u32 error code, u64 address. */
 export const CTL_VECTOR = CTL + 0x10;
 export const CTL_ERROR = CTL + 0x14;
 export const CTL_ADDRESS = CTL + 0x18;
+/** i32: where the dispatcher shall note the record of the block at RIP (a field of a record, see interp/record.ts), 0 = nowhere. */
+export const CTL_LINK = CTL + 0x20;
 /** i64: return address that a suspended region waits for; a RET of the interpreter to it goes to the dispatcher. 0 = none. */
 export const CTL_AWAITED = CTL + 0x38;
 /** i32: linear address of the current space's table of shared extents. */
 export const CTL_CELLS = CTL + 0x40;
+/** i32, 0 or 1: a write has killed translated code; whoever runs translated code must leave it and clear this. */
+export const CTL_CODE_KILLED = CTL + 0x44;
+/** i64 for each `Exit`: how often a region has come back to the dispatcher so. */
+export const CTL_COUNTS = CTL + 0x80;
 
 /** RFLAGS bits, Intel SDM vol. 1, 3.4.3. */
 export const CF = 1 << 0, PF = 1 << 2, AF = 1 << 4, ZF = 1 << 6, SF = 1 << 7, TF = 1 << 8, IF = 1 << 9, DF = 1 << 10;

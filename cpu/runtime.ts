@@ -20,6 +20,7 @@ import {
   YMM_HIGH,
   YMM_USED,
 } from "./layout.ts";
+import { defineDispatch } from "./dispatch.ts";
 import { udiv128 } from "./semantics/divide128.ts";
 import { defineFma, FMA_IMPORTS, SLOW_FMA } from "./fma.ts";
 import { defineNaN, NAN_IMPORTS } from "./nan.ts";
@@ -69,6 +70,8 @@ export const HOST_IMPORTS = [
   /** Like slow_write, but refuses (-1) what only the interpreter may do: writes to code and across pages. */
   { name: "slow_region_write", type: F(["i32", "i32", "i32"], "i32") },
   SLOW_FMA,
+  /** (Exit of `dispatch`) -> Exit: JavaScript's part of a step while a region waits in `resume`; Continue or Side: go on. */
+  { name: "host_step", type: F(["i32"], "i32") },
 ] as const satisfies readonly FuncImport[];
 
 /** Functions of the runtime module that generated code imports, and JavaScript functions it may call; in import order. */
@@ -83,10 +86,10 @@ export const GENERATED_IMPORTS = [
   /** For regions: (instruction id, helper number) -> Exit; registers are in the state block. */
   { name: "region_helper", type: F(["i32", "i32"], "i32") },
   /**
-   * A guest call of a region has not come back to (return address lo, hi) with RSP (lo, hi): goes on until it does. RIP says where it is.
-   * 1 = it has returned, 0 = unwind (CTL_EXIT and RIP say why and where).
+   * A guest call of a region has not come back to (return address) with (RSP): goes on until it does. RIP says where it is; the third
+   * argument is the region's depth of guest calls. 1 = it has returned, 0 = unwind (CTL_EXIT and RIP say why and where).
    */
-  { name: "resume", type: F(["i32", "i32", "i32", "i32"], "i32") },
+  { name: "resume", type: F(["i64", "i64", "i32"], "i32") },
   /** The poll budget is used up: 0 = go on, 1 = the time slice is over. */
   { name: "poll", type: F([], "i32") },
   /** A `syscall` instruction; RIP is the next one. 0 = go on there with the registers of the state block, else an Exit. */
@@ -214,8 +217,11 @@ export interface Runtime {
   readonly interpret: (record: number) => number;
   /** What an unused region slot holds: gives its PC back, so that the dispatcher goes on there. */
   readonly no_region: CallableFunction;
-  /** Calls the region in a table slot; RIP is stored from its result. */
-  readonly enter: (slot: number) => void;
+  /**
+   * Runs regions and interpreter, (depth of guest calls) -> Exit, until something else has to be done. Continue: RIP is the address that a
+   * region waits for (CTL_AWAITED).
+   */
+  readonly dispatch: (depth: number) => number;
 }
 
 /** Bytes of the runtime module for a memory of `pages` 64 KiB pages. */
@@ -262,13 +268,6 @@ export function runtimeModule(pages: number | undefined): Uint8Array<ArrayBuffer
     f.callIndirect(m.typeIndex(HANDLER_TYPE));
   });
   define("no_region", REGION_TYPE, (f) => f.get(0));
-  define("enter", F(["i32"]), (f) => {
-    f.i32(0);
-    f.expr(load("i64.load", i32(0), STATE + 0x80));
-    f.i32(0);
-    f.get(0);
-    f.callIndirect(m.typeIndex(REGION_TYPE));
-    f.store("i64.store", STATE + 0x80);
-  });
+  defineDispatch(m);
   return m.finish();
 }

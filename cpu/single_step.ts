@@ -4,9 +4,8 @@ import type { Ram } from "./api.ts";
 import { Exit } from "./exit.ts";
 import type { Insn } from "./insn.ts";
 import type { Blocks } from "./interp/blocks.ts";
-import { CTL_LINK } from "./interp/generate.ts";
 import { RECORD } from "./interp/record.ts";
-import { CTL_BUDGET, CTL_ERROR, CTL_VECTOR, GPR, RIP, STATE, VEC } from "./layout.ts";
+import { CTL_BUDGET, CTL_ERROR, CTL_LINK, CTL_VECTOR, GPR, RIP, STATE, VEC } from "./layout.ts";
 import type { Runtime } from "./runtime.ts";
 
 const RCX = (STATE + GPR + 8) >> 2;

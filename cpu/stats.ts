@@ -41,22 +41,23 @@ export class Counters {
   handlerNs = 0;
   emitNs = 0;
   compileNs = 0;
-  entries = 0;
   syscalls = 0;
   /** Single steps, for TF. */
   steps = 0;
   readonly killed = zeros(KILL_CAUSES);
   readonly sideExits = zeros(SIDE_EXITS);
-  /** By `Exit`. */
-  readonly regionExits = new Array<number>(REGION_EXITS.length).fill(0);
 
   /** @param now monotonic ns */
   constructor(readonly now: () => number) {}
 
-  /** @param polls all polls, those at the heads of interpreted blocks included */
+  /**
+   * @param polls all polls, those at the heads of interpreted blocks included
+   * @param exits how regions have come back, by `Exit`
+   */
   view(
     handlers: number,
     polls: number,
+    exits: readonly number[],
     blocks: Pick<CpuStats["interpreter"], "instructions" | "blockEntries" | "recordBytes">,
     regions: Pick<CpuStats["regions"], "made" | "killed" | "instructionsTranslated" | "codeBytes">,
   ): CpuStats {
@@ -75,9 +76,9 @@ export class Counters {
         killedBy: { ...this.killed },
         emitNs: this.emitNs,
         compileNs: this.compileNs,
-        entries: this.entries,
+        entries: exits.reduce((a, b) => a + b, 0),
         polls: Math.max(0, polls - blocks.blockEntries),
-        exits: Object.fromEntries(REGION_EXITS.map((name, exit) => [name, this.regionExits[exit]])),
+        exits: Object.fromEntries(REGION_EXITS.map((name, exit) => [name, exits[exit]])),
         sideExits: { ...this.sideExits },
       },
       syscalls: this.syscalls,

@@ -5,6 +5,7 @@ import type { Insn, MemOperand, Operand } from "../insn.ts";
 import {
   CTL_AWAITED,
   CTL_ERROR,
+  CTL_LINK,
   CTL_VECTOR,
   FLAG_A,
   FLAG_C,
@@ -460,8 +461,6 @@ export class InterpSem implements Sem {
   }
 }
 
-/** i32: where the dispatcher shall note the record of the block at RIP (a REC_TAKEN or REC_FALL field), 0 = nowhere. */
-export const CTL_LINK = CTL_VECTOR + 0x10;
 /** Eight bytes that are always zero: the register of an absent base or index. */
 export const ZERO = CTL_VECTOR + 0x20;
 

@@ -1,13 +1,13 @@
 /** The interpreter's handlers: made on demand from the semantics, one per instruction form, several per module. */
 import type { Insn, OpRow } from "../insn.ts";
-import { CTL_BUDGET, CTL_ERROR, CTL_VECTOR, RIP, STATE, VEC } from "../layout.ts";
+import { CTL_BUDGET, CTL_ERROR, CTL_LINK, CTL_VECTOR, RIP, STATE, VEC } from "../layout.ts";
 import { Exit } from "../exit.ts";
 import { GENERATED_IMPORTS, HANDLER_TYPE } from "../runtime.ts";
 import { semanticOf } from "../semantics/mod.ts";
 import type { Counters } from "../stats.ts";
 import { type FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
 import { add, i32, load, sub } from "../wasm/expr.ts";
-import { addHandler, CTL_LINK } from "./generate.ts";
+import { addHandler } from "./generate.ts";
 import { Forms } from "./forms.ts";
 import { formKey, REC_HANDLER, REC_HEAT, REC_OPERAND, REC_PC, REC_TAKEN, RECORD } from "./record.ts";
 

@@ -2,6 +2,7 @@
  * Emits a region: structured control flow from the dominator tree (N. Ramsey, "Beyond Relooper", 2022), with the semantics of each step in
  * between. A region is a wasm function (target PC, depth) -> next PC; see docs/architecture.md.
  */
+import { MAX_DEPTH } from "../dispatch.ts";
 import { Exit } from "../exit.ts";
 import type { Insn, Operand } from "../insn.ts";
 import { CTL_BUDGET, CTL_CELLS, CTL_EXIT, CTL_SPACE, GPR, JUMP_CACHE, MXCSR, RIP, STATE } from "../layout.ts";
@@ -38,8 +39,6 @@ export interface RegionEnvironment extends MemoryEnvironment {
   insnId(i: Insn): number;
 }
 
-/** Deepest nesting of guest calls as wasm calls; beyond it everything unwinds to the dispatcher. */
-const MAX_DEPTH = 128;
 /** Loop iterations per poll of the budget. */
 const POLL_EVERY = 1024;
 const DEPTH_LOCAL = 1;
@@ -422,10 +421,9 @@ class Emitter implements RegionContext {
   #resume(at: Expr, back: number, rsp: Expr): void {
     const { f } = this;
     f.storeAt(STATE + RIP, "i64.store", at);
-    f.i32(back | 0);
-    f.i32(Math.floor(back / 0x1_0000_0000));
-    f.expr(w("i32.wrap_i64", rsp));
-    f.expr(w("i32.wrap_i64", w("i64.shr_u", rsp, i64(32))));
+    f.i64(back);
+    f.expr(rsp);
+    f.get(DEPTH_LOCAL);
     f.call("resume");
     f.op(0x45);
     f.if();

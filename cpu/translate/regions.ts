@@ -8,6 +8,7 @@ import type { Insn } from "../insn.ts";
 import type { Block, Blocks } from "../interp/blocks.ts";
 import type { Profile } from "../interp/profile.ts";
 import type { JumpCache } from "../jump_cache.ts";
+import { CTL_EPOCH } from "../layout.ts";
 import type { Space } from "../mmu.ts";
 import { GENERATED_IMPORTS } from "../runtime.ts";
 import type { Counters, CpuStats, KillCause } from "../stats.ts";
@@ -48,10 +49,6 @@ export interface RegionStats {
 
 export class Regions {
   readonly stats: RegionStats = { regions: 0, killed: 0, codeBytes: 0, insns: 0 };
-  /**
-   * Changes when code that may be on the stack must not go on: its region was dropped, or an extent that it has checked lost pages.
-   */
-  epoch = 0;
   /** Regions of one space: those made while it was the only one with their code. */
   readonly #spaces = new Map<Space, { set: RegionSet; extents: Extents<Region> }>();
   /** Regions for all spaces that have an image. */
@@ -82,7 +79,12 @@ export class Regions {
     private readonly noRegion: CallableFunction,
     private readonly counters: Counters,
   ) {
-    this.#shared = new SharedExtents(ram, code, () => this.epoch++);
+    this.#shared = new SharedExtents(ram, code, () => this.#nextEpoch());
+  }
+
+  /** Code that may be on the stack must not go on: its region was dropped, or an extent that it has checked lost pages. */
+  #nextEpoch(): void {
+    this.ram.i32[CTL_EPOCH >> 2]++;
   }
 
   /** The region at `pc` that can run in `space`. */
@@ -271,7 +273,7 @@ export class Regions {
   }
   /** The space does not run the image's regions any more. */
   detached(image: Image): void {
-    if (this.#images.has(image)) this.epoch++;
+    if (this.#images.has(image)) this.#nextEpoch();
   }
   /** Nobody will run the image again. */
   discard(image: Image): void {
@@ -312,7 +314,7 @@ export class Regions {
     const block = r.set.block(r.pc);
     if (block && !block.dead) this.blocks.divert(block, false);
     this.stats.killed++;
-    this.epoch++;
+    this.#nextEpoch();
     this.counters.killed[this.#cause]++;
   }
 
@@ -321,7 +323,7 @@ export class Regions {
     if (!s) {
       const extents = new Extents<Region>(this.ram, space, this.code, this.#cells, {
         kill: (r) => this.#drop(r, "unmapped"),
-        shrunk: () => this.epoch++,
+        shrunk: () => this.#nextEpoch(),
       });
       const set = new RegionSet(extents, 0, Infinity, (pc) => this.blocks.find(space, pc));
       this.#spaces.set(space, s = { set, extents });

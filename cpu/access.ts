@@ -129,7 +129,7 @@ export class Access {
   #resolve(lo: number, hi: number, bytes: number, write: boolean): number {
     const va = (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
     if ((hi >>> 0) >= USER_LIMIT_HI) {
-      this.#refuse(va, write);
+      this.#refuse(va, hi >>> 0, write);
       return -1;
     }
     const pa = this.#page(va, bytes, write);
@@ -174,8 +174,8 @@ export class Access {
     return -1;
   }
   /** Addresses outside the user half: #PF in the kernel half, #GP when not canonical. */
-  #refuse(va: number, write: boolean): void {
-    if (va >= 0xffff_8000_0000_0000) {
+  #refuse(va: number, hi: number, write: boolean): void {
+    if (hi >= 0xffff_8000) {
       this.#pageFault(va, write, true);
       return;
     }

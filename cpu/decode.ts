@@ -6,6 +6,7 @@
  */
 import { big, Cursor, readOpcode, REX_B, REX_R, REX_W, REX_X, TWO32 } from "./decode_cursor.ts";
 import { Have } from "./decode_encoding.ts";
+import { skipImmediate, skipUndefined } from "./decode_undefined.ts";
 import { Op, Size, SizeRule } from "./decode_rows.ts";
 import { type Candidate, type OpcodeNode, OpcodeTable, type OpSpec } from "./decode_rows.ts";
 import type { Insn, InvalidInsn, MemOperand, Operand, OpRow } from "./insn.ts";
@@ -28,6 +29,7 @@ function conditions(c: Cursor): number {
   have |= (c.rex & REX_W) !== 0 ? Have.W : Have.NotW;
   have |= (c.rex & REX_B) !== 0 ? Have.B : Have.NotB;
   have |= c.vexL ? Have.L : Have.NotL;
+  if (c.rep === 0) have |= Have.NoRep;
   return c.opSize ? have | Have.OpSize : have;
 }
 
@@ -153,8 +155,7 @@ function readImmediate(c: Cursor, spec: OpSpec): Operand {
 
 function target(c: Cursor, size: number, pc: number): Operand {
   const rel = size === 1 ? c.u8() << 24 >> 24 : c.s32();
-  const to = pc + (c.p - c.start) + rel;
-  return { kind: "rel", target: to < 0 ? to + 2 ** 64 : to };
+  return { kind: "rel", target: pc + (c.p - c.start) + rel };
 }
 
 function moffs(c: Cursor, size: number): Operand {
@@ -276,13 +277,18 @@ class TableDecoder implements Decoder {
   }
 
   private read(c: Cursor, pc: number): Insn | undefined {
-    if (!readOpcode(c)) return undefined;
-    const node = this.table.node(c.map, c.opcode);
-    if (node === null) return undefined;
+    const node = readOpcode(c) ? this.table.node(c.map, c.opcode) : null;
+    if (node === null) {
+      skipUndefined(c, this.table, readMemory);
+      return undefined;
+    }
     if (node.hasModrm) c.modrm = c.u8();
     const candidate = select(node, c);
-    if (candidate === undefined) return undefined;
-    if (node.hasModrm && c.modrm < 0xc0) c.mem = readMemory(c);
+    if (node.hasModrm && c.modrm < 0xc0 && !candidate?.row.anyMod) c.mem = readMemory(c);
+    if (candidate === undefined) {
+      skipImmediate(c, node);
+      return undefined;
+    }
     c.size = operandSize(c, candidate.sizeRule, candidate.size);
     const ops: Operand[] = [];
     const specs = candidate.ops;

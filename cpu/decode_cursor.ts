@@ -135,8 +135,12 @@ export function readOpcode(c: Cursor): boolean {
 
 /** VEX prefix (SDM vol. 2, 2.3.5), up to and including the opcode. */
 function readVex(c: Cursor, first: number): boolean {
-  const illegal = c.rex !== 0 || c.opSize || c.rep !== 0 || c.lock;
+  if (c.rex !== 0) {
+    c.opcode = first;
+    return false;
+  }
   const b1 = c.u8();
+  const illegal = c.opSize || c.rep !== 0 || c.lock;
   let last = b1;
   let map = 1;
   c.rex = b1 & 0x80 ? 0x40 : 0x40 | REX_R;

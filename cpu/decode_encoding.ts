@@ -18,6 +18,8 @@ export const enum Have {
   P66 = 1 << 8,
   PF3 = 1 << 9,
   PF2 = 1 << 10,
+  /** Neither F2 nor F3. */
+  NoRep = 1 << 11,
 }
 
 /** A row's `enc`, parsed. */
@@ -33,6 +35,7 @@ export interface Encoding {
 
 const TOKEN_NEEDS: Readonly<Record<string, number>> = {
   NP: Have.Np,
+  NFx: Have.NoRep,
   "66": Have.P66,
   F3: Have.PF3,
   F2: Have.PF2,

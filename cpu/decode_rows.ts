@@ -262,7 +262,7 @@ function node(placed: Placed[]): OpcodeNode {
           const { modrm } = p.encoding;
           if (modrm >= 0) return isReg === (modrm >= 0xc0) && ((modrm >> 3) & 7) === reg;
           if (p.encoding.reg >= 0 && p.encoding.reg !== reg) return false;
-          return !p.candidate.ops.some((o) => (isReg ? MEMORY_ONLY : REGISTER_ONLY).has(o.kind));
+          return p.candidate.row.anyMod || !p.candidate.ops.some((o) => (isReg ? MEMORY_ONLY : REGISTER_ONLY).has(o.kind));
         }).map((p) => p.candidate),
       );
     }
@@ -309,6 +309,7 @@ function locate(enc: string): number | undefined {
   for (;;) {
     if (enc.startsWith("NP ", at) || enc.startsWith("66 ", at) || enc.startsWith("F2 ", at) || enc.startsWith("F3 ", at)) at += 3;
     else if (enc.startsWith("REX.W ", at)) at += 6;
+    else if (enc.startsWith("NFx ", at)) at += 4;
     else break;
   }
   if (enc.startsWith("0F ", at)) {

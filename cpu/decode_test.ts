@@ -111,3 +111,27 @@ Deno.test("missing bytes are asked for, whatever lies behind the available ones"
   }
   assert.equal(decode(code, 0, code.length, 0).length, code.length);
 });
+
+Deno.test("F2 and F3 make other opcodes of MOVBE and RDRAND, which do not exist", () => {
+  expectText("66 0f c7 f1", "rdrand cx");
+  expectInvalid("f3 0f c7 f1", "ud", 4);
+  expectText("0f 38 f0 01", "movbe eax,DWORD PTR [rcx]");
+  expectInvalid("f3 0f 38 f0 01", "ud", 5);
+});
+
+Deno.test("fences ignore ModRM.rm, moves of control registers ModRM.mod", () => {
+  expectText("0f ae f3", "mfence");
+  expectText("0f ae ef", "lfence");
+  expectText("0f 20 17", "movcr rdi,rdx");
+});
+
+Deno.test("bytes that are no instruction are fetched with the operands that their opcode would have", () => {
+  expectInvalid("0f 38 4b 84 88 00 00 00 00", "ud", 9); // ModRM, SIB, 32-bit displacement
+  expectInvalid("0f 3a 00 c0 12", "ud", 5); // map 0F 3A: an immediate byte
+  expectInvalid("0f 25", "ud", 2);
+  expectInvalid("66 9a 00 00 00 00", "ud", 6); // far pointer of 16 bits
+  expectInvalid("48 c5 45 10", "ud", 4); // LDS, which REX does not make VEX
+  expectInvalid("66 66 66 66 66 66 66 66 66 66 0f 38 4b 84 88 00 00 00 00", "gp", 15);
+  const insn = at("0f 38 4b", 3);
+  assert.ok("invalid" in insn && insn.invalid === "more");
+});

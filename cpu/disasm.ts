@@ -65,7 +65,7 @@ function operandText(op: Operand, insn: Insn, code: string | undefined): string 
       if (code === "1") return "1";
       return hex(BigInt.asUintN(op.size * 8, op.value));
     case "rel":
-      return hex(op.target);
+      return hex(BigInt.asUintN(64, BigInt(op.target)));
     case "xmm":
       return `${op.size === 32 ? "ymm" : "xmm"}${op.n}`;
     case "mmx":

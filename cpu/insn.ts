@@ -32,7 +32,7 @@ export interface ImmOperand {
   value: bigint;
   size: 1 | 2 | 4 | 8;
 }
-/** Branch target: absolute address. */
+/** Branch target: absolute address; the upper half of the address space as negative numbers, so that it is exact. */
 export interface RelOperand {
   kind: "rel";
   target: number;
@@ -64,7 +64,7 @@ export type Operand = RegOperand | MemOperand | ImmOperand | RelOperand | XmmOpe
  */
 export interface OpRow {
   /**
-   * Encoding as in the Intel manual without operands: mandatory prefix ("66", "F2", "F3", "NP" = none of them), opcode bytes, and
+   * Encoding as in the Intel manual without operands: mandatory prefix ("66", "F2", "F3", "NP" = none of them, "NFx" = neither F2 nor F3), opcode bytes, and
    * "/n" for an opcode extension in ModRM.reg, or a third fixed ModRM byte ("D9 E8"). "+r" = register in the low 3 bits.
    */
   enc: string;
@@ -88,6 +88,8 @@ export interface OpRow {
   staticImm?: boolean;
   /** The result may differ from real processors in the last place of the significand (x87 transcendentals) or within 1.5 * 2^-12 (rcpps, rsqrtps); data, for tests only. */
   approximate?: boolean;
+  /** ModRM.mod is ignored: the operand is a register whatever it says. */
+  anyMod?: boolean;
   /** Feature bit that must be present, cpuid's name ("sse", "sse2", "ssse3", "avx2" ...); none = x86-64 baseline integer. */
   feature?: string;
   /** Only exists to raise #UD or #GP in user mode, and why ("privileged"). */

@@ -56,15 +56,15 @@ export class SingleStep {
   }
 
   #iteration(i: Insn): Exit {
-    const { u32 } = this.ram, lo = u32[RCX], hi = i.addressSize === 8 ? u32[RCX + 1] : 0;
+    const { u32 } = this.ram, lo = u32[RCX], high = u32[RCX + 1], hi = i.addressSize === 8 ? high : 0;
     if (lo === 0 && hi === 0) return this.one(i.pc);
     u32[RCX] = 1;
     u32[RCX + 1] = 0;
-    const exit = this.one(i.pc), left = hi * 0x1_0000_0000 + lo - (exit === Exit.Continue ? 1 : 0);
-    u32[RCX] = left % 0x1_0000_0000;
-    u32[RCX + 1] = Math.floor(left / 0x1_0000_0000);
-    const stopped = COMPARES.has(i.name) && this.zf() !== (i.rep === "rep");
-    if (exit !== Exit.Continue || left === 0 || stopped) return exit;
+    const exit = this.one(i.pc), done = exit === Exit.Continue;
+    u32[RCX] = done ? lo - 1 : lo;
+    u32[RCX + 1] = done ? hi - (lo === 0 ? 1 : 0) : high;
+    const isLast = lo === 1 && hi === 0, stopped = COMPARES.has(i.name) && this.zf() !== (i.rep === "rep");
+    if (!done || isLast || stopped) return exit;
     u32[(STATE + RIP) >> 2] = i.pc;
     u32[(STATE + RIP + 4) >> 2] = Math.floor(i.pc / 0x1_0000_0000);
     return exit;

@@ -4,6 +4,7 @@ import { baseline } from "../cpu/judge/generate.ts";
 import { Native, nativeAvailable, runSafely } from "../cpu/judge/native.ts";
 import { IMAGE_BYTES } from "../cpu/judge/protocol.ts";
 import { type JudgeOptions, RowJudge, type RowReport, rowText, SequenceJudge } from "../cpu/judge/run.ts";
+import { StringJudge } from "../cpu/judge/strings.ts";
 import { checkVectors } from "../cpu/judge/vectors.ts";
 import { ROWS } from "../cpu/opcodes/mod.ts";
 
@@ -61,6 +62,20 @@ for (const [tier, heat] of Object.entries(TIERS)) {
       const report = await withNative((judge) => new SequenceJudge(judge, options(heat === Infinity ? 2000 : 300, heat)).run());
       console.log(`${report.cases} sequences with ${report.instructions} instructions`);
       assert.deepEqual(report.failures, []);
+    },
+  });
+}
+
+for (const [tier, heat] of Object.entries(TIERS)) {
+  Deno.test({
+    name: `random byte strings are the same instructions, or none, as on the host's processor (${tier})`,
+    ignore: !available,
+    async fn() {
+      const strings = options(heat === Infinity ? 6000 : 600, heat);
+      const report = await withNative((judge) => new StringJudge(judge, strings).run());
+      console.log(`${report.executed} instructions, ${report.invalid} #UD, ${report.notOffered} not offered by CPUID`);
+      assert.deepEqual(report.failures, []);
+      assert.ok(report.executed > 300 && report.invalid > 150, "too few strings of a kind");
     },
   });
 }

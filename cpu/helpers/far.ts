@@ -3,7 +3,7 @@
  * else raises #GP with the selector (Intel SDM vol. 2, RET, CALL, JMP, IRET in IA-32e mode).
  */
 import { DF, IF, IOPL, NT, RF, RIP, SEG_CS, STATE, VEC } from "../layout.ts";
-import type { Insn } from "../insn.ts";
+import type { Insn, Operand } from "../insn.ts";
 import type { Helper, HelperContext } from "./api.ts";
 import { addToRegister, RSP, setField64, setRegister, unsigned } from "./registers.ts";
 import { CODE_SELECTORS, loadSegment } from "./system.ts";
@@ -15,64 +15,84 @@ const RETURNED = 0xcd5 | 1 << 8 | DF | NT | 1 << 16 | 1 << 18 | 1 << 21;
 /** RFLAGS bits that POPF takes at CPL 3: the same but RF, which it clears. */
 const POPPED = RETURNED & ~RF;
 
+/** A 64-bit value as two unsigned halves. */
+interface Word {
+  lo: number;
+  hi: number;
+}
+
 /** Values of `size` bytes each, from `va` upwards. */
-function words(c: HelperContext, va: number, size: number, count: number): number[] {
+function words(c: HelperContext, va: number, size: number, count: number): Word[] {
   const bytes = new Uint8Array(8 * count);
   for (let n = 0; n < count; n++) c.loadBytes(va + n * size, bytes.subarray(8 * n, 8 * n + size));
   const view = new DataView(bytes.buffer);
-  return Array.from({ length: count }, (_, n) => view.getUint32(8 * n + 4, true) * TWO32 + view.getUint32(8 * n, true));
+  return Array.from({ length: count }, (_, n) => ({ lo: view.getUint32(8 * n, true), hi: view.getUint32(8 * n + 4, true) }));
 }
 
-function checkCode(c: HelperContext, selector: number, target: number): void {
+/** Raises #GP when one cannot go there. */
+function checkCode(c: HelperContext, selector: number, target: Word): void {
   if (!CODE_SELECTORS.includes(selector & 0xfffc) || (selector & 3) !== 3) c.raise(VEC.GP, selector & 0xfffc);
-  if (target >= 2 ** 47) c.raise(VEC.GP, 0);
+  if (target.hi >= 0x8000) c.raise(VEC.GP, 0);
 }
 
 /** Continues at `target`: RIP is set and the dispatcher takes it from there. */
-function go(c: HelperContext, selector: number, target: number): void {
+function go(c: HelperContext, selector: number, target: Word): void {
   c.ram.u32[(STATE + SEG_CS) >> 2] = selector & 0xffff;
-  setField64(c.ram, RIP, target);
+  setField64(c.ram, RIP, target.hi * TWO32 + target.lo);
   c.repeat();
 }
 
 const retf: Helper = (c, i) => {
   const [extra] = i.ops, size = extra ? (i.rex & 8 ? 8 : 4) : i.size;
   const [target, selector] = words(c, unsigned(c.ram, RSP), size, 2);
-  checkCode(c, selector & 0xffff, target);
+  checkCode(c, selector.lo & 0xffff, target);
   addToRegister(c.ram, RSP, 2 * size + (extra?.kind === "imm" ? Number(extra.value & 0xffffn) : 0), 8);
-  go(c, selector, target);
+  go(c, selector.lo, target);
 };
 
 const iret: Helper = (c, i) => {
   const flags = c.getFlags();
   if (flags & NT) c.raise(VEC.GP, 0);
   const [target, selector, popped, rsp, stack] = words(c, unsigned(c.ram, RSP), i.size, 5);
-  checkCode(c, selector & 0xffff, target);
-  loadSegment(c, SS, stack & 0xffff);
+  checkCode(c, selector.lo & 0xffff, target);
+  loadSegment(c, SS, stack.lo & 0xffff);
   const taken = i.size === 2 ? RETURNED & 0xffff : RETURNED;
-  c.setFlags(((popped & taken) | (flags & (~taken | IF | IOPL))) >>> 0);
-  setRegister(c.ram, RSP, i.size, rsp % TWO32, Math.floor(rsp / TWO32));
-  go(c, selector, target);
+  c.setFlags(((popped.lo & taken) | (flags & (~taken | IF | IOPL))) >>> 0);
+  setRegister(c.ram, RSP, i.size, rsp.lo, rsp.hi);
+  go(c, selector.lo, target);
 };
 
 /** POPF that sets TF: the next instruction is the first to be stepped. */
 const popf: Helper = (c, i) => {
   const [popped] = words(c, unsigned(c.ram, RSP), i.size, 1), flags = c.getFlags();
   const taken = i.size === 2 ? POPPED & 0xffff : POPPED;
-  c.setFlags(((popped & taken) | (flags & ~(taken | RF))) >>> 0);
+  c.setFlags(((popped.lo & taken) | (flags & ~(taken | RF))) >>> 0);
   addToRegister(c.ram, RSP, i.size, 8);
   setField64(c.ram, RIP, i.pc + i.length);
   c.repeat();
 };
 
-/** The pointer in memory: offset of operand size, then a 16-bit selector. */
-function farPointer(c: HelperContext, i: Insn): readonly [number, number] {
-  const [op] = i.ops;
+/** A pointer in memory: offset of operand size, then a 16-bit selector. */
+function pointerAt(c: HelperContext, i: Insn, op: Operand): readonly [Word, number] {
   if (op.kind !== "mem") return c.raise(VEC.UD, 0);
-  const at = c.address(op), [target] = words(c, at, i.size, 1), selector = c.load16(at + i.size);
+  const at = c.address(op), [offset] = words(c, at, i.size, 1);
+  return [offset, c.load16(at + i.size)];
+}
+
+/** The pointer to code in memory. */
+function farPointer(c: HelperContext, i: Insn): readonly [Word, number] {
+  const [target, selector] = pointerAt(c, i, i.ops[0]);
   checkCode(c, selector, target);
   return [target, selector];
 }
+
+const LOADED: Readonly<Record<string, number>> = { lss: SS, lfs: 4, lgs: 5 };
+/** LSS, LFS, LGS. */
+const loadFar: Helper = (c, i) => {
+  const [dst, src] = i.ops, [offset, selector] = pointerAt(c, i, src);
+  loadSegment(c, LOADED[i.name], selector);
+  if (dst.kind === "reg") setRegister(c.ram, dst.n, i.size, offset.lo, offset.hi);
+};
 
 const jmpf: Helper = (c, i) => {
   const [target, selector] = farPointer(c, i);
@@ -89,4 +109,4 @@ const callf: Helper = (c, i) => {
   go(c, selector, target);
 };
 
-export const FAR_HELPERS: Readonly<Record<string, Helper>> = { retf, iret, jmpf, callf, popf };
+export const FAR_HELPERS: Readonly<Record<string, Helper>> = { retf, iret, jmpf, callf, popf, load_far: loadFar };

@@ -153,10 +153,10 @@ const direction = (c: HelperContext, bytes: number): number => c.getFlags() & 0x
 /** One element per call: device access is slow anyway, and so every element is a point to be interrupted at. */
 function portString(c: HelperContext, i: Insn, pointer: number, move: (n: number, va: number, bytes: number) => void): void {
   const { ram } = c, bytes = portBytes(i), wide = i.addressSize === 8;
-  const counter = wide ? unsigned(ram, RCX) : low(ram, RCX);
+  const counter = wide ? unsigned(ram, RCX) : low(ram, RCX), n = port(c, undefined, bytes);
   if (i.rep && counter === 0) return;
   const base = pointer === RDI || !i.seg ? 0 : segmentBase(c, i.seg);
-  move(port(c, undefined, bytes), base + (wide ? unsigned(ram, pointer) : low(ram, pointer)), bytes);
+  move(n, base + (wide ? unsigned(ram, pointer) : low(ram, pointer)), bytes);
   addToRegister(ram, pointer, direction(c, bytes), i.addressSize);
   if (!i.rep) return;
   addToRegister(ram, RCX, -1, i.addressSize);

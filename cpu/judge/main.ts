@@ -5,6 +5,7 @@ import { baseline } from "./generate.ts";
 import { Native, nativeAvailable, runSafely } from "./native.ts";
 import { type Case, IMAGE_BYTES } from "./protocol.ts";
 import { CaseReport } from "./report.ts";
+import { StringJudge } from "./strings.ts";
 import { record } from "./vectors.ts";
 import { type Failure, type JudgeOptions, RowJudge, type RowReport, rowText, SequenceJudge } from "./run.ts";
 
@@ -45,6 +46,7 @@ const options = new Command()
   .option("--row <rows>", "rows by index (a-b for a range), name or encoding, comma-separated")
   .option("--cases <n>", "cases per row", Number, 200)
   .option("--sequences <n>", "judge so many random sequences instead of rows", Number)
+  .option("--strings <n>", "judge so many random byte strings, valid or not, instead of rows", Number)
   .option("--case <n>", "only this case of each row, or this sequence", Number)
   .option("--heat <n>", "executions before a block is translated; 0 = interpret only", Number, 0)
   .option("--record <file>", "record results (of --cases cases per row) for hosts without the native judge")
@@ -68,7 +70,7 @@ const onHost = async (cases: readonly Case[]) => {
 };
 const judgeOptions: JudgeOptions = {
   seed: options.seed,
-  cases: options.case === undefined ? options.sequences ?? options.cases : 1,
+  cases: options.case === undefined ? options.sequences ?? options.strings ?? options.cases : 1,
   first: options.case ?? 0,
   baseline: image,
   heat: options.heat === 0 ? Infinity : options.heat,
@@ -83,7 +85,8 @@ if (options.record !== undefined) {
   Deno.exit(0);
 }
 const report = new CaseReport(options.report === undefined ? "" : await readPage(options.report));
-const failed = options.sequences === undefined ? await judgeRows() : await judgeSequences();
+const failed =
+  await (options.sequences !== undefined ? judgeSequences() : options.strings !== undefined ? judgeStrings() : judgeRows());
 if (options.report !== undefined) await Deno.writeTextFile(options.report, report.markdown());
 await native.stop();
 Deno.exit(failed === 0 ? 0 : 1);
@@ -122,5 +125,16 @@ async function judgeSequences(): Promise<number> {
   found.failures.forEach(printFailure);
   report.addSequences(found.cases, found.instructions, found.failed);
   console.log(`${found.cases} sequences with ${found.instructions} instructions judged: ${found.failed} differ`);
+  return found.failed;
+}
+
+async function judgeStrings(): Promise<number> {
+  const found = await new StringJudge(onHost, judgeOptions).run();
+  found.failures.forEach(printFailure);
+  report.addStrings(found);
+  const parts =
+    `${found.executed} instructions, ${found.invalid} #UD, ${found.notOffered} not offered by CPUID, ${found.vendors} other vendor`;
+  console.log(`${found.cases} byte strings judged (${parts}): ${found.failed} differ`);
+  for (const [name, count] of found.differing) console.log(`  ${name}: ${count}`);
   return found.failed;
 }

@@ -4,7 +4,7 @@ import type { Case, Result } from "./protocol.ts";
 
 const SOURCE = new URL("./native/judge.c", import.meta.url);
 // Lazy binding would need thread-local data while FS belongs to a case.
-const FLAGS = ["-O2", "-fno-stack-protector", "-Wl,-z,now"];
+const FLAGS = ["-O2", "-fno-stack-protector", "-mno-red-zone", "-fpie", "-pie", "-Wl,-z,now"];
 
 /** The harness ended or did not start. */
 export class HarnessError extends Error {}

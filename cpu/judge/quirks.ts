@@ -3,6 +3,7 @@
  * one is accepted for the named rows only, and only when everything else agrees.
  */
 import type { OpRow } from "../insn.ts";
+import { VEC } from "../layout.ts";
 import { FX } from "./fp_state.ts";
 import { FX_BYTES, type Result } from "./protocol.ts";
 
@@ -82,7 +83,8 @@ const FAULT_AT_TARGET: Quirk = {
   reason: "a branch to a non-canonical address faults at the target here, at the branch there",
   forgive(ours, native) {
     const top = ours.rip >> 47n;
-    if (ours.vector !== 13 || native.vector !== 13 || top === 0n || top === 0x1_ffffn) return;
+    const arrived = ours.vector === VEC.GP || ours.vector === VEC.DB;
+    if (!arrived || native.vector !== VEC.GP || top === 0n || top === 0x1_ffffn) return;
     Object.assign(ours, { ...native, fp: native.fp?.slice() });
   },
 };
@@ -99,6 +101,16 @@ const MASKED_STORE: Quirk = {
   forgive(ours, native) {
     if (native.vector === 6) return;
     Object.assign(ours, { ...native, fp: native.fp?.slice() });
+  },
+};
+
+const GATHER: Quirk = {
+  reason: "a fault of a later element is held back there when TF traps after an earlier one",
+  forgive(ours, native) {
+    const isFault = ours.vector === VEC.GP || ours.vector === VEC.PF || ours.vector === VEC.SS;
+    if (isFault && native.vector === VEC.DB && native.rip === ours.rip) {
+      Object.assign(ours, { ...native, fp: native.fp?.slice() });
+    }
   },
 };
 
@@ -128,5 +140,6 @@ const BY_NAME: Readonly<Record<string, Quirk>> = {
 };
 
 export function quirkOf(row: OpRow): Quirk | undefined {
+  if (/^vp?gather/.test(row.name)) return GATHER;
   return BY_NAME[row.name] ?? (row.approximate ? APPROXIMATE_X87 : undefined);
 }

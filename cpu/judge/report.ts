@@ -16,12 +16,14 @@ export const columnOf = ({ heat, modes }: Way): Column =>
 const rowName = (index: number): string => `${ROWS[index].enc} ${ROWS[index].name} ${ROWS[index].args}`.trim();
 const HEAD = "| row | interpreted | translated at once | translated later | all modes | differ |";
 const CELL = /^\| `([^`]+)` \|(.*)\|$/;
+const STRINGS = /^Byte strings: (\d+), of them (\d+) instructions, (\d+) #UD, (\d+) not offered by CPUID, (\d+) differ\.$/m;
 const SEQUENCES = /^Sequences: (\d+) with (\d+) instructions, (\d+) differ\.$/m;
 
 export class CaseReport {
   /** Row -> cases per column, and how many differ. */
   readonly #rows = new Map<string, number[]>();
   #sequences = [0, 0, 0];
+  #strings = [0, 0, 0, 0, 0];
 
   /** @param page a page written by `markdown` before, or "" */
   constructor(page: string) {
@@ -31,6 +33,8 @@ export class CaseReport {
     }
     const [, ...numbers] = page.match(SEQUENCES) ?? [];
     if (numbers.length > 0) this.#sequences = numbers.map(Number);
+    const [, ...strings] = page.match(STRINGS) ?? [];
+    if (strings.length > 0) this.#strings = strings.map(Number);
   }
   addRow(index: number, way: Way, cases: number, differ: number): void {
     const name = rowName(index), counts = this.#rows.get(name) ?? [0, 0, 0, 0, 0];
@@ -41,6 +45,12 @@ export class CaseReport {
   addSequences(sequences: number, instructions: number, differ: number): void {
     this.#sequences = [sequences, instructions, differ].map((n, i) => n + this.#sequences[i]);
   }
+  /** What differs between vendors and is not compared, is not counted. */
+  addStrings(found: { executed: number; invalid: number; notOffered: number; failed: number }): void {
+    const { executed, invalid, notOffered, failed } = found;
+    const numbers = [executed + invalid + notOffered, executed, invalid, notOffered, failed];
+    this.#strings = numbers.map((n, i) => n + this.#strings[i]);
+  }
   get cases(): number {
     return [...this.#rows.values()].reduce((sum, counts) => sum + counts.slice(0, COLUMNS.length).reduce((a, b) => a + b), 0);
   }
@@ -48,6 +58,7 @@ export class CaseReport {
     const known = ROWS.map((_, n) => rowName(n)).filter((name, n, all) => this.#rows.has(name) && all.indexOf(name) === n);
     const differ = known.reduce((sum, name) => sum + this.#rows.get(name)![COLUMNS.length], 0);
     const [sequences, instructions, different] = this.#sequences;
+    const [strings, executed, invalid, notOffered, strange] = this.#strings;
     return [
       "<!-- deno-fmt-ignore-file -->\n",
       "# Cases judged by the host's processor\n",
@@ -55,6 +66,7 @@ export class CaseReport {
       "Rows of the same name count together.\n",
       `Rows: ${known.length} with ${this.cases} cases, ${differ} differ.\n`,
       `Sequences: ${sequences} with ${instructions} instructions, ${different} differ.\n`,
+      `Byte strings: ${strings}, of them ${executed} instructions, ${invalid} #UD, ${notOffered} not offered by CPUID, ${strange} differ.\n`,
       HEAD,
       "| --- | --: | --: | --: | --: | --: |",
       ...known.map((name) => `| \`${name}\` | ${this.#rows.get(name)!.join(" | ")} |`),

@@ -55,23 +55,30 @@ interface Prepared {
 export const rowText = (index: number): string => `${index}: ${ROWS[index].enc} ${ROWS[index].name} ${ROWS[index].args}`.trim();
 
 /** Hedra's side: a processor that is replaced after a bug of ours, because its state is unknown then. */
-class Subject {
+export class Subject {
   #runner: HedraRunner;
 
   constructor(private readonly options: JudgeOptions) {
     this.#runner = new HedraRunner(options.baseline, options.heat, options.sticky);
   }
   differs(test: Case, native: Result, undef: number, quirk?: Quirk): string | undefined {
+    const ours = this.run(test);
+    return typeof ours === "string" ? ours : this.compare(ours, native, undef, quirk);
+  }
+  /** Hedra's result, or what it threw. */
+  run(test: Case): Result | string {
     try {
-      const ours = this.#runner.run(test);
-      const first = difference(ours, native, undef, this.options);
-      if (first === undefined || quirk === undefined) return first;
-      quirk.forgive(ours, native);
-      return difference(ours, native, undef, this.options);
+      return this.#runner.run(test);
     } catch (error) {
       this.#runner = new HedraRunner(this.options.baseline, this.options.heat, this.options.sticky);
       return error instanceof Error ? `throws ${error.stack?.split("\n").slice(0, 4).join(" ")}` : String(error);
     }
+  }
+  compare(ours: Result, native: Result, undef: number, quirk?: Quirk): string | undefined {
+    const first = difference(ours, native, undef, this.options);
+    if (first === undefined || quirk === undefined) return first;
+    quirk.forgive(ours, native);
+    return difference(ours, native, undef, this.options);
   }
 }
 
@@ -121,7 +128,7 @@ function codeStart(c: Case): number {
 }
 
 /** Bytes and disassembly of the instruction at `pc`. */
-function listing(test: Case, pc: number, length: number): string {
+export function listing(test: Case, pc: number, length: number): string {
   const at = pc - codeStart(test);
   const bytes = Array.from(test.code.subarray(at, at + length), (b) => b.toString(16).padStart(2, "0")).join(" ");
   return `${pc.toString(16)}: ${bytes.padEnd(30)} ${disassemble(decode(test.code, at, Math.min(15, test.code.length - at), pc))}`;

@@ -6,6 +6,10 @@ const privileged = (enc: string, name: string, args = ""): OpRow => ({ enc, name
 /** Valid opcodes that raise #UD here because the feature is off or absent, or because that is what they are for. */
 const undefinedOp = (enc: string, name: string, args = ""): OpRow => ({ enc, name, args, fault: "ud" });
 
+/** ModRM.rm is ignored. */
+const fence = (modrm: number, name: string, feature: string): OpRow[] =>
+  Array.from({ length: 8 }, (_, rm) => ({ enc: `NP 0F AE ${(modrm + rm).toString(16).toUpperCase()}`, name, args: "", feature }));
+
 export const SYSTEM_ROWS: readonly OpRow[] = [
   // ---- transfers to the kernel
   { enc: "0F 05", name: "syscall", args: "" },
@@ -53,8 +57,8 @@ export const SYSTEM_ROWS: readonly OpRow[] = [
   { enc: "0F 31", name: "rdtsc", args: "", feature: "tsc" },
   { enc: "0F 01 F9", name: "rdtscp", args: "", feature: "rdtscp" },
   { enc: "F3 0F C7 /7", name: "rdpid", args: "Rq", size: "f64", feature: "rdpid" },
-  { enc: "0F C7 /6", name: "rdrand", args: "Rv", feature: "rdrand" },
-  { enc: "0F C7 /7", name: "rdseed", args: "Rv", feature: "rdseed" },
+  { enc: "NFx 0F C7 /6", name: "rdrand", args: "Rv", feature: "rdrand" },
+  { enc: "NFx 0F C7 /7", name: "rdseed", args: "Rv", feature: "rdseed" },
 
   // ---- segments
   { enc: "F3 0F AE /0", name: "rdfsbase", args: "Ry", feature: "fsgsbase" },
@@ -68,6 +72,9 @@ export const SYSTEM_ROWS: readonly OpRow[] = [
   { enc: "0F A8", name: "pushsreg", args: "GS", size: "d64" },
   { enc: "0F A1", name: "popsreg", args: "FS", size: "d64" },
   { enc: "0F A9", name: "popsreg", args: "GS", size: "d64" },
+  { enc: "0F B2", name: "lss", args: "Gv,M" },
+  { enc: "0F B4", name: "lfs", args: "Gv,M" },
+  { enc: "0F B5", name: "lgs", args: "Gv,M" },
   { enc: "0F 02", name: "lar", args: "Gv,Ew" },
   { enc: "0F 03", name: "lsl", args: "Gv,Ew" },
   { enc: "0F 00 /4", name: "verr", args: "Ew" },
@@ -89,9 +96,9 @@ export const SYSTEM_ROWS: readonly OpRow[] = [
   { enc: "NP 0F AE /7", name: "clflush", args: "Mb", feature: "clfsh" },
   { enc: "66 0F AE /7", name: "clflushopt", args: "Mb", feature: "clflushopt" },
   { enc: "66 0F AE /6", name: "clwb", args: "Mb", feature: "clwb" },
-  { enc: "NP 0F AE E8", name: "lfence", args: "", feature: "sse2" },
-  { enc: "NP 0F AE F0", name: "mfence", args: "", feature: "sse2" },
-  { enc: "NP 0F AE F8", name: "sfence", args: "", feature: "sse" },
+  ...fence(0xe8, "lfence", "sse2"),
+  ...fence(0xf0, "mfence", "sse2"),
+  ...fence(0xf8, "sfence", "sse"),
   { enc: "NP 0F AE /2", name: "ldmxcsr", args: "Md", feature: "sse" },
   { enc: "NP 0F AE /3", name: "stmxcsr", args: "Md", feature: "sse" },
 
@@ -103,10 +110,10 @@ export const SYSTEM_ROWS: readonly OpRow[] = [
   privileged("0F 07", "sysret"),
   privileged("0F 08", "invd"),
   privileged("0F 09", "wbinvd"),
-  privileged("0F 20", "movcr", "Rq,Gq"),
-  privileged("0F 21", "movdr", "Rq,Gq"),
-  privileged("0F 22", "movcr", "Gq,Rq"),
-  privileged("0F 23", "movdr", "Gq,Rq"),
+  { ...privileged("0F 20", "movcr", "Rq,Gq"), anyMod: true },
+  { ...privileged("0F 21", "movdr", "Rq,Gq"), anyMod: true },
+  { ...privileged("0F 22", "movcr", "Gq,Rq"), anyMod: true },
+  { ...privileged("0F 23", "movdr", "Gq,Rq"), anyMod: true },
   privileged("0F 30", "wrmsr"),
   privileged("0F 32", "rdmsr"),
   privileged("0F 33", "rdpmc"),

@@ -108,6 +108,9 @@ export const SYSTEM: Record<string, Semantic> = {
     s.push(i.size === 8 ? toI64u(selector) : selector, i.size);
   },
   popsreg: helper("pop_segment"),
+  lss: helper("load_far"),
+  lfs: helper("load_far"),
+  lgs: helper("load_far"),
   lar: descriptor,
   lsl: descriptor,
   verr: descriptor,

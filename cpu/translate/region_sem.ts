@@ -1,4 +1,5 @@
 /** Back end (b): the semantics of one instruction inside a region, on guest registers in wasm locals. */
+import { controlOf } from "../control.ts";
 import { Exit } from "../exit.ts";
 import { helperNumber } from "../helper_context.ts";
 import type { Insn, MemOperand, Operand, XmmOperand } from "../insn.ts";
@@ -368,6 +369,8 @@ export class RegionSem implements Sem {
     this.#outside(this.#i.pc + this.#i.length, () => this.c.f.call("region_syscall"));
   }
   helper(name: string): void {
+    // What comes behind it is in no block: far transfers, INT.
+    if (controlOf(this.#i.name) === "trap") return this.trap();
     this.#outside(this.#i.pc, () => {
       this.c.f.i32(this.c.insnId());
       this.c.f.i32(helperNumber(name));

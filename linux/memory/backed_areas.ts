@@ -2,6 +2,7 @@
 import { PAGE, pageUp, PROT_READ, PROT_WRITE } from "../abi/mman.ts";
 import { Areas } from "./areas.ts";
 import { Intervals } from "./intervals.ts";
+import { Growth, Placement } from "./placement.ts";
 import type { Pool } from "./pool.ts";
 import type { Backing, Vma } from "./vma.ts";
 
@@ -19,9 +20,6 @@ export interface Copier {
   codeChanged(va: number, length: number): void;
 }
 
-/** A region this large is looked for when a process starts to use memory, so that its parts become physically contiguous. */
-const REGION_BYTES = 64 << 20;
-
 /**
  * Areas with memory.
  * Invariant: pages are mapped in `pages` iff they are backed and their area's prot is not PROT_NONE.
@@ -34,15 +32,14 @@ export abstract class BackedAreas extends Areas {
   readonly pool: Pool;
   pages: PageTable;
   readonly memory: Copier;
-  /** pa - va that keeps low areas (image, heap) and high areas (mmap, stacks) physically contiguous; undefined until first used. */
-  #lowDelta: number | undefined;
-  #highDelta: number | undefined;
+  readonly #placement: Placement;
 
   constructor(pool: Pool, pages: PageTable, memory: Copier) {
     super();
     this.pool = pool;
     this.pages = pages;
     this.memory = memory;
+    this.#placement = new Placement(pool);
   }
 
   /** Bytes that are in RAM. */
@@ -98,31 +95,29 @@ export abstract class BackedAreas extends Areas {
     return bytes;
   }
 
-  /** Memory for [va, va+bytes), next to its neighbours' memory when that is free. */
+  /** Memory for [va, va+bytes): next to its neighbours' memory, or at a spot of this address space. */
   protected take(va: number, bytes: number): number | undefined {
     const i = this.backing.lowerBound(va);
     const below = this.backing.items[i - 1];
-    if (below !== undefined && below.end === va && this.pool.takeAt(below.pa + (below.end - below.start), bytes)) {
-      return below.pa + (below.end - below.start);
+    if (below !== undefined && below.end === va) {
+      const pa = below.pa + (below.end - below.start);
+      if (this.#isPrivate(below, pa - PAGE) && this.pool.takeAt(pa, bytes)) return pa;
     }
     const above = this.backing.items[i];
-    if (above !== undefined && above.start === va + bytes && this.pool.takeAt(above.pa - bytes, bytes)) return above.pa - bytes;
-    const high = va >= this.mmapBase / 2 && this.mmapBase !== 0 && va > this.brk;
-    const wanted = this.#wanted(high, va, bytes) + va;
-    if (this.pool.takeAt(wanted, bytes)) return wanted;
-    return this.pool.take(bytes, va);
+    if (above !== undefined && above.start === va + bytes && this.#isPrivate(above, above.pa)) {
+      if (this.pool.takeAt(above.pa - bytes, bytes)) return above.pa - bytes;
+    }
+    return this.#placement.take(va, bytes, this.#growth(va)) ?? this.pool.take(bytes, va);
   }
 
-  #wanted(high: boolean, va: number, bytes: number): number {
-    const known = high ? this.#highDelta : this.#lowDelta;
-    if (known !== undefined) return known;
-    const start = this.pool.propose(REGION_BYTES, va);
-    // High areas grow towards lower addresses, so they start at the region's end.
-    const delta = (high ? start + REGION_BYTES - bytes : start) - va;
-    const aligned = delta - delta % PAGE;
-    if (high) this.#highDelta = aligned;
-    else this.#lowDelta = aligned;
-    return aligned;
+  /** Beside a file's pages there is nothing that this address space could grow into. */
+  #isPrivate({ owned }: Backing, pa: number): boolean {
+    return owned && !this.pool.isShared(pa, PAGE);
+  }
+
+  #growth(va: number): Growth {
+    if (this.mmapBase === 0 || va < this.mmapBase / 2 || va <= this.brk) return Growth.Up;
+    return va < this.mmapBase ? Growth.Down : Growth.Stack;
   }
 
   /** Installs memory that the caller has allocated from the pool, filled for example by the loader. */
@@ -132,10 +127,17 @@ export abstract class BackedAreas extends Areas {
   }
 
   protected install(vma: Vma, start: number, end: number, pa: number, owned: boolean): void {
-    const i = this.backing.lowerBound(start);
-    const below = this.backing.items[i - 1];
-    if (below !== undefined && below.end === start && below.pa + (below.end - below.start) === pa && below.owned === owned) {
-      below.end = end;
+    const i = this.backing.lowerBound(start), below = this.backing.items[i - 1], above = this.backing.items[i];
+    const joins = (other: Backing | undefined, va: number): other is Backing =>
+      other !== undefined && other.owned === owned && other.pa - other.start === pa - start &&
+      (other.end === va || other.start === va);
+    const joinsAbove = joins(above, end);
+    if (joins(below, start)) {
+      below.end = joinsAbove ? above.end : end;
+      if (joinsAbove) this.backing.replace(i, 1);
+    } else if (joinsAbove) {
+      above.start = start;
+      above.pa = pa;
     } else {
       this.backing.replace(i, 0, { start, end, pa, owned });
     }
@@ -217,8 +219,7 @@ export abstract class BackedAreas extends Areas {
   }
 
   /** Forgets where memory was taken. */
-  protected forgetRegions(): void {
-    this.#lowDelta = undefined;
-    this.#highDelta = undefined;
+  protected forgetSpots(): void {
+    this.#placement.forget();
   }
 }

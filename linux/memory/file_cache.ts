@@ -1,6 +1,6 @@
 import { pageUp } from "../abi/mman.ts";
 import { type Interval, Intervals } from "./intervals.ts";
-import type { Pool } from "./pool.ts";
+import { ALIGN_MAX, type Pool } from "./pool.ts";
 
 /** A part of a file in RAM. `start` and `end` are offsets in the file, page multiples. */
 interface Piece extends Interval {
@@ -32,8 +32,6 @@ export interface CacheableFile {
 const LARGEST = 1 / 4;
 /** What nobody maps is dropped from the cache when less than this part of the pool is free. */
 const LEAST_FREE = 1 / 4;
-/** Most that Pool's addresses are aligned to. */
-const ALIGN = 2 << 20;
 
 /**
  * Pages of files that are mapped privately and not written: programs and libraries. Every process that maps the same part of a file gets
@@ -62,7 +60,7 @@ export class FileCache {
     }
     if (file === undefined) {
       if (this.#pool.freeBytes < this.#pool.totalBytes * LEAST_FREE) this.trim();
-      const pa = this.#pool.reserve(size, va + ALIGN - offset % ALIGN);
+      const pa = this.#pool.reserve(size, va + ALIGN_MAX - offset % ALIGN_MAX);
       file = { stamp, pieces: new Intervals(), place: pa === undefined ? undefined : { pa, span: size } };
       this.#files.set(key, file);
     }

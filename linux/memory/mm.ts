@@ -131,7 +131,7 @@ export class Mm extends BackedAreas {
   #unshare(vma: Vma, backing: Backing, va: number): Fault {
     const start = Math.max(backing.start, vma.start, va - va % CHUNK_MAX);
     const end = Math.min(backing.end, vma.end, start - start % CHUNK_MAX + CHUNK_MAX);
-    const pa = this.pool.take(end - start, start);
+    const pa = this.take(start, end - start);
     if (pa === undefined) return Fault.NoMemory;
     this.memory.copy(pa, backing.pa + (start - backing.start), end - start);
     this.unback(start, end, false);
@@ -195,7 +195,7 @@ export class Mm extends BackedAreas {
   /** Frees everything. */
   destroy(): void {
     this.remove(0, TASK_SIZE);
-    this.forgetRegions();
+    this.forgetSpots();
   }
 
   protected override emptied(vma: Vma): void {

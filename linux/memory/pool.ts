@@ -1,4 +1,4 @@
-import { PAGE } from "../abi/mman.ts";
+import { PAGE, pageDown } from "../abi/mman.ts";
 
 /** What the pool needs from HostMemory. */
 export interface Zeroer {
@@ -96,22 +96,20 @@ export class Pool {
     this.#insert(pa, bytes);
   }
 
-  /** Start of a region of `bytes` in the largest hole, for a caller that will want to grow contiguously. Nothing is taken. */
-  propose(bytes: number, like: number): number {
-    let best = -1;
-    let bestSize = 0;
+  /**
+   * A place for `bytes` that are to grow: in the largest hole, with `below` of the rest of it (0 to 1) before them; `tight`: in the smallest
+   * with so much `room` beside (at least ALIGN_MAX). Undefined when no hole has it. Nothing is taken.
+   */
+  propose(bytes: number, like: number, room: number, below: number, tight = false): number | undefined {
+    let best = -1, bestSize = 0;
     for (let i = 0; i < this.#starts.length; i++) {
       const size = this.#ends[i] - this.#starts[i];
-      if (size > bestSize) {
-        best = i;
-        bestSize = size;
-      }
+      if (size < bytes + room || best >= 0 && (tight ? size >= bestSize : size <= bestSize)) continue;
+      best = i;
+      bestSize = size;
     }
-    if (best < 0) return this.base;
-    const align = 1 << 21;
-    // The low part of a hole is left for small requests: propose its middle when it is much larger than the need.
-    const start = this.#starts[best] + (bestSize > 4 * bytes ? Math.floor(bestSize / 4) : 0);
-    return alignUpTo(start, align, like % align);
+    if (best < 0) return undefined;
+    return alignUpTo(this.#starts[best] + pageDown((bestSize - bytes - ALIGN_MAX) * below), ALIGN_MAX, like % ALIGN_MAX);
   }
 
   /** One more owner of pages in use. */
@@ -237,10 +235,13 @@ export class Pool {
   }
 }
 
-/** The next power of two of a request, at most 2 MiB: more congruence does not save delegations worth having. */
+/** More congruence than this does not save delegations worth having. */
+export const ALIGN_MAX = 2 << 20;
+
+/** The next power of two of a request, at most ALIGN_MAX. */
 function alignmentFor(bytes: number): number {
   let align = PAGE;
-  while (align < bytes && align < 1 << 21) align *= 2;
+  while (align < bytes && align < ALIGN_MAX) align *= 2;
   return align;
 }
 

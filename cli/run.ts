@@ -134,9 +134,6 @@ function environment({ env, allowEnv }: RunOptions, terminal: boolean): string[]
   return [...new Map(all.map((entry) => [entry.slice(0, entry.indexOf("=")), entry])).values()];
 }
 
-/** Longer ones fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
 /** Boots and runs to the end. Throws a UserError when the machine cannot be set up as asked. */
 export async function bootMachine(config: RunConfig, cpu?: MakeCpu): Promise<BootResult> {
   const needsLinux = config.programs.some(({ kind }) => kind !== "hyperapp" && kind !== "freebsd");
@@ -148,8 +145,9 @@ export async function bootMachine(config: RunConfig, cpu?: MakeCpu): Promise<Boo
   const { strace, traceSet, traceSummary, verbose, fixedAddresses, user, learned } = config;
   const limit = config.timeLimitSeconds;
   const release = limit === undefined ? undefined : (await import("../host/watchdog.ts")).watch(limit * 1000, EXIT.TIMEOUT);
-  // Without a timer Deno would end a process whose guest waits for a signal only.
-  const alive = setInterval(() => {}, LONGEST_TIMER_MS);
+  // Without something to wait for Deno would end a process whose guest waits for a signal only. A port, as a timer loads node:timers (4 ms).
+  const alive = new MessageChannel();
+  alive.port1.onmessage = () => {};
   try {
     return await boot({
       ...config,
@@ -164,7 +162,7 @@ export async function bootMachine(config: RunConfig, cpu?: MakeCpu): Promise<Boo
       EXIT.NOT_EXECUTABLE,
     );
   } finally {
-    clearInterval(alive);
+    alive.port1.close();
     release?.();
   }
 }

@@ -18,12 +18,12 @@ export class Vdso implements SharedPages {
   readonly #wall: number;
 
   private constructor(pa: number, u8: Uint8Array, data: DataView) {
-    const image = Uint8Array.from(atob(VDSO_IMAGE), (c) => c.charCodeAt(0));
+    const image = Uint8Array.fromBase64(VDSO_IMAGE);
     u8.set(image, pa);
     this.#pa = pa;
     this.#data = data;
-    let at = 0;
-    while (!MARKER.every((byte, i) => image[at + i] === byte)) at++;
+    let at = image.indexOf(MARKER[0]);
+    while (!MARKER.every((byte, i) => image[at + i] === byte)) at = image.indexOf(MARKER[0], at + 1);
     this.#wall = pa + at + MARKER.length;
   }
 

@@ -42,8 +42,10 @@ export class CodeMap {
     }
     return { below: this.#sorted[lo - 1] ?? -1, above: this.#sorted[lo] ?? Infinity };
   }
+  // Plain loops in what every block passes through: an iterator allocates for each step until it has been optimised.
   add(t: Translation): void {
-    for (const [start, end] of t.source) {
+    for (let n = 0; n < t.source.length; n++) {
+      const range = t.source[n], start = range[0], end = range[1];
       for (let page = start >>> PAGE_SHIFT; page <= (end - 1) >>> PAGE_SHIFT; page++) {
         let p = this.#pages.get(page);
         if (!p) {
@@ -90,19 +92,18 @@ export class CodeMap {
   }
 }
 
-function lines(page: number, start: number, end: number): [number, number] {
-  const base = page << PAGE_SHIFT >>> 0;
-  return [Math.max(0, start - base) >> LINE_SHIFT, Math.min(4095, end - 1 - base) >> LINE_SHIFT];
-}
+/** The first line of the page that [start, end) touches, and the last. */
+const firstLine = (page: number, start: number): number => Math.max(0, start - (page << PAGE_SHIFT >>> 0)) >> LINE_SHIFT;
+const lastLine = (page: number, end: number): number => Math.min(4095, end - 1 - (page << PAGE_SHIFT >>> 0)) >> LINE_SHIFT;
 function mark(p: CodePage, page: number, start: number, end: number): void {
-  const [first, last] = lines(page, start, end);
-  for (let l = first; l <= last; l++) {
+  for (let l = firstLine(page, start), last = lastLine(page, end); l <= last; l++) {
     if (l < 32) p.low |= 1 << l;
     else p.high |= 1 << (l - 32);
   }
 }
 function touches(p: CodePage, page: number, start: number, end: number): boolean {
-  const [first, last] = lines(page, start, end);
-  for (let l = first; l <= last; l++) if ((l < 32 ? p.low >> l : p.high >> (l - 32)) & 1) return true;
+  for (let l = firstLine(page, start), last = lastLine(page, end); l <= last; l++) {
+    if ((l < 32 ? p.low >> l : p.high >> (l - 32)) & 1) return true;
+  }
   return false;
 }

@@ -234,6 +234,20 @@ function readOperand(c: Cursor, spec: OpSpec, pc: number): Operand {
   }
 }
 
+/** All operands. An array that grows by `push` takes four times the memory, and every decoded instruction keeps one. */
+function readOperands(c: Cursor, specs: readonly OpSpec[], pc: number): Operand[] {
+  switch (specs.length) {
+    case 0:
+      return [];
+    case 1:
+      return [readOperand(c, specs[0], pc)];
+    case 2:
+      return [readOperand(c, specs[0], pc), readOperand(c, specs[1], pc)];
+    default:
+      return specs.map((spec) => readOperand(c, spec, pc));
+  }
+}
+
 /** Makes a RIP-relative displacement absolute (SDM vol. 2, 2.2.1.6: relative to the next instruction). */
 function completeRip(mem: MemOperand, next: number): void {
   const address = next + Number(mem.disp);
@@ -290,9 +304,7 @@ class TableDecoder implements Decoder {
       return undefined;
     }
     c.size = operandSize(c, candidate.sizeRule, candidate.size);
-    const ops: Operand[] = [];
-    const specs = candidate.ops;
-    for (let n = 0; n < specs.length; n++) ops.push(readOperand(c, specs[n], pc));
+    const ops = readOperands(c, candidate.ops, pc);
     const length = c.p - c.start;
     if (c.mem !== undefined && c.mem.ripRelative) completeRip(c.mem, pc + length);
     if (illegal(c, candidate, ops)) return undefined;

@@ -255,19 +255,24 @@ function node(placed: Placed[]): OpcodeNode {
   }
   if (!placed.some((p) => p.usesModrm)) return { hasModrm: false, lists: [placed.map((p) => p.candidate)] };
   const lists: Candidate[][] = [];
+  // Most opcodes have the same lists for every ModRM.reg.
+  const different = placed.some(({ encoding }) => encoding.reg >= 0 || encoding.modrm >= 0);
   for (let reg = 0; reg < 8; reg++) {
-    for (const isReg of [false, true]) {
-      lists.push(
-        placed.filter((p) => {
-          const { modrm } = p.encoding;
-          if (modrm >= 0) return isReg === (modrm >= 0xc0) && ((modrm >> 3) & 7) === reg;
-          if (p.encoding.reg >= 0 && p.encoding.reg !== reg) return false;
-          return p.candidate.row.anyMod || !p.candidate.ops.some((o) => (isReg ? MEMORY_ONLY : REGISTER_ONLY).has(o.kind));
-        }).map((p) => p.candidate),
-      );
+    for (let isReg = 0; isReg < 2; isReg++) {
+      lists.push(reg === 0 || different ? candidates(placed, reg, isReg === 1) : lists[isReg]);
     }
   }
   return { hasModrm: true, lists };
+}
+
+/** What applies with this ModRM.reg, and mod == 3 or not. */
+function candidates(placed: Placed[], reg: number, isReg: boolean): Candidate[] {
+  return placed.filter((p) => {
+    const { modrm } = p.encoding;
+    if (modrm >= 0) return isReg === (modrm >= 0xc0) && ((modrm >> 3) & 7) === reg;
+    if (p.encoding.reg >= 0 && p.encoding.reg !== reg) return false;
+    return p.candidate.row.anyMod || !p.candidate.ops.some((o) => (isReg ? MEMORY_ONLY : REGISTER_ONLY).has(o.kind));
+  }).map((p) => p.candidate);
 }
 
 /**

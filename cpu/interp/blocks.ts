@@ -160,7 +160,7 @@ export class Blocks {
     const enter = this.#record(image, pc, pc);
     this.#set(enter, REC_HANDLER, this.handlers.special("enter"));
     this.#set(enter, REC_HEAT, this.heat);
-    for (const i of insns) this.#write(image, i);
+    for (let n = 0; n < insns.length; n++) this.#write(image, insns[n]);
     if (stop) this.#writeStop(image, pc, stop);
     else if (!ended) {
       const end = this.#record(image, at, at);
@@ -168,7 +168,8 @@ export class Blocks {
       this.#setAddress(end + REC_OPERAND, at);
     }
     this.handlers.finish();
-    return new Block(image, pc, at, record, insns, source, (b) => this.#killed(b));
+    // Copies have no room to grow, which would be more than half of what blocks keep in memory.
+    return new Block(image, pc, at, record, insns.slice(), source.slice(), (b) => this.#killed(b));
   }
 
   /**

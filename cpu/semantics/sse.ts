@@ -66,32 +66,35 @@ function mapped<F>(table: Readonly<Record<string, F>>, make: (f: F, name: string
   return Object.fromEntries(Object.entries(table).map(([name, f]) => [name, make(f, name)]));
 }
 
-export const SSE: Readonly<Record<string, Semantic>> = {
-  ...MOVES,
-  ...COMPARES,
-  ...CONVERSIONS,
-  ...mapped<Binary>(INTEGER_BINARY, (f, name) => twoOperands(f, MMX_BINARY[name])),
-  ...mapped<Binary>(FLOAT_BINARY, (f) => twoOperands(f)),
-  ...mapped<Binary>(LOW_BINARY, (f) => twoOperands(f)),
-  ...mapped<Unary>(INTEGER_UNARY, oneSource),
-  ...mapped<Unary>(FLOAT_UNARY, oneSource),
-  ...mapped<Unary>(CONVERT_UNARY, oneSource),
-  ...mapped<Binary>(SCALAR_BINARY, scalars),
-  ...mapped<Unary>(SCALAR_UNARY, oneScalar),
-  ...mapped<BinaryImm>(SHUFFLE_BINARY_IMM, (f, name) => twoOperandsImm(f, name === "palignr" ? palignrMmx : f)),
-  ...mapped<BinaryImm>(FLOAT_BINARY_IMM, (f) => twoOperandsImm(f)),
-  ...mapped<BinaryImm>(LOW_BINARY_IMM, (f) => twoOperandsImm(f)),
-  ...mapped<BinaryImm>(DOT_BINARY_IMM, (f) => twoOperandsImm(f)),
-  ...mapped<UnaryImm>(SHUFFLE_UNARY_IMM, oneSourceImm),
-  ...mapped<Shift>(SHIFTS, shift),
-  ...mapped<Binary>(CRYPTO_BINARY, (f) => twoOperands(f)),
-  ...mapped<Unary>(CRYPTO_UNARY, oneSource),
-  ...mapped<UnaryImm>(CRYPTO_UNARY_IMM, oneSourceImm),
-  ...mapped<BinaryImm>(CRYPTO_BINARY_IMM, (f) => twoOperandsImm(f)),
-  ...mapped<Binary>(SHA_BINARY, (f) => shaOperands(f)),
-  sha1rnds4: (s, i) => shaOperands((a, b, bind) => sha1rnds4(a, b, imm8(s, i), bind))(s, i),
-  sha256rnds2: (s, { ops: [dst, src] }) => {
-    const b = source(s, src, true);
-    s.setXmm(dst, sha256rnds2(s.xmm(dst), b, s.xmmReg(0), bindOf(s)));
-  },
-};
+let table: Readonly<Record<string, Semantic>> | undefined;
+/** By row name; made when the first is needed, which for most programs is never: their handlers are prebuilt. */
+export const sseSemantics = (): Readonly<Record<string, Semantic>> =>
+  table ??= {
+    ...MOVES,
+    ...COMPARES,
+    ...CONVERSIONS,
+    ...mapped<Binary>(INTEGER_BINARY, (f, name) => twoOperands(f, MMX_BINARY[name])),
+    ...mapped<Binary>(FLOAT_BINARY, (f) => twoOperands(f)),
+    ...mapped<Binary>(LOW_BINARY, (f) => twoOperands(f)),
+    ...mapped<Unary>(INTEGER_UNARY, oneSource),
+    ...mapped<Unary>(FLOAT_UNARY, oneSource),
+    ...mapped<Unary>(CONVERT_UNARY, oneSource),
+    ...mapped<Binary>(SCALAR_BINARY, scalars),
+    ...mapped<Unary>(SCALAR_UNARY, oneScalar),
+    ...mapped<BinaryImm>(SHUFFLE_BINARY_IMM, (f, name) => twoOperandsImm(f, name === "palignr" ? palignrMmx : f)),
+    ...mapped<BinaryImm>(FLOAT_BINARY_IMM, (f) => twoOperandsImm(f)),
+    ...mapped<BinaryImm>(LOW_BINARY_IMM, (f) => twoOperandsImm(f)),
+    ...mapped<BinaryImm>(DOT_BINARY_IMM, (f) => twoOperandsImm(f)),
+    ...mapped<UnaryImm>(SHUFFLE_UNARY_IMM, oneSourceImm),
+    ...mapped<Shift>(SHIFTS, shift),
+    ...mapped<Binary>(CRYPTO_BINARY, (f) => twoOperands(f)),
+    ...mapped<Unary>(CRYPTO_UNARY, oneSource),
+    ...mapped<UnaryImm>(CRYPTO_UNARY_IMM, oneSourceImm),
+    ...mapped<BinaryImm>(CRYPTO_BINARY_IMM, (f) => twoOperandsImm(f)),
+    ...mapped<Binary>(SHA_BINARY, (f) => shaOperands(f)),
+    sha1rnds4: (s, i) => shaOperands((a, b, bind) => sha1rnds4(a, b, imm8(s, i), bind))(s, i),
+    sha256rnds2: (s, { ops: [dst, src] }) => {
+      const b = source(s, src, true);
+      s.setXmm(dst, sha256rnds2(s.xmm(dst), b, s.xmmReg(0), bindOf(s)));
+    },
+  };

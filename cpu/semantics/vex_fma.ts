@@ -60,13 +60,15 @@ const scalar = (f: Format, name: Name, order: keyof typeof ORDERS): Semantic => 
 };
 const xmmOf = (s: Sem, op: Operand): Expr => s.xmm(op);
 
-export const FMA: Readonly<Record<string, Semantic>> = Object.fromEntries(
-  (Object.keys(SIGNS) as Name[]).flatMap((name) =>
-    (Object.keys(ORDERS) as (keyof typeof ORDERS)[]).flatMap((order): [string, Semantic][] => [
-      [`v${name}${order}ps`, packed(SINGLE, name, order)],
-      [`v${name}${order}pd`, packed(DOUBLE, name, order)],
-      [`v${name}${order}ss`, scalar(SINGLE, name, order)],
-      [`v${name}${order}sd`, scalar(DOUBLE, name, order)],
-    ])
-  ),
-);
+/** By row name; a new table each time. */
+export const fmaSemantics = (): Record<string, Semantic> =>
+  Object.fromEntries(
+    (Object.keys(SIGNS) as Name[]).flatMap((name) =>
+      (Object.keys(ORDERS) as (keyof typeof ORDERS)[]).flatMap((order): [string, Semantic][] => [
+        [`v${name}${order}ps`, packed(SINGLE, name, order)],
+        [`v${name}${order}pd`, packed(DOUBLE, name, order)],
+        [`v${name}${order}ss`, scalar(SINGLE, name, order)],
+        [`v${name}${order}sd`, scalar(DOUBLE, name, order)],
+      ])
+    ),
+  );

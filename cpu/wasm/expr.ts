@@ -137,14 +137,20 @@ interface Operation {
   readonly fold: Fold;
 }
 const OPERATIONS = new Map<WasmOp, Operation>();
-for (const op of Object.keys(OPS) as WasmOp[]) { // `keys` forgets their type
-  const [code, signature] = OPS[op];
-  OPERATIONS.set(op, { op, code, type: LETTER[signature[signature.indexOf(">") + 1]], fold: FOLDS[op] ?? Fold.None });
+/** Made when it is asked for first: programs that run little are never translated. */
+function operationOf(op: WasmOp): Operation {
+  let known = OPERATIONS.get(op);
+  if (known === undefined) {
+    const [code, signature] = OPS[op];
+    known = { op, code, type: LETTER[signature[signature.indexOf(">") + 1]], fold: FOLDS[op] ?? Fold.None };
+    OPERATIONS.set(op, known);
+  }
+  return known;
 }
 
 /** Builds the application of a wasm operation: `w("i64.add", a, b)`; numbers after the operands are immediate lanes. */
 export function w(op: WasmOp, a: Expr, b?: Expr | number, c?: Expr | number, ...lanes: number[]): Expr {
-  const o = OPERATIONS.get(op)!;
+  const o = operationOf(op);
   if (typeof b === "number") return apply(o, a, undefined, undefined, [b]);
   if (typeof c === "number") return apply(o, a, b, undefined, [c, ...lanes]);
   return apply(o, a, b, c, NO_LANES);
@@ -159,17 +165,18 @@ function apply(o: Operation, a: Expr, b: Expr | undefined, c: Expr | undefined, 
 }
 
 const SMALL_FROM = -128, SMALL_TO = 1024;
-const small = (type: ValType): readonly ConstExpr[] =>
-  Array.from({ length: SMALL_TO - SMALL_FROM }, (_, k) => ({ kind: "const", type, n: k + SMALL_FROM, big: undefined }));
-const SMALL_I32 = small("i32"), SMALL_I64 = small("i64");
+const SMALL_I32: ConstExpr[] = new Array(SMALL_TO - SMALL_FROM), SMALL_I64: ConstExpr[] = new Array(SMALL_TO - SMALL_FROM);
+/** Small constants are shared; each is made when it is asked for first. */
+const small = (known: ConstExpr[], type: ValType, n: number): ConstExpr =>
+  known[n - SMALL_FROM] ??= { kind: "const", type, n, big: undefined };
 
 export function i32(value: number): ConstExpr {
   const n = value | 0;
-  return n >= SMALL_FROM && n < SMALL_TO ? SMALL_I32[n - SMALL_FROM] : { kind: "const", type: "i32", n, big: undefined };
+  return n >= SMALL_FROM && n < SMALL_TO ? small(SMALL_I32, "i32", n) : { kind: "const", type: "i32", n, big: undefined };
 }
 export function i64(value: bigint | number): ConstExpr {
   if (typeof value === "number") {
-    if (value >= SMALL_FROM && value < SMALL_TO) return SMALL_I64[value - SMALL_FROM];
+    if (value >= SMALL_FROM && value < SMALL_TO) return small(SMALL_I64, "i64", value);
     if (Number.isSafeInteger(value)) return { kind: "const", type: "i64", n: value, big: undefined };
     value = BigInt(value);
   }
@@ -272,7 +279,7 @@ type IntName =
   | "rem_s"
   | "rem_u";
 function intOp(name: IntName): (a: Expr, b: Expr) => Expr {
-  const narrow = OPERATIONS.get(`i32.${name}`)!, wide = OPERATIONS.get(`i64.${name}`)!;
+  const narrow = operationOf(`i32.${name}`), wide = operationOf(`i64.${name}`);
   return (a, b) => apply(a.type === "i64" ? wide : narrow, a, b, undefined, NO_LANES);
 }
 export const add = intOp("add"), sub = intOp("sub"), mul = intOp("mul"), and = intOp("and"), or = intOp("or"), xor = intOp("xor");
@@ -286,7 +293,7 @@ export const eq = intOp("eq"),
   gt_u = intOp("gt_u");
 export const le_s = intOp("le_s"), le_u = intOp("le_u"), ge_s = intOp("ge_s"), ge_u = intOp("ge_u");
 function unary(op: WasmOp): (a: Expr) => Expr {
-  const operation = OPERATIONS.get(op)!;
+  const operation = operationOf(op);
   return (a) => apply(operation, a, undefined, undefined, NO_LANES);
 }
 const eqz32 = unary("i32.eqz"), eqz64 = unary("i64.eqz");

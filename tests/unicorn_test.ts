@@ -5,11 +5,8 @@ import { LockstepCpu } from "../host/unicorn/lockstep_cpu.ts";
 import { execute, GUEST_ENV, runHedra, text } from "./process.ts";
 import { compile, testWith } from "./tools.ts";
 
-// Programs on the Unicorn engine crash now and then (docs/quirks.md): these tests run only when asked for, with HEDRA_UNICORN=1.
-const UNICORN_PROGRAMS = Deno.env.get("HEDRA_UNICORN") === "1"
-  ? ([["library.c", ["first"]], ["signals.c", []], ["hot.c", []]] as const)
-  : [];
-for (const [source, args] of UNICORN_PROGRAMS) {
+const PROGRAMS = [["library.c", ["first"]], ["signals.c", []], ["threads.c", []], ["floats.c", []], ["faults.c", []]] as const;
+for (const [source, args] of PROGRAMS) {
   testWith(["libunicorn2", "gcc"], `${source} does on Unicorn what it does on Linux`, async () => {
     const program = await compile(source, "gcc"), native = await execute(program, args, { env: GUEST_ENV });
     const run = await runHedra(["run", "--memory", "256", "--cpu-engine", "unicorn", program, ...args]);

@@ -87,7 +87,7 @@ export class LockstepCpu implements Cpu {
 
   createSpace(): AddressSpace {
     const space = this.#hedra.createSpace(), mirror = new WatchedSpace(space.id, () => {});
-    const engine = new Engine(this.#lib, this.ram, mirror);
+    const engine = new Engine(this.#lib, this.ram, mirror, "v2");
     const both: AddressSpace = {
       id: space.id,
       map: (...args) => (space.map(...args), mirror.map(...args)),

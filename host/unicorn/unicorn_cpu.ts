@@ -3,11 +3,17 @@ import { type Cpu, type Ram, type SyscallHook, Trap } from "../../cpu/api.ts";
 import type { CpuOptions } from "../../cpu/cpu.ts";
 import { readFlags, resetBlock, writeFlags } from "../../cpu/cpu_state.ts";
 import { fxrstorState, fxsaveState, xrstorState, xsaveState } from "../../cpu/helpers/x87_state.ts";
-import { GPR, RIP } from "../../cpu/layout.ts";
+import { decode, MAX_INSN_BYTES } from "../../cpu/decode.ts";
+import { RAX, RCX, RDX } from "../../cpu/helpers/registers.ts";
+import { GPR, RIP, VEC } from "../../cpu/layout.ts";
+import type { CpuLevel } from "../../cpu/level.ts";
 import type { AddressSpace } from "../../cpu/space.ts";
 import { Engine, openUnicorn, WatchedSpace } from "./engine.ts";
 
 const WASM_PAGE = 65536, TWO32 = 0x1_0000_0000;
+/** Vectors below are exceptions. */
+const FIRST_INTERRUPT = 32, INT_BYTES = 2;
+const TIME = new Set(["rdtsc", "rdtscp"]);
 
 export function makeRam(bytes: number): Ram {
   const pages = bytes / WASM_PAGE, memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
@@ -31,8 +37,12 @@ export class UnicornCpu implements Cpu {
   readonly #lib = openUnicorn();
   readonly #engines = new Map<AddressSpace, Engine>();
   #nextSpace = 1;
+  /** Unicorn 2.0 has no AVX. */
+  get #level(): CpuLevel {
+    return this.options.level === "v1" ? "v1" : "v2";
+  }
 
-  constructor(options: CpuOptions) {
+  constructor(private readonly options: CpuOptions) {
     this.ram = makeRam(options.ramBytes);
   }
 
@@ -41,7 +51,7 @@ export class UnicornCpu implements Cpu {
       this.#engines.get(gone)?.close();
       this.#engines.delete(gone);
     });
-    this.#engines.set(space, new Engine(this.#lib, this.ram, space));
+    this.#engines.set(space, new Engine(this.#lib, this.ram, space, this.#level));
     return space;
   }
 
@@ -54,8 +64,12 @@ export class UnicornCpu implements Cpu {
       engine.store(state);
       if (stop.kind === "time") return Trap.Timer;
       if (stop.kind === "exception") {
-        this.vector = stop.vector;
-        this.errorCode = stop.error;
+        if (stop.vector === VEC.GP && this.#timeStamp(state, space)) continue;
+        // INT n, which the engine has passed already: there is no gate for user mode.
+        const isInt = stop.vector >= FIRST_INTERRUPT;
+        if (isInt) this.#setRip(state, u32[(state + RIP) >> 2] + u32[(state + RIP + 4) >> 2] * TWO32 - INT_BYTES);
+        this.vector = isInt ? VEC.GP : stop.vector;
+        this.errorCode = isInt ? stop.vector * 8 + 2 : stop.error;
         this.faultAddress = stop.address;
         return Trap.Exception;
       }
@@ -65,6 +79,30 @@ export class UnicornCpu implements Cpu {
       u32[(state + GPR + 92) >> 2] = 0;
       if (!onSyscall?.()) return Trap.Syscall;
     }
+  }
+
+  /** RDTSC and RDTSCP raise #GP in the engine (user_mode.ts). @returns whether it was one of them, which has been executed then */
+  #timeStamp(state: number, space: AddressSpace): boolean {
+    const { u32, u8 } = this.ram, rip = (state + RIP) >> 2, pc = u32[rip] + u32[rip + 1] * TWO32;
+    const e = pc < 2 ** 47 ? space.find(pc) : undefined;
+    if (!e) return false;
+    const i = decode(u8, e.pa + (pc - e.start), Math.min(e.end - pc, MAX_INSN_BYTES + 1), pc);
+    if ("invalid" in i || !TIME.has(i.name)) return false;
+    const now = this.options.hooks.tsc(),
+      set = (n: number, value: number) => {
+        u32[(state + GPR + 8 * n) >> 2] = value;
+        u32[(state + GPR + 8 * n + 4) >> 2] = 0;
+      };
+    set(RAX, now % TWO32);
+    set(RDX, Math.floor(now / TWO32));
+    if (i.name === "rdtscp") set(RCX, 0);
+    this.#setRip(state, pc + i.length);
+    return true;
+  }
+  #setRip(state: number, pc: number): void {
+    const { u32 } = this.ram, rip = (state + RIP) >> 2;
+    u32[rip] = pc;
+    u32[rip + 1] = Math.floor(pc / TWO32);
   }
 
   locate(state: number): number {

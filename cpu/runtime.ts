@@ -24,6 +24,7 @@ import { defineDispatch } from "./dispatch.ts";
 import { udiv128 } from "./semantics/divide128.ts";
 import { defineFma, FMA_IMPORTS, SLOW_FMA } from "./fma.ts";
 import { defineNaN, NAN_IMPORTS } from "./nan.ts";
+import { defineStrings, STRING_IMPORTS } from "./string_compare.ts";
 import { defineX87, X87_IMPORTS } from "./x87/mod.ts";
 import { type FuncBuilder, type FuncImport, type FuncType, ModuleBuilder } from "./wasm/encoder.ts";
 import {
@@ -105,6 +106,7 @@ export const GENERATED_IMPORTS = [
   /** Clears the upper halves of all YMM registers. */
   { name: "clear_high", type: F([]) },
   ...NAN_IMPORTS,
+  ...STRING_IMPORTS,
   ...FMA_IMPORTS,
   ...X87_IMPORTS,
 ] as const satisfies readonly FuncImport[];
@@ -248,6 +250,7 @@ export function runtimeModule(pages: number | undefined): Uint8Array<ArrayBuffer
     f.storeAt(STATE + YMM_USED, "i32.store", i32(0));
   });
   defineNaN(define);
+  defineStrings(define);
   defineFma(define);
   defineX87(m);
   define("get_flags", F(["i32"], "i32"), getFlags);

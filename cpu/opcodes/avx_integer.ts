@@ -152,7 +152,7 @@ export const AVX_INTEGER_ROWS: readonly OpRow[] = [
     ["VEX.128.66.0F3A 60", "vpcmpestrm", "Vdq,Wdq,Ib"],
     ["VEX.128.66.0F3A 61", "vpcmpestri", "Vdq,Wdq,Ib"],
     ["VEX.128.66.0F3A.WIG 62", "vpcmpistrm", "Vdq,Wdq,Ib"],
-    ["VEX.128.66.0F3A.WIG 63", "vpcmpistri", "Vdq,Wdq,Ib"],
+    ["VEX.128.66.0F3A.WIG 63", "vpcmpistri", "Vdq,Wdq,Ib", STATIC],
     ["VEX.128.66.0F38.WIG DB", "vaesimc", "Vdq,Wdq"],
     ["VEX.128.66.0F3A.WIG DF", "vaeskeygenassist", "Vdq,Wdq,Ib", STATIC],
   ]),

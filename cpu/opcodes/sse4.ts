@@ -81,7 +81,7 @@ export const SSE4_ROWS: readonly OpRow[] = [
     ["66 0F 3A 60", "pcmpestrm", "Vdq,Wdq,Ib"],
     ["66 0F 3A 61", "pcmpestri", "Vdq,Wdq,Ib"],
     ["66 0F 3A 62", "pcmpistrm", "Vdq,Wdq,Ib"],
-    ["66 0F 3A 63", "pcmpistri", "Vdq,Wdq,Ib"],
+    ["66 0F 3A 63", "pcmpistri", "Vdq,Wdq,Ib", STATIC],
     ["F2 0F 38 F0", "crc32", "Gy,Eb"],
     // Here 66 does select the operand size.
     ["F2 0F 38 F1", "crc32", "Gy,Ev", { size: undefined }],

@@ -1,10 +1,31 @@
 /** Vector and scalar instructions that set flags or use implied operands: comparisons, tests, blends by XMM0, CRC32. */
 import { HELPER_OPERAND } from "../layout.ts";
 import type { Semantic } from "../sem.ts";
-import { and, eqz, type Expr, i32, i64, or, shr_u, sub, toI32, toI64u, w, xor } from "../wasm/expr.ts";
+import {
+  and,
+  call,
+  eqz,
+  type Expr,
+  i32,
+  i64,
+  lt_s,
+  ne,
+  or,
+  select,
+  shl,
+  shr_u,
+  sub,
+  toI32,
+  toI64u,
+  v128,
+  w,
+  xor,
+} from "../wasm/expr.ts";
 import { testCarry, testZero } from "./lanes_integer.ts";
 import { blendBySign } from "./lanes_shuffle.ts";
 import { bindOf, scalar, sized, source } from "./vector.ts";
+
+const RCX = 1;
 
 /** Unordered: Z = P = C = 1; greater: all 0; less: C; equal: Z. */
 const compareScalar: Semantic = (s, { ops: [first, second] }) => {
@@ -54,6 +75,45 @@ const strings = (helper: string): Semantic => (s, { ops: [, second] }) => {
   s.helper(helper);
 };
 
+// Immediate byte of string comparisons.
+const WORDS = 0x01, SIGNED = 0x02, NEGATIVE = 0x10, MASKED = 0x20, MOST_SIGNIFICANT = 0x40;
+
+/** PCMPISTRI: strings end at a zero, or with the register. */
+const indexOfMatch: Semantic = (s, { ops: [first, second, immediate] }) => {
+  const control = s.staticImm(immediate), b = source(s, second, true), a = s.xmm(first);
+  const words = (control & WORDS) !== 0, shape = words ? "i16x8" : "i8x16", bits = words ? 16 : 8;
+  const count = 128 / bits, full = i32((1 << count) - 1);
+  const length = (x: Expr): Expr =>
+    s.let(w("i32.ctz", or(w(`${shape}.bitmask`, w(`${shape}.eq`, x, v128(0n))), i32(1 << count))));
+  const below = (n: Expr): Expr => s.let(sub(shl(i32(1), n), i32(1)));
+  const aLength = length(a), bLength = length(b), inA = below(aLength), inB = below(bLength), sign = control & SIGNED ? "s" : "u";
+  const matches = (): Expr => {
+    switch ((control >> 2) & 3) {
+      case 0:
+        return and(call(`string_any_${bits}`, "i32", a, b, aLength, bLength), inB);
+      case 1:
+        return and(call(`string_ranges_${sign}${bits}`, "i32", a, b, aLength, bLength), inB);
+      case 2: // Equal each: beyond both ends, too.
+        return xor(and(or(w(`${shape}.bitmask`, w(`${shape}.ne`, a, b)), xor(inA, inB)), or(inA, inB)), full);
+      default:
+        return call(`string_ordered_${bits}`, "i32", a, b, aLength, bLength);
+    }
+  };
+  const found = s.let(control & NEGATIVE ? xor(matches(), control & MASKED ? inB : full) : matches());
+  const index = control & MOST_SIGNIFICANT ? sub(i32(31), w("i32.clz", found)) : w("i32.ctz", found);
+  s.setReg(RCX, 4, s.let(select(found, index, i32(count))));
+  const none = i32(0);
+  s.setFlags({
+    kind: "set",
+    c: ne(found, none),
+    z: lt_s(bLength, i32(count)),
+    s: lt_s(aLength, i32(count)),
+    o: and(found, i32(1)),
+    a: none,
+    p: none,
+  });
+};
+
 export const COMPARES: Readonly<Record<string, Semantic>> = {
   ucomiss: compareScalar,
   ucomisd: compareScalar,
@@ -65,7 +125,7 @@ export const COMPARES: Readonly<Record<string, Semantic>> = {
   blendvpd: blend("i64x2"),
   crc32,
   pcmpestri: strings("string_index"),
-  pcmpistri: strings("string_index"),
+  pcmpistri: indexOfMatch,
   pcmpestrm: strings("string_mask"),
   pcmpistrm: strings("string_mask"),
 };

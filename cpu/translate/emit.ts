@@ -9,7 +9,7 @@ import { CTL_BUDGET, CTL_CELLS, CTL_EXIT, CTL_SPACE, GPR, JUMP_CACHE, MXCSR, RIP
 import { FAST_MODE, MODE_BITS } from "../mxcsr.ts";
 import { jumpEntry, REGION_TYPE } from "../runtime.ts";
 import type { FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
-import { add, and, eq, type Expr, i32, i64, load, lt_s, ne, or, select, sub, w } from "../wasm/expr.ts";
+import { add, and, eq, type Expr, i32, i64, load, lt_s, ne, or, select, sub } from "../wasm/expr.ts";
 import { type Group, type NodePlan, RSP } from "./access_plan.ts";
 import { planStack, planWithoutStack, profiledStackAccess, type StackPlan } from "./stack_plan.ts";
 import type { Graph, Node } from "./cfg.ts";

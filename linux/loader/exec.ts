@@ -18,7 +18,7 @@ import { AT, buildStack, stackBytes } from "./stack.ts";
 /** Nesting of scripts, fs/exec.c. */
 const MAX_SCRIPTS = 5;
 /** Segments up to this size are read when the program starts, if they are at most a quarter of what is free; larger ones when touched. */
-const EAGER_SEGMENT = 64 << 20;
+const EAGER_SEGMENT = 16 << 20;
 /** Zero-initialised data up to this size gets its memory at once, if it is at most a quarter of what is free. */
 const EAGER_ZEROS = 64 << 20;
 /** The stack that exists from the start; more comes by page faults. */

@@ -28,8 +28,8 @@ export interface CacheableFile {
   read(offset: number, pa: number, bytes: number): number;
 }
 
-/** Files larger than this part of the pool are not cached: they would push out everything else. */
-const LARGEST = 1 / 4;
+/** The largest part of free memory that is kept together for one file. */
+const LARGEST = 1 / 2;
 /** What nobody maps is dropped from the cache when less than this part of the pool is free. */
 const LEAST_FREE = 1 / 4;
 
@@ -48,11 +48,10 @@ export class FileCache {
 
   /**
    * Pages at `offset` of a file: their physical address and how many bytes of them lie together. What is missing is read. `va`: where they
-   * are to be mapped. Undefined when the file is not to be cached. Preconditions: `offset` is a page multiple.
+   * are to be mapped. Undefined without memory or when reading fails. Preconditions: `offset` is a page multiple.
    */
   pages(source: CacheableFile, offset: number, bytes: number, va: number): { pa: number; bytes: number } | undefined {
     const { key, stamp } = source, size = pageUp(source.bytes);
-    if (size > this.#pool.totalBytes * LARGEST) return undefined;
     let file = this.#files.get(key);
     if (file !== undefined && file.stamp !== stamp) {
       this.#drop(key, file);
@@ -60,7 +59,8 @@ export class FileCache {
     }
     if (file === undefined) {
       if (this.#pool.freeBytes < this.#pool.totalBytes * LEAST_FREE) this.trim();
-      const pa = this.#pool.reserve(size, va + ALIGN_MAX - offset % ALIGN_MAX);
+      const like = va + ALIGN_MAX - offset % ALIGN_MAX;
+      const pa = size <= this.#pool.freeBytes * LARGEST ? this.#pool.reserve(size, like) : undefined;
       file = { stamp, pieces: new Intervals(), place: pa === undefined ? undefined : { pa, span: size } };
       this.#files.set(key, file);
     }

@@ -20,7 +20,7 @@ const EAGER_BYTES = 256 << 10;
 /** First and largest piece of memory given on a page fault. */
 const CHUNK_MIN = 64 << 10, CHUNK_MAX = 4 << 20;
 /** Program text up to this size is read at once when it is first needed, other parts of files up to that one; of larger ones a chunk. */
-const EAGER_TEXT = 64 << 20, EAGER_PART = 1 << 20;
+const EAGER_TEXT = 128 << 20, EAGER_PART = 1 << 20;
 /** How far below a growing-down area an access may make it grow. */
 const STACK_GAP = 1 << 20;
 

@@ -1,4 +1,4 @@
-/** Where in RAM an address space takes its private memory. */
+/** Where in RAM an address space takes its private memory, or a shared object the pages of its offsets. */
 import type { Pool } from "./pool.ts";
 
 /** How an area grows: a program's data and heap, mappings (each below the one before), the stack. */

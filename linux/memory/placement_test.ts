@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { PAGE, PROT_READ, PROT_WRITE } from "../abi/mman.ts";
 import { FakePages, memoryRig, type Rig } from "../testing/memory.ts";
 import { Fault, Mm } from "./mm.ts";
+import { SharedObject } from "./shared.ts";
 import { newVma } from "./vma.ts";
 
 const RW = PROT_READ | PROT_WRITE, MIB = 1 << 20, CHUNK = 64 << 10;
@@ -60,6 +61,18 @@ Deno.test("a child of fork has its memory as much in one piece as its parent", (
   const child: Rig = { ...rig, mm: rig.mm.fork(new FakePages())! };
   for (let n = 0; n < 10; n++) for (const each of [rig, child]) map(each, CHUNK);
   for (const { mm } of [rig, child]) assert.equal(mm.backing.length, 1);
+});
+
+Deno.test("shared memory that is touched in any order lies in one piece", () => {
+  const { pool } = memoryRig(64 * MIB), object = new SharedObject(pool, undefined, MIB);
+  const place = (page: number): number => object.ensure(page * PAGE, PAGE)!.pa - page * PAGE;
+  const first = place(100);
+  for (const page of [0, 255, 130, 16, 101]) {
+    pool.take(PAGE, 0);
+    assert.equal(place(page), first);
+  }
+  object.release();
+  assert.equal(pool.freeBytes, 64 * MIB - 5 * PAGE);
 });
 
 Deno.test("where the room beside is taken, memory goes on at another spot", () => {

@@ -1,5 +1,6 @@
 import { PAGE, pageUp } from "../abi/mman.ts";
 import { type Interval, Intervals } from "./intervals.ts";
+import { Growth, Placement } from "./placement.ts";
 import type { Pool } from "./pool.ts";
 import type { MappedFile, SharedPages } from "./vma.ts";
 
@@ -15,6 +16,7 @@ export class SharedObject implements SharedPages {
   readonly file: MappedFile | undefined;
   readonly #pool: Pool;
   readonly #pieces = new Intervals<Piece>();
+  readonly #placement: Placement;
   #refs = 1;
   /** Called when nobody maps it any more. */
   readonly #gone: () => void;
@@ -23,6 +25,7 @@ export class SharedObject implements SharedPages {
 
   constructor(pool: Pool, file: MappedFile | undefined, size: number, gone: () => void = () => {}) {
     this.#pool = pool;
+    this.#placement = new Placement(pool);
     this.file = file;
     this.size = size;
     this.#gone = gone;
@@ -36,7 +39,8 @@ export class SharedObject implements SharedPages {
     const next = this.#pieces.items[this.#pieces.lowerBound(offset)];
     const end = Math.min(limit, next?.start ?? Infinity, offset + Math.max(pageUp(bytes), CHUNK));
     let length = end - offset;
-    let pa = this.#pool.take(length, offset);
+    // What fits into one chunk is in one piece anyway.
+    let pa = (limit > CHUNK ? this.#placement.take(offset, length, Growth.Up) : undefined) ?? this.#pool.take(length, offset);
     if (pa === undefined) {
       length = PAGE;
       pa = this.#pool.take(length, offset);

@@ -78,8 +78,9 @@ function mmap(t: Thread): Result {
   const fixed = (flags & (M.MAP_FIXED | M.MAP_FIXED_NOREPLACE)) !== 0;
   const start = place(t, address, bytes, flags, fixed);
   if (start < 0) return start;
-  const noReserve = (flags & M.MAP_NORESERVE) !== 0 || prot === 0;
-  if (refuses(t, bytes, !noReserve)) return -E.ENOMEM;
+  // What can be read again from a file, or is never written, asks for nothing that must be there (accountable_mapping, shmem_file_setup).
+  const accountable = shared ? file === undefined : (prot & M.PROT_WRITE) !== 0;
+  if (refuses(t, bytes, accountable && (flags & M.MAP_NORESERVE) === 0)) return -E.ENOMEM;
 
   if (!shared && (prot & M.PROT_WRITE) !== 0 && exceedsData(t, bytes)) return -E.ENOMEM;
 

@@ -54,6 +54,17 @@ int main(void) {
   say("no type", MAP(0, P, rw, MAP_ANONYMOUS));
   say("fixed odd", MAP(base + 1, P, rw, anon | MAP_FIXED));
   say("huge", MAP(0, 1UL << 47, rw, anon));
+  char *much = (char *)MAP(0, 1UL << 40, PROT_READ, anon);
+  touch("more than there is, to read", much + (1UL << 39), 0);
+  munmap(much, 1UL << 40);
+  int self = open("/proc/self/exe", O_RDONLY);
+  for (int n = 0; n < 2; n++) {
+    much = mmap(0, 1UL << 40, PROT_READ, n ? MAP_SHARED : MAP_PRIVATE, self, 0);
+    touch("a file's beginning", much, 0);
+    touch("behind it", much + (1UL << 39), 0);
+    munmap(much, 1UL << 40);
+  }
+  close(self);
   say("wrapping", MAP(0, -P, rw, anon));
   say("fixed beyond the end", MAP((void *)0x7ffffffff000, P, rw, anon | MAP_FIXED));
   say("fixed at 0", MAP(0, 0x7ffffffff000, rw, anon | MAP_FIXED) == -1 ? 0 : 1);

@@ -111,6 +111,10 @@ export class Access {
     this.#gather();
     return pa;
   };
+  readonly slowRegionRead = (lo: number, hi: number, bytes: number): number => {
+    const va = (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
+    return this.contiguous(va, bytes, false) === -1 ? -1 : this.slowRead(lo, hi, bytes);
+  };
   readonly slowRegionWrite = (lo: number, hi: number, bytes: number): number => {
     const va = (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
     const e = va < 2 ** 47 ? this.space.find(va) : undefined;

@@ -106,6 +106,7 @@ export class HedraCpu implements Cpu {
     const slow: Record<typeof HOST_IMPORTS[number]["name"], CallableFunction> = {
       slow_read: this.#access.slowRead,
       slow_write: this.#access.slowWrite,
+      slow_region_read: this.#access.slowRegionRead,
       slow_region_write: this.#access.slowRegionWrite,
       slow_fma: fmaExact,
       host_step: (exit: Exit) => this.#hostStep(exit),

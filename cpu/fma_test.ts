@@ -16,6 +16,7 @@ const runtime = new WebAssembly.Instance(new WebAssembly.Module(runtimeModule(1)
     table,
     slow_read: nothing,
     slow_write: nothing,
+    slow_region_read: nothing,
     slow_region_write: nothing,
     slow_fma: fmaExact,
     host_step: nothing,

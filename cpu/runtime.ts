@@ -68,6 +68,8 @@ const F = (params: ValType[], ...results: ValType[]): FuncType => ({ params, res
 export const HOST_IMPORTS = [
   { name: "slow_read", type: F(["i32", "i32", "i32"], "i32") },
   { name: "slow_write", type: F(["i32", "i32", "i32"], "i32") },
+  /** Like slow_read, but refuses (-1) what is not physically contiguous. */
+  { name: "slow_region_read", type: F(["i32", "i32", "i32"], "i32") },
   /** Like slow_write, but refuses (-1) what only the interpreter may do: writes to code and across pages. */
   { name: "slow_region_write", type: F(["i32", "i32", "i32"], "i32") },
   SLOW_FMA,
@@ -83,6 +85,7 @@ export const GENERATED_IMPORTS = [
   /** Completes a store to the split buffer (CTL/SCRATCH) that `write_at` handed out for an access across pages. */
   { name: "split_done", type: F([]) },
   /** For regions: (va, bytes) -> linear address, or -1: leave the region before the instruction. */
+  { name: "region_read_at", type: F(["i64", "i32"], "i32") },
   { name: "region_write_at", type: F(["i64", "i32"], "i32") },
   /** For regions: (instruction id, helper number) -> Exit; registers are in the state block. */
   { name: "region_helper", type: F(["i32", "i32"], "i32") },
@@ -117,15 +120,29 @@ export const REGION_TYPE: FuncType = F(["i64", "i32"], "i64");
 
 const local = (index: number, type: ValType): Expr => ({ kind: "local", type, index });
 
+/** (va, bytes) -> linear address when the TLB knows the page, or both of them and they lie one behind the other; else what `slow` says. */
 function tlbLookup(f: FuncBuilder, tagOffset: number, slow: string): void {
-  const va = local(0, "i64"), bytes = local(1, "i32"), entry = f.newLocal("i32");
-  f.assign(entry, tlbEntry(va));
-  const tag = or(and(add(va, toI64u(sub(bytes, i32(1)))), i64(-4096)), load("i64.load32_u", i32(0), CTL_SPACE));
-  f.expr(eq(load("i64.load", local(entry, "i32"), TLB + tagOffset), tag));
-  f.if();
-  f.expr(add(w("i32.wrap_i64", va), load("i32.load", local(entry, "i32"), TLB + 16)));
-  f.return();
-  f.end();
+  const va = local(0, "i64"),
+    bytes = local(1, "i32"),
+    bind = (e: Expr): Expr => {
+      const l = f.newLocal(e.type);
+      f.assign(l, e);
+      return local(l, e.type);
+    };
+  const first = bind(tlbEntry(va)), end = bind(add(va, toI64u(sub(bytes, i32(1)))));
+  const known = (entry: Expr, address: Expr) =>
+    eq(load("i64.load", entry, TLB + tagOffset), or(and(address, i64(-PAGE)), load("i64.load32_u", i32(0), CTL_SPACE)));
+  const delta = (entry: Expr) => load("i32.load", entry, TLB + 16);
+  const returnIf = (condition: Expr) => {
+    f.expr(condition);
+    f.if();
+    f.expr(add(w("i32.wrap_i64", va), delta(first)));
+    f.return();
+    f.end();
+  };
+  returnIf(known(first, end));
+  const second = bind(tlbEntry(end));
+  returnIf(and(and(known(first, va), known(second, end)), eq(delta(first), delta(second))));
   f.expr(w("i32.wrap_i64", va));
   f.expr(w("i32.wrap_i64", shr_u(va, i64(32))));
   f.expr(bytes);
@@ -232,6 +249,7 @@ export function runtimeModule(pages: number | undefined): Uint8Array<ArrayBuffer
   const define = (name: string, type: FuncType, body: (f: FuncBuilder) => void) => body(m.func(type, name, true));
   define("read_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 0, "slow_read"));
   define("write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 8, "slow_write"));
+  define("region_read_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 0, "slow_region_read"));
   define("region_write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 8, "slow_region_write"));
   define("find_record", F(["i64"], "i32"), (f) => jumpLookup(f, 16));
   define("mulhi_u", F(["i64", "i64"], "i64"), (f) => mulhi(f, false));

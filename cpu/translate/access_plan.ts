@@ -22,6 +22,7 @@ export interface Group {
   writable: boolean;
   /** Some access of the group may write. */
   write: boolean;
+  accesses: number;
 }
 /** An access of a group. */
 export interface Planned {
@@ -104,6 +105,7 @@ class Planner {
     if (!group) return this.#join(RSP, -1, 0, true, disp, bytes, true, this.#rsp);
     group.min = Math.min(group.min, disp);
     group.max = Math.max(group.max, disp + bytes);
+    group.accesses++;
     return { group, disp, moved: this.#rsp };
   }
   #join(
@@ -130,10 +132,22 @@ class Planner {
         group.min = Math.min(group.min, disp);
         group.max = Math.max(group.max, disp + bytes);
         group.write ||= write;
+        group.accesses++;
         return { group, disp, moved };
       }
     }
-    const group: Group = { base, index, scale, min: disp, max: disp + bytes, local: undefined, pa: 0, writable: false, write };
+    const group: Group = {
+      base,
+      index,
+      scale,
+      min: disp,
+      max: disp + bytes,
+      local: undefined,
+      pa: 0,
+      writable: false,
+      write,
+      accesses: 1,
+    };
     if (open) {
       open.baseVersion = baseVersion;
       open.indexVersion = indexVersion;

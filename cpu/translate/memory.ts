@@ -40,6 +40,9 @@ export interface MemoryEnvironment {
   relies(pc: number, extent: Baked): void;
 }
 
+/** Accesses of a group that lie so close together are likely to be in one page. */
+const TLB_SPAN = 256;
+
 export class Memory {
   constructor(
     private readonly f: FuncBuilder,
@@ -53,7 +56,7 @@ export class Memory {
   /** An access of a group: the group's first access checks its hull. */
   planned(p: Planned, bytes: number, write: boolean, step: Step, slot: number): Place {
     const { group } = p;
-    if (group.local === undefined && !this.check(group, p.moved, step, slot)) {
+    if (group.local === undefined && !this.check(group, p.moved, step, slot) && !this.#tlbGroup(group, p.moved)) {
       return this.#tlb(this.#bind(this.#groupAddress(p)), bytes, write);
     }
     if (write && !group.writable) this.leave();
@@ -75,6 +78,18 @@ export class Memory {
     this.f.assign(group.local, place.index);
     group.pa = place.offset;
     group.writable = extent.writable;
+    return true;
+  }
+
+  /** One TLB look-up for all accesses of the group, which will all be carried out; false when it has but one or they lie far apart. */
+  #tlbGroup(group: Group, moved: number): boolean {
+    const span = group.max - group.min;
+    if (group.accesses < 2 || span > TLB_SPAN) return false;
+    const place = this.#tlb(add(this.#base(group), i64(group.min - moved)), span, group.write, "region_read_at");
+    group.local = this.f.newLocal("i32");
+    this.f.assign(group.local, place.index);
+    group.pa = 0;
+    group.writable = group.write;
     return true;
   }
 
@@ -117,7 +132,7 @@ export class Memory {
   }
 
   /** Through the software TLB, inline; the slow path fills it, or says that the interpreter must do it. */
-  #tlb(address: Expr, bytes: number, write: boolean): Place {
+  #tlb(address: Expr, bytes: number, write: boolean, read = "read_at"): Place {
     const va = this.#bind(address), at = this.locals.temp("i32"), { f } = this;
     const entry = this.locals.temp("i32");
     f.assign(entry.index, tlbEntry(va));
@@ -131,7 +146,7 @@ export class Memory {
     f.else();
     f.expr(va);
     f.i32(bytes);
-    f.call(write ? "region_write_at" : "read_at");
+    f.call(write ? "region_write_at" : read);
     f.set(at.index);
     this.leave(eq(at, i32(-1)));
     f.end();

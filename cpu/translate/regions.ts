@@ -225,16 +225,23 @@ export class Regions {
       if (extent.shared && addresses.some((va) => this.#shared.refill(space, extent, va))) return;
     }
     if (++site.misses < MISSES) return;
-    s.sites.delete(pc);
+    site.misses = 0;
+    // The last one is RSP, for checks of the stack where the instruction itself accesses nothing.
+    const accessed = addresses.length > 1 ? addresses.slice(0, -1) : addresses, outdated: Region[] = [];
     let roams = false;
-    for (const extent of site.users.values()) {
+    for (const [region, extent] of site.users) {
       const now = space.find(extent.anchor);
-      const grown = !extent.shared && extent.cell === 0 && now !== undefined && now.end - now.start > extent.end - extent.start;
-      if (grown) this.#spaces.get(space)?.extents.makeFluid(extent);
-      else roams = true;
+      if (!now || accessed.some((va) => !within(now, va))) roams = true;
+      else if (!extent.shared && extent.cell === 0 && accessed.some((va) => !within(extent, va))) {
+        // The extent has grown since.
+        this.#spaces.get(space)?.extents.makeFluid(extent);
+        outdated.push(region);
+      }
     }
+    // What nothing explains (other accesses that share the check may reach beyond the extent) counts as roaming.
+    if (outdated.length === 0) roams = true;
     if (roams) s.roaming.add(pc);
-    for (const region of site.users.keys()) {
+    for (const region of roams ? [...site.users.keys()] : outdated) {
       if (roams) s.wild.set(region.pc, (s.wild.get(region.pc) ?? 0) + 1);
       this.#drop(region, roams ? "roaming" : "grown");
       this.#warm(space, region.pc);
@@ -409,5 +416,6 @@ export class Regions {
   }
 }
 
+const within = ({ start, end }: { start: number; end: number }, va: number): boolean => va >= start && va < end;
 const overlaps = (ranges: readonly (readonly [number, number])[], from: number, to: number): boolean =>
   ranges.some(([s, e]) => s < to && e > from);

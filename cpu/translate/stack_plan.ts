@@ -20,6 +20,7 @@ export function planStack(g: Graph): StackPlan {
     pa: 0,
     writable: false,
     write: true,
+    accesses: 0,
   };
   const distance = distances(g);
   return {

@@ -62,7 +62,7 @@ const imports: WebAssembly.ModuleImports = { memory, table };
 for (const { name } of GENERATED_IMPORTS) imports[name] = () => 0;
 let handlerSlots = 1;
 const handlers = new Handlers(pages, table, imports, () => handlerSlots++, counters);
-const images = new Images({ attached() {}, detached() {}, discarded() {} }), jumps = new JumpCache(ram, access);
+const images = new Images({ detached() {}, discarded() {} }), jumps = new JumpCache(ram, access);
 const blocks = new Blocks(ram, access, code, images, jumps, handlers, HEAT, counters, decoderOf("v3"));
 const find = (pc: number) => blocks.find(space, pc);
 
@@ -95,13 +95,12 @@ function environment(slots: Map<number, number>): RegionEnvironment {
     accessed: () => true,
     roams: (pc) => pc % 16 === 0,
     relies: () => {},
-    flagsNeededAt: (pc) => pc % 8 === 0 ? 63 : 0,
-    strictFlags: false,
     slot(pc) {
       let slot = slots.get(pc);
       if (slot === undefined) slots.set(pc, slot = slots.size + 1000);
       return slot;
     },
+    clobberedAt: () => 0xffff,
     isCold: () => false,
     opens: () => {},
     checksMode: () => {},

@@ -27,7 +27,6 @@ import {
   CTL_EXIT,
   CTL_VECTOR,
   FLAGS_OTHER,
-  GPR,
   RIP,
   STATE,
   STATE_BYTES,
@@ -110,6 +109,7 @@ export class HedraCpu implements Cpu {
       slow_region_write: this.#access.slowRegionWrite,
       slow_fma: fmaExact,
       host_step: (exit: Exit) => this.#hostStep(exit),
+      host_syscall: this.#regionSyscall,
     };
     const runtime = new WebAssembly.Instance(new WebAssembly.Module(options.prebuilt?.runtime ?? runtimeModule(pages)), {
       m: { memory, table, ...slow },
@@ -133,7 +133,6 @@ export class HedraCpu implements Cpu {
       },
       split_done: this.#access.splitDone,
       helper: (record: number, n: number) => helpers.execute(n, this.#blocks.insnOf(record)),
-      region_syscall: this.#regionSyscall,
       // A sample needs the registers in the state block, where they are when the region has been left.
       poll: () => this.sampler ? 1 : this.#slice.poll(),
       region_helper: (id: number, n: number) => this.#regionHelper(helpers, this.#regions.insnOf(id), n),
@@ -141,7 +140,6 @@ export class HedraCpu implements Cpu {
     this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters, options.prebuilt?.handlers);
     const decoder = decoderOf(level), heat = options.heat ?? 2000;
     this.#images = new Images({
-      attached: (space, image) => this.#regions.attached(space, image),
       detached: (space, image) => {
         this.#regions.detached(image);
         this.#access.renew(space);
@@ -336,17 +334,14 @@ export class HedraCpu implements Cpu {
     const pc = this.ram.u32[at] + this.ram.u32[at + 1] * TWO32;
     if (this.vector === VEC.GP && isStackReference(this.#access, this.ram, pc)) this.vector = VEC.SS;
   }
-  /** Deals with a `syscall` whose next instruction is RIP; true when the same code goes on. */
+  /** Deals with a `syscall` of the interpreter whose next instruction is RIP; true when the same code goes on. */
   #syscall(): boolean {
-    const { i32 } = this.ram, rip = (STATE + RIP) >> 2, rcx = (STATE + GPR + 8) >> 2, r11 = (STATE + GPR + 88) >> 2;
-    i32[rcx] = i32[rip];
-    i32[rcx + 1] = i32[rip + 1];
+    this.#runtime.enter_syscall();
+    return this.#handleSyscall();
+  }
+  #handleSyscall(): boolean {
     this.#counters.syscalls++;
-    if (!this.#onSyscall) {
-      i32[r11] = this.#runtime.get_flags(STATE);
-      i32[r11 + 1] = 0;
-      return false;
-    }
+    if (!this.#onSyscall) return false;
     const state = this.#loaded, { space } = this.#access;
     if (!this.#onSyscall()) return false;
     this.#select(state, space);
@@ -354,7 +349,7 @@ export class HedraCpu implements Cpu {
   }
   readonly #regionSyscall = (): Exit => {
     const { i32 } = this.ram, rip = (STATE + RIP) >> 2, lo = i32[rip], hi = i32[rip + 1], killed = i32[CTL_EPOCH >> 2];
-    if (!this.#syscall()) return Exit.SyscallDone;
+    if (!this.#handleSyscall()) return Exit.SyscallDone;
     const same = i32[rip] === lo && i32[rip + 1] === hi && (i32[(STATE + FLAGS_OTHER) >> 2] & TF) === 0;
     return same && i32[CTL_EPOCH >> 2] === killed ? Exit.Continue : Exit.Left;
   };
@@ -370,6 +365,7 @@ export class HedraCpu implements Cpu {
   }
 
   #regionHelper(helpers: Helpers, i: Insn, n: number): Exit {
+    this.#dispatcher.settleFlags();
     const exit = helpers.execute(n, i);
     if (exit !== Exit.Continue || !this.#access.codeKilled) return exit;
     const at = (STATE + RIP) >> 2, next = i.pc + i.length;

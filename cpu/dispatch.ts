@@ -10,6 +10,7 @@ import {
   CTL_COUNTS,
   CTL_EPOCH,
   CTL_EXIT,
+  CTL_FLAGS,
   CTL_LINK,
   CTL_SPACE,
   FLAGS_OTHER,
@@ -32,6 +33,14 @@ const rip = load("i64.load", i32(0), STATE + RIP), rsp = load("i64.load", i32(0)
 function variable(f: FuncBuilder, type: ValType): { value: Expr; set(e: Expr): void; take(): void } {
   const index = f.newLocal(type);
   return { value: { kind: "local", type, index }, set: (e) => f.assign(index, e), take: () => f.set(index) };
+}
+
+/** Regions leave a record instead of flags (flag_record.ts). */
+function settleFlags(f: FuncBuilder): void {
+  f.expr(ne(load("i64.load", i32(0), CTL_FLAGS), i64(0)));
+  f.if();
+  f.call("settle_flags");
+  f.end();
 }
 
 /** (depth of guest calls) -> Exit. Continue: at RIP is the address that a region waits for. */
@@ -67,6 +76,7 @@ function dispatch(m: ModuleBuilder, f: FuncBuilder): void {
     f.expr(slot.value);
     f.callIndirect(m.typeIndex(REGION_TYPE));
     f.store("i64.store", STATE + RIP);
+    settleFlags(f);
     exit.set(load("i32.load", i32(0), CTL_EXIT));
     const count = shl(exit.value, i32(3));
     f.expr(count);
@@ -125,6 +135,7 @@ function resume(f: FuncBuilder): void {
   refuse();
   f.end();
 
+  settleFlags(f);
   epoch.set(load("i32.load", i32(0), CTL_EPOCH));
   outer.set(load("i64.load", i32(0), CTL_AWAITED));
   f.storeAt(CTL_AWAITED, "i64.store", back);

@@ -7,7 +7,20 @@ import type { Block, Blocks } from "./interp/blocks.ts";
 import type { Profile } from "./interp/profile.ts";
 import type { JumpCache } from "./jump_cache.ts";
 import { RECORD } from "./interp/record.ts";
-import { CTL_ERROR, CTL_LINK, CTL_VECTOR, FLAGS_OTHER, GPR, MXCSR, RIP, STATE, TF, VEC } from "./layout.ts";
+import {
+  CTL_ERROR,
+  CTL_FLAGS,
+  CTL_FLAGS_STEP,
+  CTL_LINK,
+  CTL_VECTOR,
+  FLAGS_OTHER,
+  GPR,
+  MXCSR,
+  RIP,
+  STATE,
+  TF,
+  VEC,
+} from "./layout.ts";
 import type { Space } from "./mmu.ts";
 import { FAST_MODE, MODE_BITS } from "./mxcsr.ts";
 import type { Runtime } from "./runtime.ts";
@@ -108,6 +121,12 @@ export class Dispatcher {
     if (exit !== Exit.Fault) this.regions.missed(space, pc, fast, addresses);
   }
 
+  /** Regions leave a record instead of flags (flag_record.ts). */
+  settleFlags(): void {
+    const { i32 } = this.ram;
+    if (i32[CTL_FLAGS >> 2] !== 0 || i32[CTL_FLAGS_STEP >> 2] !== 0) this.runtime.settle_flags();
+  }
+
   /** A long-running loop at RIP: translates from its head, so that it goes on in optimised code. */
   #translateLoop(): void {
     const pc = this.pc(), { space } = this.access;
@@ -128,7 +147,6 @@ export class Dispatcher {
       block = this.blocks.decode(pc);
       for (let n = this.regions.count(block); n > 0; n--) this.blocks.divert(block, true);
       this.jumps.put(space, pc, block.record, 0);
-      if (!left && this.blocks.comesFromElsewhere(block)) this.regions.checkFlags(space, pc);
     }
     const link = i32[CTL_LINK >> 2];
     if (link !== 0) this.blocks.link(link, block);

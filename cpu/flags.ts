@@ -1,4 +1,5 @@
 /** Arithmetic flags as expressions: of a definition (`FlagDef`), and condition codes from flags. */
+import { FLAG_A, FLAG_C, FLAG_O, FLAG_P, FLAG_S, FLAG_Z, STATE } from "./layout.ts";
 import type { Flag, FlagDef } from "./sem.ts";
 import {
   add,
@@ -16,15 +17,18 @@ import {
   int,
   le_s,
   le_u,
+  type LoadOp,
   lt_s,
   lt_u,
   ne,
   or,
   shr_u,
   signExtend,
+  type StoreOp,
   sub,
   toI32,
   toI64s,
+  type ValType,
   w,
   xor,
 } from "./wasm/expr.ts";
@@ -33,7 +37,38 @@ import {
  * How each flag is represented (cpu/layout.ts): z and s as an i64 "source" value (ZF = source == 0, SF = source < 0), p as an i32 whose low
  * byte has the parity, c, o, a as i32 0/1.
  */
-export type FlagSources = Partial<Record<Flag, Expr>>;
+/** One bit per flag in sets of them. */
+export const FLAG_BIT: Record<Flag, number> = { c: 1, p: 2, a: 4, z: 8, s: 16, o: 32 };
+export const FLAG_LIST: readonly Flag[] = ["c", "p", "a", "z", "s", "o"];
+export const ALL_FLAGS = 63;
+
+/** Where the state block keeps a flag's source. */
+export const FLAG_HOME: Record<Flag, { address: number; type: ValType; load: LoadOp; store: StoreOp }> = {
+  c: flagHome(FLAG_C, "i32"),
+  p: flagHome(FLAG_P, "i32"),
+  a: flagHome(FLAG_A, "i32"),
+  o: flagHome(FLAG_O, "i32"),
+  z: flagHome(FLAG_Z, "i64"),
+  s: flagHome(FLAG_S, "i64"),
+};
+function flagHome(offset: number, type: "i32" | "i64") {
+  return { address: STATE + offset, type, load: `${type}.load`, store: `${type}.store` } as const;
+}
+
+/** UCOMISS and relatives: unordered: Z = P = C = 1; greater: all 0; less: C; equal: Z. */
+export function comparison(a: Expr, b: Expr): FlagDef {
+  const f = a.type === "f32" ? "f32" : "f64", none = i32(0);
+  return {
+    kind: "set",
+    compared: { a, b },
+    z: eqz(or(w(`${f}.lt`, a, b), w(`${f}.gt`, a, b))),
+    p: or(w(`${f}.ne`, a, a), w(`${f}.ne`, b, b)),
+    c: eqz(w(`${f}.ge`, a, b)),
+    o: none,
+    s: none,
+    a: none,
+  };
+}
 
 const bit = (v: Expr, n: number): Expr => and(v.type === "i64" ? toI32(shr_u(v, i64(n))) : shr_u(v, i32(n)), i32(1));
 

@@ -20,6 +20,7 @@ const runtime = new WebAssembly.Instance(new WebAssembly.Module(runtimeModule(1)
     slow_region_write: nothing,
     slow_fma: fmaExact,
     host_step: nothing,
+    host_syscall: nothing,
   },
 }).exports;
 

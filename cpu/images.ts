@@ -13,16 +13,11 @@ const MAX_IDLE = 128;
 
 export class Image {
   readonly blocks = new Map<number, Block>();
-  /** Addresses that decoded code gets to by direct jumps or by falling through; and those that it calls or returns to. */
-  readonly reached = new Set<number>();
-  readonly called = new Set<number>();
   /** Records that look up where to go on, by address (blocks.ts). */
   readonly lookups = new Map<number, number>();
   readonly spaces = new Set<Space>();
   /** More than one space has used it. */
   shared = false;
-  /** See `Regions.checkFlags`. */
-  strictFlags = false;
   constructor(
     /** Virtual bounds: all of it is mapped in each of its spaces. */
     public start: number,
@@ -47,8 +42,6 @@ interface View {
 }
 
 export interface ImageHooks {
-  /** An image has come to one more space. */
-  attached(space: Space, image: Image): void;
   /** A space does not map an image any more: what it knows about the addresses is void. */
   detached(space: Space, image: Image): void;
   /** Nothing will ask for the image again. */
@@ -89,18 +82,11 @@ export class Images {
     this.#idle.delete(image);
     image.spaces.add(space);
     view.attached.push(image);
-    this.hooks.attached(space, image);
     return image;
   }
   /** The image for code that only this space has. */
   own(space: Space): Image {
     return this.#view(space).own;
-  }
-  /** All images that the space uses. */
-  *of(space: Space): Iterable<Image> {
-    const view = this.#view(space);
-    yield* view.attached;
-    yield view.own;
   }
   *all(): Iterable<Image> {
     yield* this.#byKey.values();

@@ -134,6 +134,12 @@ export const CTL_CELLS = CTL + 0x40;
 export const CTL_CODE_KILLED = CTL + 0x44;
 /** i64 for each `Exit`: how often a region has come back to the dispatcher so. */
 export const CTL_COUNTS = CTL + 0x80;
+/** The record of flags (flag_record.ts): two i32, kinds of definitions; i64 operands of the first, i64 result of the second. */
+export const CTL_FLAGS = CTL + 0x48;
+export const CTL_FLAGS_STEP = CTL + 0x4c;
+export const CTL_FLAGS_A = CTL + 0x50;
+export const CTL_FLAGS_B = CTL + 0x58;
+export const CTL_FLAGS_R = CTL + 0x60;
 
 /** RFLAGS bits, Intel SDM vol. 1, 3.4.3. */
 export const CF = 1 << 0, PF = 1 << 2, AF = 1 << 4, ZF = 1 << 6, SF = 1 << 7, TF = 1 << 8, IF = 1 << 9, DF = 1 << 10;

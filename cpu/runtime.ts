@@ -12,9 +12,11 @@ import {
   FLAG_S,
   FLAG_Z,
   FLAGS_OTHER,
+  GPR,
   JUMP_CACHE,
   PAGE,
   PAGE_SHIFT,
+  RIP,
   STATE,
   TLB,
   YMM_HIGH,
@@ -22,6 +24,7 @@ import {
 } from "./layout.ts";
 import { defineDispatch } from "./dispatch.ts";
 import { udiv128 } from "./semantics/divide128.ts";
+import { defineFlags, FLAG_IMPORTS } from "./flag_record.ts";
 import { defineFma, FMA_IMPORTS, SLOW_FMA } from "./fma.ts";
 import { defineNaN, NAN_IMPORTS } from "./nan.ts";
 import { defineStrings, STRING_IMPORTS } from "./string_compare.ts";
@@ -62,6 +65,9 @@ export const TLB_ENTRY = 32;
 export const JUMP_ENTRIES = 32768;
 export const JUMP_ENTRY = 32;
 
+const RCX = 1, R11 = 11;
+const I64_EXTEND_I32_U = 0xad;
+
 const F = (params: ValType[], ...results: ValType[]): FuncType => ({ params, results });
 
 /** Functions that JavaScript provides. */
@@ -75,6 +81,8 @@ export const HOST_IMPORTS = [
   SLOW_FMA,
   /** (Exit of `dispatch`) -> Exit: JavaScript's part of a step while a region waits in `resume`; Continue or Side: go on. */
   { name: "host_step", type: F(["i32"], "i32") },
+  /** Deals with a `syscall` instruction of a region, as `region_syscall`; RCX and R11 are in place. */
+  { name: "host_syscall", type: F([], "i32") },
 ] as const satisfies readonly FuncImport[];
 
 /** Functions of the runtime module that generated code imports, and JavaScript functions it may call; in import order. */
@@ -108,6 +116,7 @@ export const GENERATED_IMPORTS = [
   { name: "udiv128", type: F(["i64", "i64", "i64"], "i64") },
   /** Clears the upper halves of all YMM registers. */
   { name: "clear_high", type: F([]) },
+  ...FLAG_IMPORTS,
   ...NAN_IMPORTS,
   ...STRING_IMPORTS,
   ...FMA_IMPORTS,
@@ -227,6 +236,10 @@ export interface Runtime {
   readonly write_at: (va: bigint, bytes: number) => number;
   /** RFLAGS of the block at a linear address (bit 1 is part of FLAGS_OTHER). */
   readonly get_flags: (at: number) => number;
+  /** Puts into RCX and R11 what a `syscall` instruction leaves there: RIP and RFLAGS. */
+  readonly enter_syscall: () => void;
+  /** See flag_record.ts. */
+  readonly settle_flags: () => void;
   /** memory.copy within the machine's RAM. */
   readonly copy: (to: number, from: number, length: number) => void;
   readonly fill: (at: number, value: number, length: number) => void;
@@ -267,11 +280,25 @@ export function runtimeModule(pages: number | undefined): Uint8Array<ArrayBuffer
     for (let n = 0; n < 16; n++) f.storeAt(STATE + YMM_HIGH + 16 * n, "v128.store", v128(0n));
     f.storeAt(STATE + YMM_USED, "i32.store", i32(0));
   });
+  defineFlags(define);
   defineNaN(define);
   defineStrings(define);
   defineFma(define);
   defineX87(m);
   define("get_flags", F(["i32"], "i32"), getFlags);
+  define("enter_syscall", F([]), (f) => {
+    f.call("settle_flags");
+    f.storeAt(STATE + GPR + 8 * RCX, "i64.store", load("i64.load", i32(0), STATE + RIP));
+    f.i32(0);
+    f.i32(STATE);
+    f.call("get_flags");
+    f.op(I64_EXTEND_I32_U);
+    f.store("i64.store", STATE + GPR + 8 * R11);
+  });
+  define("region_syscall", F([], "i32"), (f) => {
+    f.call("enter_syscall");
+    f.call("host_syscall");
+  });
   define("copy", F(["i32", "i32", "i32"]), (f) => {
     for (let i = 0; i < 3; i++) f.get(i);
     f.op(0xfc0a);

@@ -30,8 +30,8 @@ export type FlagDef =
   | { kind: "add"; size: number; a: Expr; b: Expr; r: Expr; carry?: Expr }
   /** r = a - b (- carry c). */
   | { kind: "sub"; size: number; a: Expr; b: Expr; r: Expr; carry?: Expr }
-  /** C = O = A = 0; Z, S, P from r. */
-  | { kind: "logic"; size: number; r: Expr }
+  /** C = O = A = 0; Z, S, P from r. `of`: r is nothing but these two values ANDed (TEST). */
+  | { kind: "logic"; size: number; r: Expr; of?: readonly [Expr, Expr] }
   /** r = a + 1 / a - 1; C unchanged. */
   | { kind: "inc" | "dec"; size: number; r: Expr }
   /**

@@ -8,7 +8,6 @@ export const KILL_CAUSES = {
   roaming: "address roams",
   extended: "cold exit became hot",
   page: "data page holds code",
-  flags: "flags cross calls",
   space: "space ended",
 } as const;
 export type KillCause = keyof typeof KILL_CAUSES;

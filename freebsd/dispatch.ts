@@ -1,5 +1,5 @@
 import { type Coroutine, MTD } from "../hedron/api.ts";
-import { VEC } from "../cpu/layout.ts";
+import { CF, VEC } from "../cpu/layout.ts";
 import { ID_RECALL, ID_STARTUP } from "../linux/process/slot.ts";
 import type { Blocking } from "../linux/process/wait.ts";
 import { E } from "./abi/errno.ts";
@@ -10,8 +10,6 @@ import { R11, RAX, RCX, RDI, type Thread } from "./thread.ts";
 /** What a call's reply always changes: RAX is result or errno, RFLAGS tells which; RIP and RSP are stale. */
 const REPLY = MTD.ACDB | MTD.RIP | MTD.RSP | MTD.RFLAGS;
 export const REPLY_ALL = REPLY | MTD.BSD | MTD.R8_R15;
-/** IF and the always-set bit; carry. */
-const RFLAGS_SUCCESS = 0x202, CARRY = 1;
 /** `syscall` and `__syscall`: the number is the first argument (sys/kern/syscalls.master). */
 const INDIRECT = new Set([0, 198]);
 
@@ -45,7 +43,7 @@ export class Dispatcher {
     state.set(RAX, failed ? -result : result);
     state.rip = state.num(RCX);
     state.rsp = state.num(R11);
-    state.rflags = failed ? RFLAGS_SUCCESS | CARRY : RFLAGS_SUCCESS;
+    state.rflags = failed ? state.callFlags | CF : state.callFlags & ~CF;
   }
 
   *#waiting(t: Thread, number: number, blocking: Blocking): Coroutine {

@@ -1,3 +1,4 @@
+import { CF } from "../cpu/layout.ts";
 import { MTD } from "../hedron/api.ts";
 import { E as LINUX } from "../linux/abi/errno.ts";
 import { SigActions, sigInfo } from "../linux/signals/state.ts";
@@ -87,10 +88,11 @@ export class Lifecycle {
     n.mask.copy(t.mask);
     n.altStack = t.altStack;
     n.altStackSize = t.altStackSize;
-    // cpu_fork(): RAX 0 and RDX 1 tell the child.
+    // cpu_fork(): RAX 0, RDX 1 and no carry tell the child.
     n.start = (started) => {
       loadRegisters(started, registers, 0, undefined);
       started.state.set(RDX, 1);
+      started.state.rflags &= ~CF;
     };
     startThreadEc(os, n);
     return child;

@@ -166,10 +166,17 @@ export interface ArchState {
   rip: number;
   rsp: number;
   rflags: number;
+  /**
+   * In a foreign call the flags at the `syscall` instruction, which `rflags` does not show. Nothing of the interface: a handler in machine
+   * code cannot see them (ABI 8.3).
+   */
+  readonly callFlags: number;
   fsBase: number;
   gsBase: number;
-  /** Ends a foreign system call as the hardware would: RIP := RCX, RSP := R11 (ABI 8.4); adds both bits to `mtd`. */
-  resume(): void;
+  /**
+   * Ends a foreign system call as the hardware would (ABI 8.4): RIP := RCX, RSP := R11, RFLAGS and R11 := `callFlags`; adds their bits to `mtd`.
+   */
+  sysret(): void;
   /** qual[0], qual[1]. */
   readonly errorCode: number;
   readonly faultAddress: number;

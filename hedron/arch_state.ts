@@ -1,7 +1,7 @@
 import type { Cpu } from "../cpu/api.ts";
 import { FS_BASE, GPR, GS_BASE } from "../cpu/layout.ts";
 import { type ArchState, MTD } from "./api.ts";
-import { FRAME_RFLAGS, FRAME_RIP, FRAME_RSP, getNumber, sanitizeFlags, setNumber } from "./frame.ts";
+import { FRAME_CALL_FLAGS, FRAME_RFLAGS, FRAME_RIP, FRAME_RSP, getNumber, sanitizeFlags, setNumber } from "./frame.ts";
 import type { Ec } from "./objects.ts";
 
 /** MTD bit that moves GPR n, Intel numbering. */
@@ -17,8 +17,8 @@ const GPR_BIT: readonly number[] = [
   ...new Array<number>(8).fill(MTD.R8_R15),
 ];
 const RCX = GPR + 8, R11 = GPR + 8 * 11;
-/** What `resume` needs to read. */
-const RESUME_READS = MTD.ACDB | MTD.R8_R15;
+/** What `sysret` needs to read. */
+const SYSRET_READS = MTD.ACDB | MTD.R8_R15;
 /** Number of RSP among the GPRs: it is in the interrupt frame. */
 const RSP = 4;
 
@@ -142,6 +142,9 @@ export class HostArchState implements ArchState {
     this.#prepare(MTD.RFLAGS);
     this.#u32[(this.#frame + FRAME_RFLAGS) >> 2] = sanitizeFlags(value);
   }
+  get callFlags(): number {
+    return (this.#readable & MTD.RFLAGS) === 0 ? 0 : this.#u32[(this.#frame + FRAME_CALL_FLAGS) >> 2];
+  }
   get fsBase(): number {
     return this.#read(MTD.FS_GS, this.#at + FS_BASE);
   }
@@ -160,16 +163,20 @@ export class HostArchState implements ArchState {
   get faultAddress(): number {
     return (this.#readable & MTD.QUAL) === 0 ? 0 : this.#caller?.faultAddress ?? 0;
   }
-  resume(): void {
-    if ((this.#readable & RESUME_READS) !== RESUME_READS) return;
+  sysret(): void {
+    if ((this.#readable & SYSRET_READS) !== SYSRET_READS) return;
     this.#prepare(MTD.RIP);
     this.#prepare(MTD.RSP);
-    this.mtd |= MTD.RIP | MTD.RSP;
-    const u32 = this.#u32, block = this.#at >> 2, frame = this.#frame >> 2;
+    this.#prepare(MTD.RFLAGS);
+    this.#prepare(MTD.R8_R15);
+    this.mtd |= MTD.RIP | MTD.RSP | MTD.RFLAGS | MTD.R8_R15;
+    const u32 = this.#u32, block = this.#at >> 2, frame = this.#frame >> 2, flags = u32[frame + FRAME_CALL_FLAGS / 4];
     u32[frame + FRAME_RIP / 4] = u32[block + RCX / 4];
     u32[frame + FRAME_RIP / 4 + 1] = u32[block + RCX / 4 + 1];
     u32[frame + FRAME_RSP / 4] = u32[block + R11 / 4];
     u32[frame + FRAME_RSP / 4 + 1] = u32[block + R11 / 4 + 1];
+    u32[frame + FRAME_RFLAGS / 4] = u32[block + R11 / 4] = flags;
+    u32[block + R11 / 4 + 1] = 0;
   }
   fxsave(va: number): void {
     if ((this.#readable & MTD.FPU) !== 0) this.cpu.fxsave(this.#at, this.resolve(va, 512, true));

@@ -1,4 +1,4 @@
-import { enterSyscall } from "./frame.ts";
+import { enterSyscall, FRAME_CALL_FLAGS, R11 } from "./frame.ts";
 import { message, portalAt } from "./ipc.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Ec } from "./objects.ts";
@@ -10,6 +10,7 @@ import type { Ec } from "./objects.ts";
  */
 export function foreignCall(k: Kernel, ec: Ec): void {
   const at = k.cpu.locate(ec.state), selector = ec.pd.foreignBase + CPU_NUMBER;
+  k.cpu.ram.u32[(ec.frame + FRAME_CALL_FLAGS) >> 2] = k.cpu.ram.u32[(at + R11) >> 2];
   enterSyscall(k.cpu, at);
   ec.viaSysret = false;
   // The fork looks the portal up without the event base first and kills the EC when it is missing.

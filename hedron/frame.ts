@@ -6,8 +6,11 @@ import { GPR, IF, IOPL, RF, RIP, SEG_CS, SEG_SS } from "../cpu/layout.ts";
  * message (ABI 7.4). State messages show and change these four in the frame and everything else in the state block; the return from
  * a message loads the frame ("iret"). A foreign system call does not write it, so its message shows stale values (ABI 8.3).
  * SS never changes.
+ *
+ * FRAME_CALL_FLAGS is beside it: RFLAGS of the state block while the EC is in a foreign call, else 0; no message shows them
+ * (`ArchState.callFlags`).
  */
-export const FRAME_RIP = 0, FRAME_RSP = 8, FRAME_RFLAGS = 16, FRAME_CS = 20;
+export const FRAME_RIP = 0, FRAME_RSP = 8, FRAME_RFLAGS = 16, FRAME_CS = 20, FRAME_CALL_FLAGS = 24;
 export const FRAME_BYTES = 64;
 
 /** Segments and flags of an EC that never ran (ABI 7.5) and after sysret (ABI 6.1). */
@@ -36,6 +39,7 @@ export function saveFrame(cpu: Cpu, at: number, frame: number): void {
   copy64(u32, frame + FRAME_RSP, at + RSP);
   u32[(frame + FRAME_RFLAGS) >> 2] = cpu.getFlags(at);
   u32[(frame + FRAME_CS) >> 2] = u32[(at + SEG_CS) >> 2];
+  u32[(frame + FRAME_CALL_FLAGS) >> 2] = 0;
 }
 
 /** Return from a state message: what an interrupt saves, the frame restores. */
@@ -44,7 +48,10 @@ export function iret(cpu: Cpu, at: number, frame: number): void {
   copy64(u32, at + RIP, frame + FRAME_RIP);
   copy64(u32, at + RSP, frame + FRAME_RSP);
   u32[(at + SEG_CS) >> 2] = u32[(frame + FRAME_CS) >> 2];
-  cpu.setFlags(at, u32[(frame + FRAME_RFLAGS) >> 2]);
+  const rflags = u32[(frame + FRAME_RFLAGS) >> 2];
+  if (rflags === u32[(frame + FRAME_CALL_FLAGS) >> 2]) return;
+  cpu.setFlags(at, rflags);
+  u32[(frame + FRAME_CALL_FLAGS) >> 2] = 0;
 }
 
 /** Entry by `syscall`: the kernel keeps the user RSP in R11 (ABI 6.1). */
@@ -57,6 +64,7 @@ export function frameFromSysret(cpu: Cpu, at: number, frame: number): void {
   const u32 = cpu.ram.u32;
   copy64(u32, frame + FRAME_RIP, at + RCX);
   copy64(u32, frame + FRAME_RSP, at + RSP);
+  u32[(frame + FRAME_CALL_FLAGS) >> 2] = 0;
   enterSyscall(cpu, at);
 }
 
@@ -98,6 +106,7 @@ export function initialState(cpu: Cpu, state: number, frame: number, rsp: number
   setNumber(u32, frame + FRAME_RSP, rsp);
   u32[(frame + FRAME_RFLAGS) >> 2] = INITIAL_RFLAGS;
   u32[(frame + FRAME_CS) >> 2] = INITIAL_CS;
+  u32[(frame + FRAME_CALL_FLAGS) >> 2] = 0;
   u32[(at + SEG_SS) >> 2] = INITIAL_SS;
   iret(cpu, at, frame);
 }

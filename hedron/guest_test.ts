@@ -81,7 +81,7 @@ Deno.test("a reply changes only the groups in its MTD, in whatever order they we
   assert.deepEqual(after, [2 ** 64 - 7, 2, 3]);
 });
 
-Deno.test("resume() ends a foreign call at RCX with the stack pointer of R11", () => {
+Deno.test("sysret() ends a foreign call at RCX with the stack pointer of R11 and the flags of the call", () => {
   let after: number[] = [];
   run({
     foreign: true,
@@ -90,7 +90,7 @@ Deno.test("resume() ends a foreign call at RCX with the stack pointer of R11", (
       yield syscall({ [RAX]: 1 });
       after = [m.get(RSP), m.get(RAX)];
     },
-    portals: [[FOREIGN, MTD.DEFAULT, (_id, h) => h.state.resume()]],
+    portals: [[FOREIGN, MTD.DEFAULT, (_id, h) => h.state.sysret()]],
   });
   assert.deepEqual(after, [0x6668, 1]);
 });

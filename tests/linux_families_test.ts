@@ -14,6 +14,8 @@ const FAMILIES = [
   "watching.c",
   "memory.c",
   "code_by_call.c",
+  "step_calls.c",
+  "exact_flags.c",
   "descriptor_links.c",
   "elf_headers.c",
   "proc_files.c",

@@ -107,8 +107,6 @@ export class Blocks {
     }
     image.blocks.clear();
     image.lookups.clear();
-    image.reached.clear();
-    image.called.clear();
   }
 
   /** Decodes the block at `pc` of the current space. A block whose first bytes cannot be executed raises the fault when it runs. */
@@ -118,7 +116,6 @@ export class Blocks {
     this.code.add(block);
     this.counters.blocks++;
     this.counters.decoded += insns.length;
-    noteFlow(image, insns.at(-1), block.end);
     return block;
   }
   /** The instruction at `pc` as a block that nobody else sees; valid until `release` is called. */
@@ -172,12 +169,6 @@ export class Blocks {
     return new Block(image, pc, at, record, insns.slice(), source.slice(), (b) => this.#killed(b));
   }
 
-  /**
-   * Can control come to `pc` by a call, a return or a computed jump? (Not, as far as is known, when it is only the target of direct jumps.)
-   */
-  comesFromElsewhere({ image, pc }: Block): boolean {
-    return image.called.has(pc) || !image.reached.has(pc);
-  }
   /**
    * Remembers where the jump of a record leads. A record of another image is not linked directly: the next space may have something else there.
    */
@@ -362,14 +353,6 @@ export class Blocks {
     }
     return { instructions, blockEntries, recordBytes: this.#top - RECORDS };
   }
-}
-
-function noteFlow(image: Image, last: Insn | undefined, end: number): void {
-  if (!last) return;
-  const control = controlOf(last.name), to = last.ops[0];
-  if (control === "next" || control === "branch" || control === "trap") image.reached.add(end);
-  if (control === "call") image.called.add(end);
-  if (to?.kind === "rel") (control === "call" ? image.called : image.reached).add(to.target);
 }
 
 /** Appends [from, to), merging with the last range where it continues it, unless it is empty. */

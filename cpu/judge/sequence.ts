@@ -16,13 +16,13 @@ function write(r: Random, base: number, style: Style, size: number): Builder {
   return b;
 }
 
-/** The sequence `number` under `seed`; `conventional` as in Style. */
-export function sequenceCase(seed: number, number: number, conventional: boolean): Sequence {
+/** The sequence `number` under `seed`. */
+export function sequenceCase(seed: number, number: number): Sequence {
   const r = new Random(seed, 0x5e9_0000 + number * 3);
   const selfModifying = r.chance(15);
   const area = selfModifying ? WRITABLE_CODE : CODE;
   const at = 16 + r.below(selfModifying ? 4000 : 200);
-  const style = { integers: r.chance(50), faults: r.chance(15), conventional, selfModifying };
+  const style = { integers: r.chance(50), faults: r.chance(15), selfModifying };
   let size = 3 + r.below(r.chance(30) ? 40 : 14);
   let b = write(r, area.address + at, style, size);
   while (at + b.bytes.length > area.bytes) b = write(r, area.address + at, style, size >>= 1);

@@ -63,8 +63,6 @@ function harmless(insn: Insn): boolean {
 export interface Style {
   integers: boolean;
   faults: boolean;
-  /** Functions neither take nor return flags, as in every calling convention: the translator relies on it (docs/quirks.md). */
-  conventional: boolean;
   /** Instructions change the operands of others. */
   selfModifying: boolean;
 }
@@ -126,10 +124,6 @@ export class Builder {
       }
       return;
     }
-  }
-
-  #defineFlags(): void {
-    this.#emit([0x39, 0xc0 | this.r.below(4) << 3 | this.r.below(4)]);
   }
 
   #rel32(at: number, to: number): void {
@@ -206,7 +200,6 @@ export class Builder {
       this.#emit([...this.#leaRip(reg), 0xff, 0xd0 | reg], removable);
       this.#calls.push([this.bytes.length - 6, target]);
     }
-    if (this.style.conventional) this.#defineFlags();
   }
 
   /** JMP through a register, or PUSH and RET, over a block. */
@@ -215,8 +208,6 @@ export class Builder {
     this.#emit([...this.#leaRip(reg), ...(this.r.chance(70) ? [0xff, 0xe0 | reg] : [0x50 + reg, 0xc3])], true);
     this.block(1 + this.r.below(3), depth + 1);
     this.#rel32(at, this.bytes.length);
-    // RET is no conventional way to go on.
-    if (this.style.conventional) this.#defineFlags();
   }
 
   /** SUB RSP, n; block with accesses to it; ADD RSP, n. */
@@ -265,6 +256,8 @@ export class Builder {
 
   block(count: number, depth: number): void {
     for (let n = 0; n < count; n++) {
+      // INT3 or UD2 in the middle: all flags are shown there.
+      if (this.style.faults && this.r.chance(1)) this.#emit(this.r.pick([[0xcc], [0x0f, 0x0b]]), true);
       const p = this.r.below(100);
       if (this.style.selfModifying && this.r.chance(25)) this.r.chance(50) ? this.#softInstruction() : this.#patch();
       else if (depth > 3 || p < 70) this.instruction();
@@ -286,7 +279,6 @@ export class Builder {
     for (let n = 0; n < this.#arguments.length; n++) {
       this.#current = n;
       this.#functions.push(this.bytes.length);
-      if (this.style.conventional) this.#defineFlags();
       this.block(2 + this.r.below(6), 1);
       this.#emit(this.#arguments[n] === 0 ? [0xc3] : [0xc2, this.#arguments[n], 0]);
     }

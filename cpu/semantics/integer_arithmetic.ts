@@ -70,8 +70,8 @@ export const ARITHMETIC: Record<string, Semantic> = {
   },
   test: (s, i) => {
     const [dst, src] = i.ops;
-    const a = s.read(dst);
-    s.setFlags({ kind: "logic", size: i.size, r: s.let(and(a, readAs(s, src, i.size))) });
+    const a = s.read(dst), b = readAs(s, src, i.size);
+    s.setFlags({ kind: "logic", size: i.size, r: s.let(and(a, b)), of: [a, b] });
   },
   inc: step("inc"),
   dec: step("dec"),

@@ -1,6 +1,7 @@
 /**
  * Shifts and rotates. The count is masked to 5 bits (6 for 64-bit operands); a masked count of zero changes no flag, though a
  * 32-bit register destination is still written (its upper half cleared). Source: Intel SDM vol. 2, SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD, SHRD.
+ * AF is undefined after shifts; AMD processors set it.
  */
 import type { Operand } from "../insn.ts";
 import type { FlagDef, Sem, Semantic } from "../sem.ts";
@@ -54,7 +55,7 @@ const shifter = (keepZsp: boolean, shift: (v: Expr, n: Expr, size: number, s: Se
   const n = maskedCount(s, amount, size);
   const { r, c, o } = shift(s.rmw(dst), n, size, s);
   s.write(dst, r);
-  flagsUnlessZero(s, n, keepZsp ? { kind: "set", c, o } : { kind: "set", r: { size, value: r }, c, o });
+  flagsUnlessZero(s, n, keepZsp ? { kind: "set", c, o } : { kind: "set", r: { size, value: r }, c, o, a: i32(1) });
 };
 
 const left = shifter(false, (v, n, size, s) => {
@@ -143,7 +144,7 @@ const double = (toLeft: boolean): Semantic => (s, i) => {
   const n = maskedCount(s, amount, size), fill = s.read(src), v = s.rmw(dst);
   const { r, c } = size === 2 ? doubleNarrow(toLeft, s, v, fill, n) : doubleWide(toLeft, s, v, fill, n, size);
   s.write(dst, r);
-  flagsUnlessZero(s, n, { kind: "set", r: { size, value: r }, c, o: xor(msb(r, size), msb(v, size)) });
+  flagsUnlessZero(s, n, { kind: "set", r: { size, value: r }, c, o: xor(msb(r, size), msb(v, size)), a: i32(1) });
 };
 
 export const SHIFT: Record<string, Semantic> = {

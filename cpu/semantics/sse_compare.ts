@@ -1,10 +1,10 @@
 /** Vector and scalar instructions that set flags or use implied operands: comparisons, tests, blends by XMM0, CRC32. */
+import { comparison } from "../flags.ts";
 import { HELPER_OPERAND } from "../layout.ts";
 import type { Semantic } from "../sem.ts";
 import {
   and,
   call,
-  eqz,
   type Expr,
   i32,
   i64,
@@ -27,19 +27,9 @@ import { bindOf, scalar, sized, source } from "./vector.ts";
 
 const RCX = 1;
 
-/** Unordered: Z = P = C = 1; greater: all 0; less: C; equal: Z. */
 const compareScalar: Semantic = (s, { ops: [first, second] }) => {
-  const b = scalar(s, sized(second)), a = scalar(s, sized(first)), f = a.type === "f32" ? "f32" : "f64";
-  s.setFlags({
-    kind: "set",
-    compared: { a, b },
-    z: eqz(or(w(`${f}.lt`, a, b), w(`${f}.gt`, a, b))),
-    p: or(w(`${f}.ne`, a, a), w(`${f}.ne`, b, b)),
-    c: eqz(w(`${f}.ge`, a, b)),
-    o: i32(0),
-    s: i32(0),
-    a: i32(0),
-  });
+  const b = scalar(s, sized(second)), a = scalar(s, sized(first));
+  s.setFlags(comparison(a, b));
 };
 
 const test: Semantic = (s, { ops: [first, second] }) => {

@@ -1,12 +1,12 @@
 /** Finds the register and flag effects of an instruction by running its semantics against a recording back end. */
-import { definesFlag } from "../flags.ts";
+import { definesFlag, FLAG_BIT, FLAG_LIST } from "../flags.ts";
 import type { Insn, MemOperand, Operand } from "../insn.ts";
 import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
 import { semanticOf } from "../semantics/mod.ts";
 import { loadOp } from "../memory_ops.ts";
 import { Forms } from "../interp/forms.ts";
 import { type Expr, int, LOADS, local, type LocalExpr, type ValType } from "../wasm/expr.ts";
-import { ALL_FLAGS, CC_FLAGS, type Effects, FLAG_BIT, FLAG_LIST, gprBit, xmmBit } from "./regs.ts";
+import { CC_FLAGS, type Effects, gprBit, xmmBit } from "./regs.ts";
 
 const RSP = 4;
 const LEAVES: Record<ValType, LocalExpr> = {
@@ -33,7 +33,7 @@ class EffectSem implements Sem {
     highZeros: 0,
     flagUses: 0,
     flagDefs: 0,
-    flagWrites: 0,
+    flagsSometimes: false,
     helper: false,
     leaves: false,
     moves: 0,
@@ -188,10 +188,10 @@ class EffectSem implements Sem {
     for (const f of FLAG_LIST) {
       if (!definesFlag(def, f)) continue;
       const bit = FLAG_BIT[f];
-      this.e.flagWrites |= bit;
       if (this.#inIf) this.#useFlags(bit);
       else this.e.flagDefs |= bit;
     }
+    if (this.#inIf) this.e.flagsSometimes = true;
   }
   cond(cc: number): Expr {
     this.#useFlags(CC_FLAGS[cc]);
@@ -229,8 +229,6 @@ class EffectSem implements Sem {
   }
   helper(): void {
     this.e.helper = true;
-    // The only helpers that read arithmetic flags; what others do to them is unknown and taken as "nothing certain".
-    if (this.i.name.startsWith("fcmov")) this.#useFlags(ALL_FLAGS);
   }
   helperIf(_cond: Expr, _name: string, otherwise: () => void): void {
     this.e.leaves = true;

@@ -15,20 +15,19 @@ import { planStack, planWithoutStack, profiledStackAccess, type StackPlan } from
 import type { Graph, Node } from "./cfg.ts";
 import { Exits } from "./exits.ts";
 import { FlagState } from "./flag_state.ts";
-import { analyse, type FlagsNeededAt, isCall, type NodeFlow } from "./flow.ts";
+import { ALL_GPRS, analyse, isCall, type NodeFlow } from "./flow.ts";
 import { Locals } from "./locals.ts";
 import { Memory, type MemoryEnvironment } from "./memory.ts";
 import { type Ending, type RegionContext, RegionSem } from "./region_sem.ts";
-import { ALL_FLAGS, type Dirty, FLAG_BIT, FLAG_LIST, gprBit } from "./regs.ts";
+import { type Dirty, gprBit } from "./regs.ts";
 
 export interface RegionEnvironment extends MemoryEnvironment {
-  flagsNeededAt: FlagsNeededAt;
-  /** Flags may be passed through calls, returns and computed jumps. */
-  strictFlags: boolean;
   /** Several spaces run the region: `memory` has their extents in tables. */
   shared: boolean;
   /** Table slot of the region at `pc`, compiled or not; undefined when that is not the same region in all spaces. */
   slot(pc: number): number | undefined;
+  /** General registers that code there may write before it has defined all flags (flow.ts). */
+  clobberedAt(pc: number): number;
   /** Has the code there hardly ever run? */
   isCold(pc: number): boolean;
   /** The region has an exit to cold code at `pc`. */
@@ -73,8 +72,6 @@ class Emitter implements RegionContext {
   /** Registers that may differ from the state block, now. */
   #dirty: Dirty = { r: 0, high: 0, zero: 0 };
   #ending: Ending | undefined;
-  /** All steps of the node have been emitted. */
-  #nodeDone = false;
 
   constructor(m: ModuleBuilder, name: string, private readonly g: Graph, private readonly env: RegionEnvironment) {
     this.f = m.func(REGION_TYPE, name, true);
@@ -90,7 +87,7 @@ class Emitter implements RegionContext {
     this.#plans = this.#stack.plans;
     this.#entryGroup = this.#stack.group;
     this.#arithmetic = g.nodes.some((n) => n.steps.some((step) => step.effects.arithmetic));
-    this.#flow = analyse(g, env.flagsNeededAt, env.strictFlags);
+    this.#flow = analyse(g);
   }
 
   run(): void {
@@ -137,7 +134,7 @@ class Emitter implements RegionContext {
     this.#checkMode(this.g.entry.pc);
     if (this.env.shared) f.assign(this.#table, load("i32.load", i32(0), CTL_CELLS));
     this.locals.loadRegisters(need.r, need.high);
-    for (const flag of FLAG_LIST) if (need.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
+    this.locals.loadFlags(need.live, false);
     this.#node = this.g.entry;
     this.#index = 0;
     const group = this.#entryGroup;
@@ -158,17 +155,13 @@ class Emitter implements RegionContext {
     if (!this.#arithmetic) return;
     this.env.checksMode(pc);
     const mode = and(load("i32.load", i32(0), STATE + MXCSR), i32(MODE_BITS));
-    this.#exits.leave(ne(mode, i32(FAST_MODE)), pc, Exit.Side, CLEAN, 0);
+    this.#exits.leave(ne(mode, i32(FAST_MODE)), pc, Exit.Side, CLEAN);
   }
 
   // ---- structure
 
   #emitNode(n: Node): void {
-    if (n.loopHeader) {
-      this.#loops.set(n, this.f.loop());
-      this.#startNode(n);
-      this.#emitPoll(n);
-    }
+    if (n.loopHeader) this.#loops.set(n, this.f.loop());
     const merges = n.children.filter((c) => c.merge);
     this.#emitWithin(n, merges);
     if (n.loopHeader) this.f.end();
@@ -179,10 +172,11 @@ class Emitter implements RegionContext {
     this.#merges.set(y, this.f.block());
     this.#emitWithin(n, merges);
     this.f.end();
-    this.flags.pending = undefined;
+    this.flags.note(false, 0);
     this.#emitNode(y);
   }
-  #emitPoll(n: Node): void {
+  /** On an edge back to `header`. */
+  #emitPoll(header: Node): void {
     const { f } = this, poll = { kind: "local", type: "i32", index: this.#poll } as const;
     f.assign(this.#poll, sub(poll, i32(1)));
     f.expr(lt_s(poll, i32(0)));
@@ -190,16 +184,13 @@ class Emitter implements RegionContext {
     const left = this.locals.temp("i32");
     f.assign(left.index, sub(load("i32.load", i32(0), CTL_BUDGET), i32(1)));
     f.storeAt(CTL_BUDGET, "i32.store", left);
-    const fl = this.#flow[n.rpo];
-    this.#exits.leave(lt_s(left, i32(0)), n.pc, Exit.Poll, { ...fl.dirty, zero: fl.zero }, fl.dirty.f & fl.need.live);
+    this.#exits.leave(lt_s(left, i32(0)), header.pc, Exit.Poll, this.#dirty);
     f.assign(this.#poll, i32(POLL_EVERY));
     f.end();
-    this.locals.endStep([]);
   }
   #startNode(n: Node): void {
     this.#node = n;
     this.#index = 0;
-    this.#nodeDone = false;
     this.locals.forgetLows();
     const { dirty, zero } = this.#flow[n.rpo];
     this.#dirty = { r: dirty.r, high: dirty.high, zero };
@@ -233,14 +224,11 @@ class Emitter implements RegionContext {
   }
 
   #finish(n: Node, fl: NodeFlow, ending: Ending): void {
-    this.#nodeDone = ending.kind !== "exit";
     switch (ending.kind) {
-      case "exit": {
-        const live = ending.reason === Exit.Side ? this.#liveBefore() : ALL_FLAGS;
-        this.#exits.leave(undefined, ending.pc, ending.reason, this.#dirty, this.#dirtyFlags() & live);
+      case "exit":
+        this.#exits.leave(undefined, ending.pc, ending.reason, this.#dirty);
         this.locals.endStep([]);
         return;
-      }
       case "return":
         if (n.inlined) this.#returnInside(n, ending.to);
         else this.#return(ending.to);
@@ -264,20 +252,20 @@ class Emitter implements RegionContext {
   }
 
   #return(to: Expr): void {
-    this.#storeFlags();
+    this.flags.note(true, ALL_GPRS);
     this.locals.storeRegisters(this.#dirty);
     this.f.expr(to);
     this.f.return();
   }
   /** Returns from a callee's copy: within the region, unless the return address has been changed. */
   #returnInside(n: Node, to: Expr): void {
-    const [back] = n.targets, { f } = this;
-    this.#settleForSuccessors(n);
+    const [back] = n.targets, { f } = this, flags = this.flags.snapshot();
     f.expr(ne(to, i64(back)));
     f.hint(false);
     f.if();
     this.#return(to);
     f.end();
+    this.flags.restore(flags);
     this.#goto(n, back);
   }
 
@@ -287,23 +275,21 @@ class Emitter implements RegionContext {
     this.#settleForSuccessors(n);
     this.locals.endStep([...this.flags.kept(), c]);
     this.locals.detach();
-    const release = this.locals.hold();
-    const pending = this.flags.pending && { ...this.flags.pending };
+    const release = this.locals.hold(), flags = this.flags.snapshot();
     this.f.get(c.index);
     this.f.if();
     this.#goto(n, to);
     this.f.end();
     this.#startAfter(n, fl);
-    this.flags.pending = pending;
+    this.flags.restore(flags);
     this.#goto(n, n.next!);
     release();
-    this.flags.pending = undefined;
+    this.flags.note(false, 0);
   }
   /** State at the end of `n` again, after other code has been emitted. */
   #startAfter(n: Node, fl: NodeFlow): void {
     this.#node = n;
     this.#index = n.steps.length - 1;
-    this.#nodeDone = true;
     const last = n.steps[this.#index].effects;
     const before = fl.dirtyBefore[this.#index];
     this.#dirty = {
@@ -325,48 +311,40 @@ class Emitter implements RegionContext {
     const s = n.succ.find((x) => x.pc === pc);
     if (!s) return this.#leaveFor(pc);
     const back = s.rpo <= n.rpo;
-    if (back || s.merge) {
-      this.flags.settle(this.#flow[s.rpo].need.live);
-      this.f.br(back ? this.#loops.get(s)! : this.#merges.get(s)!);
-      return;
+    if (back) this.#emitPoll(s);
+    if (back || s.merge || s.loopHeader) {
+      const { live, shown, clobbered } = this.#flow[s.rpo].need;
+      this.flags.settle(live);
+      this.flags.note(shown !== 0, clobbered);
     }
-    if (s.loopHeader) this.flags.settle(this.#flow[s.rpo].need.live);
-    if (s.loopHeader) this.flags.pending = undefined;
-    this.#emitNode(s);
+    if (back || s.merge) this.f.br(back ? this.#loops.get(s)! : this.#merges.get(s)!);
+    else this.#emitNode(s);
   }
   #leaveFor(pc: number): void {
-    const flags = this.#dirtyFlags() & this.env.flagsNeededAt(pc);
     if (this.env.isCold(pc)) this.env.opens(pc);
     const slot = this.env.slot(pc);
-    this.#exits.jump(pc, slot === undefined ? this.#regionSlot(i64(pc)) : i32(slot), this.#dirty, flags);
+    this.#exits.jump(pc, slot === undefined ? this.#regionSlot(i64(pc)) : i32(slot), this.#dirty, this.env.clobberedAt(pc));
   }
 
   #indirectJump(n: Node, to: Expr): void {
     const { f } = this, local = this.locals.temp("i64");
     f.assign(local.index, to);
     this.#settleForSuccessors(n);
-    this.flags.settle(ALL_FLAGS & this.#flow[n.rpo].after[n.steps.length - 1].live);
-    this.flags.pending = undefined;
-    const release = this.locals.hold();
-    const { succ } = n;
+    this.locals.endStep([...this.flags.kept(), local]);
+    this.locals.detach();
+    const release = this.locals.hold(), flags = this.flags.snapshot(), { succ } = n;
     for (const s of succ) {
       f.expr(eq(local, i64(s.pc)));
       f.if();
       this.#goto(n, s.pc);
       f.end();
       this.#startAfter(n, this.#flow[n.rpo]);
-      this.flags.pending = undefined;
+      this.flags.restore(flags);
     }
-    this.#storeFlags();
+    this.flags.note(true, ALL_GPRS);
     this.locals.storeRegisters(this.#dirty);
     this.#tailCall(local);
     release();
-  }
-  /** Calls, returns and computed jumps pass flags on in strict mode only. */
-  #storeFlags(): void {
-    if (!this.env.strictFlags) return;
-    const dirty = this.#dirtyFlags();
-    for (const f of FLAG_LIST) if (dirty & FLAG_BIT[f]) this.locals.storeFlag(f, this.flags.source(f));
   }
   /** Table slot of the region at a computed address, from the jump cache; slot 0 (no_region) when it is not there. `to` is a local. */
   #regionSlot(to: Expr): Expr {
@@ -390,7 +368,7 @@ class Emitter implements RegionContext {
   /** The return address has been pushed. Comes back here when the callee returns as it should, else unwinds. */
   #call(ending: Ending & { kind: "call" }, fl: NodeFlow): void {
     const { f } = this, node = this.#node, back = node.next!;
-    this.#storeFlags();
+    this.flags.note(true, ending.to ? ALL_GPRS : this.env.clobberedAt(target(ending.target)));
     this.locals.storeRegisters(this.#dirty);
     const slot = this.locals.temp("i32"), to = ending.to ?? i64(target(ending.target));
     const known = ending.to ? undefined : this.env.slot(target(ending.target));
@@ -407,12 +385,11 @@ class Emitter implements RegionContext {
     this.#resume(result, back, add(rsp, i64(8)));
     f.end();
     this.locals.write(RSP, add(rsp, i64(8)));
-    this.flags.pending = undefined;
     this.#clean();
     this.#checkMode(back);
     const after = fl.after[node.steps.length - 1];
     this.locals.loadRegisters(after.r & ~gprBit(RSP), after.high);
-    for (const flag of FLAG_LIST) if (after.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
+    this.locals.loadFlags(after.live, false);
     this.#clean();
     this.locals.endStep([]);
   }
@@ -435,19 +412,11 @@ class Emitter implements RegionContext {
   // ---- RegionContext
 
   leave(cond?: Expr): void {
-    this.#exits.leave(
-      cond,
-      this.#node.steps[this.#index].insn.pc,
-      Exit.Side,
-      this.#dirty,
-      this.#dirtyFlags() & this.#liveBefore(),
-    );
+    this.#exits.leave(cond, this.#node.steps[this.#index].insn.pc, Exit.Side, this.#dirty);
   }
-  writeBack(flags: number): void {
-    this.flags.settle(flags);
+  writeBack(): void {
+    this.flags.note(true, 0);
     this.locals.storeRegisters(this.#dirty);
-    const dirty = this.#dirtyFlags() & flags;
-    for (const f of FLAG_LIST) if (dirty & FLAG_BIT[f]) this.locals.storeFlag(f, this.flags.source(f));
     this.#clean();
   }
   reload(): void {
@@ -455,15 +424,20 @@ class Emitter implements RegionContext {
     this.#checkMode(insn.pc + insn.length);
     const after = this.#flow[this.#node.rpo].after[this.#index];
     this.locals.loadRegisters(after.r, after.high);
-    for (const flag of FLAG_LIST) if (after.f & FLAG_BIT[flag]) this.locals.loadFlag(flag);
+    this.locals.loadFlags(after.live, true);
   }
   liveAfter(): number {
     return this.#flow[this.#node.rpo].after[this.#index].live;
+  }
+  noteFlags(): void {
+    const { shown, clobbered } = this.#flow[this.#node.rpo].after[this.#index];
+    this.flags.note(shown !== 0, clobbered);
   }
   insnId(): number {
     return this.env.insnId(this.#node.steps[this.#index].insn);
   }
   markWritten(register: number): void {
+    this.flags.written(register);
     this.#dirty.r |= 1 << register;
   }
   markHigh(register: number, zero: boolean): void {
@@ -477,15 +451,6 @@ class Emitter implements RegionContext {
   }
   end(how: Ending): void {
     this.#ending = how;
-  }
-  #dirtyFlags(): number {
-    const fl = this.#flow[this.#node.rpo];
-    const before = fl.dirtyBefore[this.#index]?.f ?? 0;
-    return before | (this.#nodeDone ? this.#node.steps[this.#index]?.effects.flagWrites ?? 0 : 0);
-  }
-  #liveBefore(): number {
-    const fl = this.#flow[this.#node.rpo];
-    return this.#index === 0 ? fl.need.live : fl.after[this.#index - 1].live;
   }
 }
 

@@ -1,64 +1,117 @@
-/** The arithmetic flags while a region is emitted: a pending definition, canonical locals, or the state block. */
-import { condFromFlags, definesFlag, flagSource, flagValue, fusedCond } from "../flags.ts";
+/** The arithmetic flags while a region is emitted: definitions that memory does not have yet, locals, or the state block. */
+import { condFromFlags, definesFlag, FLAG_BIT, FLAG_LIST, flagSource, flagValue, fusedCond } from "../flags.ts";
+import { emitNote, type Homes, type Note, type Part, planNote } from "../flag_record.ts";
 import type { Flag, FlagDef } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
 import { type Expr, local, type LocalExpr } from "../wasm/expr.ts";
 import { collectLocals, type Locals } from "./locals.ts";
-import { CC_FLAGS, FLAG_BIT, FLAG_LIST } from "./regs.ts";
+import { CC_FLAGS } from "./regs.ts";
 
-export interface Pending {
-  readonly def: FlagDef;
-  /** Distinguishes definitions in exit groups. */
-  readonly id: number;
-  /** Flags whose value this definition gives. */
-  mask: number;
+export interface Pending extends Part {
   /** The locals that the definition reads. */
   readonly leaves: readonly LocalExpr[];
 }
 
-const NO_LEAVES: readonly LocalExpr[] = [];
+/** What is known at a point, to come back to it. */
+export interface FlagSnapshot {
+  readonly parts: readonly Pending[];
+  readonly held: number;
+}
+
+const NONE: readonly Pending[] = [], NO_LEAVES: readonly LocalExpr[] = [];
 
 export class FlagState {
-  pending: Pending | undefined;
-  #nextId = 1;
+  /** Definitions of flags, newest first: whatever they do not define is in memory (the state block and the record, flag_record.ts). */
+  #parts: readonly Pending[] = NONE;
+  #leaves: readonly LocalExpr[] = NO_LEAVES;
+  /** Flags of definitions whose locals have them as well. */
+  #held = 0;
+  /** The note of these definitions that finds operands in registers, once it has been asked for. */
+  #exit: Note | undefined;
 
   constructor(private readonly f: FuncBuilder, private readonly locals: Locals) {}
 
+  get parts(): readonly Pending[] {
+    return this.#parts;
+  }
+  #replace(parts: readonly Pending[]): void {
+    this.#parts = parts;
+    this.#exit = undefined;
+    this.#leaves = parts.length === 1 ? parts[0].leaves : parts.flatMap((p) => p.leaves);
+  }
+  snapshot(): FlagSnapshot {
+    return { parts: this.#parts, held: this.#held };
+  }
+  restore(s: FlagSnapshot): void {
+    this.#replace(s.parts);
+    this.#held = s.held;
+  }
+
   /** Source of a flag in the representation of layout.ts. */
   source(f: Flag): Expr {
-    const p = this.pending;
-    return p && p.mask & FLAG_BIT[f] ? flagSource(p.def, f)! : this.locals.flag(f);
+    const p = this.#parts.find((x) => x.mask & FLAG_BIT[f]);
+    return p ? flagSource(p.def, f)! : this.locals.flag(f);
   }
   /** i32 0/1. */
   value(f: Flag): Expr {
     return flagValue(f, this.source(f));
   }
   cond(cc: number): Expr {
-    const p = this.pending, needed = CC_FLAGS[cc];
-    const fused = p && (p.mask & needed) === needed ? fusedCond(cc, p.def) : undefined;
+    const needed = CC_FLAGS[cc], p = this.#parts.find((x) => (x.mask & needed) === needed);
+    const fused = p && fusedCond(cc, p.def);
     return fused ?? condFromFlags(cc, (f) => this.value(f));
   }
-  /** New definition; flags of the old one that it does not replace are put into locals when `live`. */
-  set(def: FlagDef, live: number): void {
+  set(def: FlagDef, homes: Homes): void {
     let mask = 0;
     for (const f of FLAG_LIST) if (definesFlag(def, f)) mask |= FLAG_BIT[f];
-    this.settle(live & ~mask);
-    this.pending = { def, id: this.#nextId++, mask, leaves: leavesOf(def) };
+    const older = this.#parts.filter((p) => p.mask & ~mask).map((p) => ({ ...p, mask: p.mask & ~mask }));
+    this.#replace([{ def, mask, homes, leaves: leavesOf(def) }, ...older]);
+    this.#held &= ~mask;
   }
-  /** Puts the pending flags among `bits` into their locals. */
+  /** General register `n` has been written. */
+  written(n: number): void {
+    if (!this.#parts.some(({ homes: { a, b, r } }) => a === n || b === n || r === n)) return;
+    const keep = (home: number) => home === n ? -1 : home;
+    this.#replace(this.#parts.map((p) => {
+      const { a, b, r } = p.homes;
+      return { ...p, homes: { a: keep(a), b: keep(b), r: keep(r) } };
+    }));
+  }
+  /** Puts those flags among `bits` that a definition has into their locals. */
   settle(bits: number): void {
-    const p = this.pending;
-    if (!p || !(p.mask & bits)) return;
+    const wanted = bits & ~this.#held;
+    const todo = FLAG_LIST.filter((f) => wanted & FLAG_BIT[f] && this.#parts.some((p) => p.mask & FLAG_BIT[f]));
     // All sources first: none of them may see a local that has just been replaced.
-    const todo = FLAG_LIST.filter((f) => p.mask & bits & FLAG_BIT[f]);
-    for (const f of todo) this.f.expr(flagSource(p.def, f)!);
-    for (const f of todo.reverse()) this.f.set(this.locals.flag(f).index);
-    p.mask &= ~bits;
-    if (p.mask === 0) this.pending = undefined;
+    for (const f of todo) this.f.expr(this.source(f));
+    for (const f of todo.reverse()) {
+      this.f.set(this.locals.flag(f).index);
+      this.#held |= FLAG_BIT[f];
+    }
+  }
+  /**
+   * Makes memory's flags these, when `wanted`; from here on they are memory's. `clobbered`: registers that may be written before an exit shows
+   * the flags.
+   */
+  note(wanted: boolean, clobbered: number): void {
+    if (wanted && this.#parts.length > 0) emitNote(this.f, planNote(this.#safe(clobbered), true), false);
+    this.restore({ parts: NONE, held: 0 });
+  }
+  #safe(clobbered: number): readonly Part[] {
+    if (clobbered === 0) return this.#parts;
+    const keep = (home: number) => home >= 0 && clobbered >> home & 1 ? -1 : home;
+    return this.#parts.map((p) => {
+      const { a, b, r } = p.homes;
+      return { ...p, homes: { a: keep(a), b: keep(b), r: keep(r) } };
+    });
+  }
+  /** What an exit notes. `clobbered` (as above): by other regions that run before the record is evaluated. */
+  exitNote(clobbered: number): Note {
+    if (clobbered !== 0) return planNote(this.#safe(clobbered), true);
+    return this.#exit ??= planNote(this.#parts, true);
   }
   /** Locals that must stay valid beyond the current step. */
   kept(): readonly LocalExpr[] {
-    return this.pending ? this.pending.leaves : NO_LEAVES;
+    return this.#leaves;
   }
 }
 
@@ -88,24 +141,29 @@ function leavesOf(def: FlagDef): LocalExpr[] {
 }
 
 /** A copy whose leaves no longer follow the registers. */
-export function cloneDef(def: FlagDef): FlagDef {
-  switch (def.kind) {
-    case "add":
-    case "sub":
-      return { ...def, a: clone(def.a), b: clone(def.b), r: clone(def.r), carry: def.carry && clone(def.carry) };
-    case "logic":
-    case "inc":
-    case "dec":
-      return { ...def, r: clone(def.r) };
-    case "set": {
-      const copy: FlagDef = { ...def };
-      if (def.compared) copy.compared = { a: clone(def.compared.a), b: clone(def.compared.b) };
-      if (def.r) copy.r = { size: def.r.size, value: clone(def.r.value) };
-      for (const f of FLAG_LIST) if (def[f]) copy[f] = clone(def[f]);
-      return copy;
-    }
-  }
+export function cloneNote({ first, step, merge }: Note): Note {
+  return {
+    first: first && { ...first, a: first.a && clone(first.a), b: first.b && clone(first.b) },
+    step: step && { ...step, r: step.r && clone(step.r) },
+    merge: merge && { ...merge, packed: clone(merge.packed) },
+  };
 }
+const noteIds = new WeakMap<Note, number>();
+let nextNoteId = 1;
+/** Equal texts, equal code. */
+export function noteKey(note: Note): string {
+  const { first, step, merge } = note, exprs = [first?.a, first?.b, step?.r, merge?.packed];
+  if (exprs.every((e) => !e || e.kind === "local" || e.kind === "const" || (e.kind === "op" && e.a.kind === "local" && !e.b))) {
+    return `${first?.word} ${step?.word} ${exprs.map((e) => e && (e.kind === "op" ? `${e.op} ${leafText(e.a)}` : leafText(e)))}`;
+  }
+  let id = noteIds.get(note);
+  if (id === undefined) noteIds.set(note, id = nextNoteId++);
+  const leaves: LocalExpr[] = [];
+  for (const e of exprs) if (e) collectLocals(e, leaves);
+  return `n${id} ${leaves.map((l) => l.index)}`;
+}
+const leafText = (e: Expr): string => e.kind === "local" ? `l${e.index}` : e.kind === "const" ? `${e.type} ${e.big ?? e.n}` : "";
+
 function clone<E extends Expr>(e: E): E;
 function clone(e: Expr): Expr {
   switch (e.kind) {

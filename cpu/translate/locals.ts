@@ -1,37 +1,14 @@
 /** Guest registers in wasm locals, temporaries, and expressions that still refer to a register which is about to change. */
-import { FLAG_A, FLAG_C, FLAG_O, FLAG_P, FLAG_S, FLAG_Z, GPR, STATE, XMM, YMM_HIGH, YMM_USED } from "../layout.ts";
+import { FLAG_BIT, FLAG_HOME, FLAG_LIST } from "../flags.ts";
+import { GPR, STATE, XMM, YMM_HIGH, YMM_USED } from "../layout.ts";
 import type { Flag } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
-import {
-  type Expr,
-  i32,
-  load,
-  type LoadOp,
-  local,
-  type LocalExpr,
-  type StoreOp,
-  unchecked,
-  v128,
-  type ValType,
-  w,
-} from "../wasm/expr.ts";
+import { type Expr, i32, load, local, type LocalExpr, unchecked, v128, type ValType, w } from "../wasm/expr.ts";
 import { ALL_HIGH, type Dirty } from "./regs.ts";
 
 /** Register numbers: GPR 0..15, XMM 16..31, as the bits of `Bits.r`; upper YMM halves 32..47. */
 const XMM0 = 16, REGISTERS = 48;
 export const HIGH0 = 32;
-
-const FLAG_HOME: Record<Flag, { address: number; type: ValType; load: LoadOp; store: StoreOp }> = {
-  c: flagHome(FLAG_C, "i32"),
-  p: flagHome(FLAG_P, "i32"),
-  a: flagHome(FLAG_A, "i32"),
-  o: flagHome(FLAG_O, "i32"),
-  z: flagHome(FLAG_Z, "i64"),
-  s: flagHome(FLAG_S, "i64"),
-};
-function flagHome(offset: number, type: "i32" | "i64") {
-  return { address: STATE + offset, type, load: `${type}.load`, store: `${type}.store` } as const;
-}
 
 interface LowLane {
   /** A temporary, or a lazily corrected value. */
@@ -168,12 +145,14 @@ export class Locals {
     if (index === undefined) this.#flags.set(f, index = this.f.newLocal(FLAG_HOME[f].type));
     return local(FLAG_HOME[f].type, index);
   }
-  loadFlag(f: Flag): void {
-    this.f.expr(load(FLAG_HOME[f].load, i32(0), FLAG_HOME[f].address));
-    this.f.set(this.flag(f).index);
-  }
-  storeFlag(f: Flag, source: Expr): void {
-    this.f.storeAt(FLAG_HOME[f].address, FLAG_HOME[f].store, source);
+  /** From the state block; `settled`: the record of flags (flag_record.ts) is empty. */
+  loadFlags(bits: number, settled: boolean): void {
+    if (bits !== 0 && !settled) this.f.call("settle_flags");
+    for (const f of FLAG_LIST) {
+      if (!(bits & FLAG_BIT[f])) continue;
+      this.f.expr(load(FLAG_HOME[f].load, i32(0), FLAG_HOME[f].address));
+      this.f.set(this.flag(f).index);
+    }
   }
 
   // ---- temporaries

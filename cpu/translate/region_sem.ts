@@ -7,30 +7,13 @@ import { CTL_EXIT, FS_BASE, GS_BASE, RIP, ST, STATE, X87_SW, X87_TAG } from "../
 import { emitStore, loadOp } from "../memory_ops.ts";
 import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
-import {
-  add,
-  and,
-  type Expr,
-  i32,
-  i64,
-  int,
-  load,
-  type LocalExpr,
-  or,
-  shl,
-  shr_u,
-  toI32,
-  toI64u,
-  v128,
-  w,
-} from "../wasm/expr.ts";
+import { add, and, type Expr, i32, i64, int, load, or, shl, shr_u, toI32, toI64u, v128, w } from "../wasm/expr.ts";
 import type { Planned } from "./access_plan.ts";
 import type { Step } from "./cfg.ts";
 import { isZero } from "./effects.ts";
 import type { FlagState } from "./flag_state.ts";
 import { HIGH0, type Locals } from "./locals.ts";
 import type { Memory, Place } from "./memory.ts";
-import { ALL_FLAGS } from "./regs.ts";
 
 const RSP = 4;
 
@@ -42,12 +25,14 @@ export interface RegionContext {
   readonly memory: Memory;
   /** Leaves the region before the current step when `cond` is true (always when omitted). */
   leave(cond?: Expr): void;
-  /** Writes back registers (and flags) that may be dirty. */
-  writeBack(flags: number): void;
+  /** Writes back registers that may be dirty, and flags. */
+  writeBack(): void;
   /** Registers and flags to load again after a helper. */
   reload(): void;
-  /** Flags live after the step. */
+  /** Flags that the region may read after the step. */
   liveAfter(): number;
+  /** Makes memory's flags what they are now, if anybody may see them after the step. */
+  noteFlags(): void;
   /** Names the step's instruction for `region_helper`. */
   insnId(): number;
   markWritten(register: number): void;
@@ -67,6 +52,8 @@ export class RegionSem implements Sem {
   #slot = 0;
   #rmw: Place | undefined;
   #inIf = 0;
+  /** General registers whose low bytes a value of this step has been read from or written to. */
+  readonly #homes = new Map<Expr, number>();
   /** Operands of addresses handed out; made when needed. */
   #addresses: Map<Expr, MemOperand> | undefined;
 
@@ -85,7 +72,7 @@ export class RegionSem implements Sem {
   read(op: Operand, opts?: AccessOptions): Expr {
     switch (op.kind) {
       case "reg":
-        return this.#part(this.c.locals.read(op.n), op.size, op.high);
+        return this.#part(op.n, op.size, op.high);
       case "xmm":
         return this.xmm(op);
       case "mmx":
@@ -139,7 +126,7 @@ export class RegionSem implements Sem {
 
   // ---- registers
   reg(n: number, size: number): Expr {
-    return this.#part(this.c.locals.read(n), size, false);
+    return this.#part(n, size, false);
   }
   setReg(n: number, size: number, value: Expr): void {
     this.#setPart(n, size, false, value);
@@ -187,15 +174,18 @@ export class RegionSem implements Sem {
     this.c.locals.writeLow(16 + op.n, value, clear);
     this.c.markWritten(16 + op.n);
   }
-  #part(whole: LocalExpr, size: number, high: boolean): Expr {
-    if (size === 8) return whole;
-    const low = toI32(whole);
-    if (size === 4) return low;
-    return size === 2 ? and(low, i32(0xffff)) : and(high ? shr_u(low, i32(8)) : low, i32(0xff));
+  #part(n: number, size: number, high: boolean): Expr {
+    const whole = this.c.locals.read(n), low = toI32(whole);
+    if (high) return and(shr_u(low, i32(8)), i32(0xff));
+    const part = size === 8 ? whole : size === 4 ? low : and(low, i32(size === 2 ? 0xffff : 0xff));
+    this.#homes.set(part, n);
+    return part;
   }
   #setPart(n: number, size: number, high: boolean, value: Expr): void {
     this.c.locals.write(n, this.#merged(n, size, high, value));
     this.c.markWritten(n);
+    for (const [e, home] of this.#homes) if (home === n) this.#homes.delete(e);
+    if (!high && value.kind !== "const") this.#homes.set(value, n);
   }
   #merged(n: number, size: number, high: boolean, value: Expr): Expr {
     if (size === 8) return value;
@@ -301,9 +291,9 @@ export class RegionSem implements Sem {
     return this.let(this.c.flags.value(f));
   }
   setFlags(def: FlagDef): void {
-    const live = this.c.liveAfter();
-    this.c.flags.set(def, live);
-    if (this.#inIf) this.c.flags.settle(live);
+    const home = (e: Expr | undefined): number => (e && this.#homes.get(e)) ?? -1;
+    const [a, b] = def.kind === "add" || def.kind === "sub" ? [def.a, def.b] : def.kind === "logic" && def.of ? def.of : [];
+    this.c.flags.set(def, { a: home(a), b: home(b), r: def.kind === "set" ? -1 : home(def.r) });
   }
   cond(cc: number): Expr {
     return this.c.flags.cond(cc);
@@ -317,27 +307,31 @@ export class RegionSem implements Sem {
     return t;
   }
   if(cond: Expr, then: () => void, otherwise?: () => void): void {
-    this.c.flags.settle(this.c.liveAfter() | this.step.effects.flagUses);
     const c = this.let(cond);
+    this.#joinFlags();
     this.c.locals.detach();
     this.c.f.expr(c);
     this.c.f.if();
     this.#inIf++;
     then();
     this.c.locals.flushLows();
-    this.c.flags.settle(this.c.liveAfter());
-    this.c.flags.pending = undefined;
+    this.#joinFlags();
     if (otherwise) {
       this.c.locals.detach();
       this.c.f.else();
       otherwise();
       this.c.locals.flushLows();
-      this.c.flags.settle(this.c.liveAfter());
-      this.c.flags.pending = undefined;
+      this.#joinFlags();
     }
     this.#inIf--;
     this.c.f.end();
     this.c.locals.forgetLows();
+  }
+  /** When an arm sets flags, they are in their locals and in memory where arms begin and join. */
+  #joinFlags(): void {
+    if (!this.step.effects.flagsSometimes) return;
+    this.c.flags.settle(this.c.liveAfter());
+    this.c.noteFlags();
   }
   raise(_vector: number, _errorCode: number, cond?: Expr): void {
     this.c.leave(cond);
@@ -380,7 +374,7 @@ export class RegionSem implements Sem {
   /** Calls something that works on the state block and gives 0 to go on, or the Exit with which to leave at RIP. */
   #outside(rip: number, call: () => void): void {
     const { f } = this.c;
-    this.c.writeBack(ALL_FLAGS);
+    this.c.writeBack();
     f.storeAt(STATE + RIP, "i64.store", i64(rip));
     const status = this.c.locals.temp("i32");
     call();
@@ -390,7 +384,6 @@ export class RegionSem implements Sem {
     f.expr(load("i64.load", i32(0), STATE + RIP));
     f.return();
     f.end();
-    this.c.flags.pending = undefined;
     this.c.reload();
   }
   /** The rare case is the interpreter's. */

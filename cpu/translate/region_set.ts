@@ -57,11 +57,8 @@ export class RegionSet {
   readonly modeChecks = new Set<number>();
   /** How many roaming instructions have been found in a region, by its entry. */
   readonly wild = new Map<number, number>();
-  readonly flagsNeeded = new Map<number, number>();
   /** How often the region at an entry has been extended. */
   readonly extended = new Map<number, number>();
-  /** Code has been found that reads flags at the start of a function or after a call. */
-  strictFlags = false;
 
   constructor(
     readonly extents: {
@@ -93,6 +90,5 @@ export class RegionSet {
       const site = this.sites.get(pc);
       if (site?.users.delete(r) && site.users.size === 0) this.sites.delete(pc);
     }
-    this.flagsNeeded.clear();
   }
 }

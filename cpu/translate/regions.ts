@@ -17,7 +17,7 @@ import type { WasmOp } from "../wasm/expr.ts";
 import { buildGraph, type Graph } from "./cfg.ts";
 import { emitRegion, type RegionEnvironment } from "./emit.ts";
 import { ExtentCells, Extents } from "./extents.ts";
-import { flagsNeededAt } from "./flags_needed.ts";
+import { ALL_GPRS, clobberedBy } from "./flow.ts";
 import { Region, RegionSet, type Relied } from "./region_set.ts";
 import { SharedExtents } from "./shared_extents.ts";
 
@@ -40,6 +40,12 @@ const WILD = 2;
 const inlined = (name: string): WasmOp | undefined =>
   name.startsWith("fma_") ? fusedMultiplyAdd()?.operations.get(name) : undefined;
 
+/** Where the code is that a region was made from. */
+interface Ranges {
+  readonly physical: (readonly [number, number])[];
+  readonly virtual: (readonly [number, number])[];
+}
+
 export interface RegionStats {
   regions: number;
   killed: number;
@@ -57,8 +63,6 @@ export class Regions {
   readonly #shared: SharedExtents;
   readonly #freeSlots: number[] = [];
   #liveBytes = 0;
-  /** What `checkFlags` has been told before there was a region. */
-  #unchecked: [Space, number][] = [];
   readonly #insns: (Insn | undefined)[] = [];
   readonly #freeIds: number[] = [];
   /** Of the next kill; the code map gives none. */
@@ -149,13 +153,12 @@ export class Regions {
     const graph = buildGraph(this.ram, this.blocks, s.block, pc, limit), block = s.block(pc);
     if (!graph || !block) return undefined;
     this.stats.regions++;
-    for (const [other, at] of this.#unchecked.splice(0)) this.checkFlags(other, at);
     const slot = this.#slot(s, pc);
     const ranges = this.#ranges(space, graph);
     const region = new Region(s, pc, slot, ranges.physical, ranges.virtual, (r) => this.#killed(r));
     const began = this.counters.now();
     const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true, false, inlined);
-    emitRegion(m, "r", graph, this.#environment(space, s, region, shared));
+    emitRegion(m, "r", graph, this.#environment(space, s, region, ranges, shared));
     const bytes = m.finish(), emitted = this.counters.now();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports });
     this.table.set(slot, instance.exports.r as CallableFunction);
@@ -170,36 +173,6 @@ export class Regions {
     this.#liveBytes += region.bytes = bytes.length;
     this.stats.insns += graph.insns;
     return region;
-  }
-
-  /**
-   * Control has come to `pc` by other ways than direct jumps. When code there reads flags, they are part of a calling convention: from now on
-   * regions pass them on.
-   */
-  checkFlags(space: Space, pc: number): void {
-    // Most short programs never have a region: what nobody needs to know is not found out.
-    if (this.stats.regions === 0) return void this.#unchecked.push([space, pc]);
-    const { set } = this.#ofSpace(space);
-    if (set.strictFlags || this.#flagsNeededAt(space, set, pc) === 0) return;
-    this.#makeStrict(space);
-  }
-  /** Calls lead from one image to others: all images of the space have to pass flags on, and so have all spaces of these images. */
-  #makeStrict(space: Space): void {
-    const { set } = this.#ofSpace(space);
-    if (set.strictFlags) return;
-    this.#dropFor(set);
-    for (const image of this.images.of(space)) this.#makeImageStrict(image);
-  }
-  #makeImageStrict(image: Image): void {
-    if (image.strictFlags) return;
-    image.strictFlags = true;
-    const set = this.#images.get(image);
-    if (set) this.#dropFor(set);
-    for (const space of image.spaces) this.#makeStrict(space);
-  }
-  #dropFor(set: RegionSet): void {
-    set.strictFlags = true;
-    for (const r of set.regions.values()) this.#drop(r, "flags");
   }
 
   /** Does the instruction rely on an extent in some region? */
@@ -267,16 +240,10 @@ export class Regions {
   }
   release(space: Space): void {
     this.#shared.release(space);
-    this.#unchecked = this.#unchecked.filter(([other]) => other !== space);
     const s = this.#spaces.get(space);
     if (!s) return;
     this.#free(s.set);
     this.#spaces.delete(space);
-  }
-  /** An image has come to one more space. */
-  attached(space: Space, image: Image): void {
-    if (image.strictFlags) this.#makeStrict(space);
-    else if (this.#spaces.get(space)?.set.strictFlags) this.#makeImageStrict(image);
   }
   /** The space does not run the image's regions any more. */
   detached(image: Image): void {
@@ -334,8 +301,6 @@ export class Regions {
       });
       const set = new RegionSet(extents, 0, Infinity, (pc) => this.blocks.find(space, pc));
       this.#spaces.set(space, s = { set, extents });
-      // Not only this set: the space's other images have to pass flags on as well.
-      for (const image of this.images.of(space)) if (image.strictFlags) this.#makeStrict(space);
     }
     return s;
   }
@@ -343,7 +308,6 @@ export class Regions {
     let set = this.#images.get(image);
     if (!set) {
       set = new RegionSet(this.#shared, image.start, image.end, (pc) => image.blocks.get(pc));
-      set.strictFlags = image.strictFlags;
       this.#images.set(image, set);
     }
     return set;
@@ -358,7 +322,7 @@ export class Regions {
     return slot;
   }
 
-  #environment(space: Space, s: RegionSet, region: Region, shared: boolean): RegionEnvironment {
+  #environment(space: Space, s: RegionSet, region: Region, ranges: Ranges, shared: boolean): RegionEnvironment {
     return {
       shared,
       bake: (va, write) => s.extents.around(va, write, space),
@@ -372,9 +336,16 @@ export class Regions {
       roams: (pc, stack) =>
         s.roaming.has(pc) || (!stack && (s.roaming.size > WILD_SPACE || (s.wild.get(region.pc) ?? 0) >= WILD)),
       relies: (pc, baked) => s.relies(region, pc, baked as Relied),
-      flagsNeededAt: (pc) => this.#flagsNeededAt(space, s, pc),
-      strictFlags: s.strictFlags,
       slot: (pc) => s.contains(pc) ? this.#slot(s, pc) : undefined,
+      clobberedAt: (pc) => {
+        const block = s.contains(pc) ? s.block(pc) : undefined, clobbered = block ? clobberedBy(block.insns) : ALL_GPRS;
+        // That is only true while the code there is the same.
+        if (block && clobbered !== ALL_GPRS) {
+          ranges.physical.push(...block.source);
+          ranges.virtual.push([pc, block.end]);
+        }
+        return clobbered;
+      },
       isCold: (pc) => {
         const block = s.block(pc);
         return !s.regions.has(pc) && !(block && this.blocks.executions(block) >= this.blocks.heat / 2);
@@ -390,12 +361,7 @@ export class Regions {
     };
   }
 
-  #flagsNeededAt(space: Space, s: RegionSet, pc: number): number {
-    const decode = (at: number) => space === this.access.space ? this.blocks.decode(at) : undefined;
-    return flagsNeededAt(s.flagsNeeded, (at) => s.contains(at) ? s.block(at) ?? decode(at) : undefined, pc);
-  }
-
-  #ranges(space: Space, g: Graph): { physical: [number, number][]; virtual: [number, number][] } {
+  #ranges(space: Space, g: Graph): Ranges {
     const virtual: [number, number][] = [];
     const steps = g.nodes.flatMap((n) => n.steps).sort((a, b) => a.insn.pc - b.insn.pc);
     for (const { insn } of steps) {

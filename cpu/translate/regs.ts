@@ -1,11 +1,8 @@
 /**
- * Sets of what translated code keeps in locals: one bit per GPR (0..15) and XMM register (16..31) in `r`, per arithmetic flag in `f`.
+ * Sets of what translated code keeps in locals: one bit per GPR (0..15) and XMM register (16..31).
  */
-import type { Flag, Semantic } from "../sem.ts";
+import type { Semantic } from "../sem.ts";
 
-export const FLAG_BIT: Record<Flag, number> = { c: 1, p: 2, a: 4, z: 8, s: 16, o: 32 };
-export const FLAG_LIST: readonly Flag[] = ["c", "p", "a", "z", "s", "o"];
-export const ALL_FLAGS = 63;
 export const gprBit = (n: number): number => 1 << n;
 export const xmmBit = (n: number): number => 1 << (16 + n);
 
@@ -33,7 +30,8 @@ export interface Effects {
   flagUses: number;
   /** Certainly overwritten. */
   flagDefs: number;
-  flagWrites: number;
+  /** Flags are set on some paths only (in `Sem.if`). */
+  flagsSometimes: boolean;
   /** Works on the state block in memory: everything is written back before and reloaded after. */
   helper: boolean;
   /** May leave the region before anything has changed: accesses memory, or raises an exception. */

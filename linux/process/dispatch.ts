@@ -5,15 +5,13 @@ import type { Personality } from "../personality.ts";
 import type { Handler, SyscallRow } from "../syscalls/row.ts";
 import { noteMissing } from "../trace/missing.ts";
 import { ID_RECALL, ID_STARTUP } from "./slot.ts";
-import { R11, RAX, RCX, Reply, type Thread } from "./thread.ts";
+import { RAX, Reply, type Thread } from "./thread.ts";
 import type { Blocking } from "./wait.ts";
 
-/** What a foreign call's reply always changes (ABI 8.4): RIP and RSP are stale, RAX is the result. */
-const REPLY = MTD.ACDB | MTD.RIP | MTD.RSP;
+/** What a foreign call's reply always changes (ABI 8.4): RIP, RSP and RFLAGS are stale, RAX is the result, R11 what SYSRET takes RFLAGS from. */
+const REPLY = MTD.ACDB | MTD.RIP | MTD.RSP | MTD.RFLAGS | MTD.R8_R15;
 /** After a signal or execve everything may be new. */
 export const REPLY_ALL = MTD.ACDB | MTD.BSD | MTD.RSP | MTD.RIP | MTD.RFLAGS | MTD.R8_R15;
-/** IF and the always-set bit. RFLAGS in a foreign call are those of an older trap, which may have been in the middle of a `std` sequence. */
-const RFLAGS_CLEAN = 0x202;
 
 /** Entry points of all threads: system calls and exceptions. */
 export class Dispatcher {
@@ -50,12 +48,7 @@ export class Dispatcher {
     // The groups first: a register that is written before its group is selected would be kept for putting it back.
     state.mtd |= REPLY;
     state.set(RAX, result);
-    state.rip = state.num(RCX);
-    state.rsp = state.num(R11);
-    if ((state.rflags & ~RFLAGS_CLEAN) !== 0) {
-      state.mtd |= MTD.RFLAGS;
-      state.rflags = RFLAGS_CLEAN;
-    }
+    state.sysret();
     t.inKernel = false;
   }
 
@@ -79,10 +72,8 @@ export class Dispatcher {
     t.reply = Reply.Normal;
     state.mtd |= REPLY_ALL;
     if (!own) {
-      state.rip = state.num(RCX);
-      state.rsp = state.num(R11);
-      state.rflags = RFLAGS_CLEAN;
       state.set(RAX, result);
+      state.sysret();
     }
     yield* this.#os.signals.beforeReturn(t, own ? -1 : number, own ? 0 : result);
     t.inKernel = false;

@@ -12,6 +12,7 @@ export interface Registers {
   readonly gprs: Uint32Array;
   readonly rip: number;
   readonly rsp: number;
+  readonly rflags: number;
   readonly fsBase: number;
   readonly gsBase: number;
   /** XSAVE area. */
@@ -29,11 +30,14 @@ export function captureRegisters(t: RegisterOwner): Registers {
     gprs[2 * i] = state.lo(i);
     gprs[2 * i + 1] = state.hi(i);
   }
+  gprs[2 * R11] = state.callFlags;
+  gprs[2 * R11 + 1] = 0;
   state.xsave(os.scratch);
   return {
     gprs,
     rip: state.num(RCX),
     rsp: state.num(R11),
+    rflags: state.callFlags,
     fsBase: state.fsBase,
     gsBase: state.gsBase,
     fpu: os.u8.slice(os.scratch, os.scratch + XSAVE_BYTES),
@@ -48,7 +52,7 @@ export function loadRegisters(t: RegisterOwner, from: Registers, stack: number, 
   state.set(RAX, 0);
   state.rip = from.rip;
   state.rsp = stack !== 0 ? stack : from.rsp;
-  state.rflags = 0x202;
+  state.rflags = from.rflags;
   state.fsBase = tls ?? from.fsBase;
   state.gsBase = from.gsBase;
   os.u8.set(from.fpu, os.scratch);

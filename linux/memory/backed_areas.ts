@@ -82,21 +82,27 @@ export abstract class BackedAreas extends Areas {
         this.install(vma, at, at + part.bytes, part.pa, true);
         return part.bytes;
       }
-    }
-    const pa = this.take(at, bytes);
-    if (pa === undefined) {
       // A smaller piece may still be free.
-      if (bytes <= PAGE) return 0;
-      const half = pageUp(bytes / 2);
-      return this.#back(vma, at, at + half);
+      if (bytes > PAGE) return this.#back(vma, at, at + pageUp(bytes / 2));
     }
-    if (vma.file !== undefined) vma.file.read(vma.offset + (at - vma.start), pa, bytes);
-    this.install(vma, at, end, pa, true);
-    return bytes;
+    const got = this.takeSome(at, bytes);
+    if (got === undefined) return 0;
+    if (vma.file !== undefined) vma.file.read(vma.offset + (at - vma.start), got.pa, got.bytes);
+    this.install(vma, at, at + got.bytes, got.pa, true);
+    return got.bytes;
+  }
+
+  /** As much memory in one piece as there is for the beginning of [va, va+bytes); undefined when there is none at all. */
+  protected takeSome(va: number, bytes: number): { pa: number; bytes: number } | undefined {
+    for (let some = bytes;; some = pageUp(some / 2)) {
+      const pa = this.#take(va, some);
+      if (pa !== undefined) return { pa, bytes: some };
+      if (some <= PAGE) return undefined;
+    }
   }
 
   /** Memory for [va, va+bytes): next to its neighbours' memory, or at a spot of this address space. */
-  protected take(va: number, bytes: number): number | undefined {
+  #take(va: number, bytes: number): number | undefined {
     const i = this.backing.lowerBound(va);
     const below = this.backing.items[i - 1];
     if (below !== undefined && below.end === va) {

@@ -127,15 +127,21 @@ export class Mm extends BackedAreas {
     return vma.shared?.file === undefined ? Fault.NoMemory : Fault.BeyondFile;
   }
 
-  /** A write to memory that another process also uses: copies the whole extent. */
+  /** A write to memory that another process also uses: copies the extent around it. */
   #unshare(vma: Vma, backing: Backing, va: number): Fault {
-    const start = Math.max(backing.start, vma.start, va - va % CHUNK_MAX);
-    const end = Math.min(backing.end, vma.end, start - start % CHUNK_MAX + CHUNK_MAX);
-    const pa = this.take(start, end - start);
-    if (pa === undefined) return Fault.NoMemory;
-    this.memory.copy(pa, backing.pa + (start - backing.start), end - start);
-    this.unback(start, end, false);
-    this.install(vma, start, end, pa, true);
+    const low = Math.max(backing.start, vma.start, va - va % CHUNK_MAX);
+    const high = Math.min(backing.end, vma.end, low - low % CHUNK_MAX + CHUNK_MAX);
+    let start = low, got = this.takeSome(low, high - low);
+    if (got !== undefined && va >= low + got.bytes) {
+      this.pool.release(got.pa, got.bytes);
+      start = pageDown(va);
+      got = this.takeSome(start, PAGE);
+    }
+    if (got === undefined) return Fault.NoMemory;
+    const { pa, bytes } = got;
+    this.memory.copy(pa, backing.pa + (start - backing.start), bytes);
+    this.unback(start, start + bytes, false);
+    this.install(vma, start, start + bytes, pa, true);
     this.version++;
     return Fault.None;
   }
@@ -183,10 +189,13 @@ export class Mm extends BackedAreas {
         this.pool.share(pa, end - start);
         child.install(vma, start, end, pa, true);
       } else {
-        const copy = child.take(start, end - start);
-        if (copy === undefined) return false;
-        this.memory.copy(copy, pa, end - start);
-        child.install(vma, start, end, copy, true);
+        for (let at = start; at < end;) {
+          const copy = child.takeSome(at, end - at);
+          if (copy === undefined) return false;
+          this.memory.copy(copy.pa, pa + (at - start), copy.bytes);
+          child.install(vma, at, at + copy.bytes, copy.pa, true);
+          at += copy.bytes;
+        }
       }
     }
     return true;

@@ -168,6 +168,29 @@ Deno.test("fork() copies what can be written and shares the rest until it is wri
   assert.equal(rig.pool.freeBytes, 8 * MIB);
 });
 
+Deno.test("fork() and copying on a write do with free memory in pieces", () => {
+  const rig = memoryRig(8 * MIB);
+  add(rig, BASE, 48 * PAGE, RW);
+  for (let n = 0; n < 48; n++) poke(rig, BASE + n * PAGE, n);
+  const taken: number[] = [];
+  for (let pa = rig.pool.take(PAGE, 0); pa !== undefined; pa = rig.pool.take(PAGE, 0)) taken.push(pa);
+  // Runs of three pages.
+  taken.slice(0, 160).forEach((pa, n) => n % 4 !== 0 && rig.pool.release(pa, PAGE));
+  const fork = (): Rig => {
+    const pages = new FakePages(), mm = rig.mm.fork(pages);
+    assert.ok(mm !== undefined);
+    return { ...rig, mm, pages };
+  };
+  const copied = fork();
+  for (let n = 0; n < 48; n++) assert.equal(peek(copied, BASE + n * PAGE), n);
+  rig.mm.protect(BASE, BASE + 48 * PAGE, PROT_READ);
+  const sharing = fork();
+  sharing.mm.protect(BASE, BASE + 48 * PAGE, RW);
+  assert.equal(poke(sharing, BASE + 40 * PAGE + 1, 9), Fault.None);
+  assert.deepEqual([0, 1].map((at) => peek(sharing, BASE + 40 * PAGE + at)), [40, 9]);
+  assert.deepEqual([0, 1].map((at) => peek(rig, BASE + 40 * PAGE + at)), [40, 0]);
+});
+
 Deno.test("findGap() finds the highest hole that is large enough", () => {
   const rig = memoryRig(MIB);
   const top = rig.mm.mmapBase;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -87,6 +88,22 @@ asm(".text\n.globl stub\nstub: mov $39, %eax\n syscall\n ret\n"
     "pushfq\n pop %rax\n shl $32, %rax\n or %r11, %rax\n pop %rbx\n ret\n");
 unsigned long flags_of_call(long a, long b);
 
+// A timer's signals in a loop that reads no flags: they are always those of the addition that has made R8.
+asm(".text\n.globl spin\nspin: xor %r8d, %r8d\n add $1, %r8\n"
+    "spin_begin: add $1, %r8\n mov rest(%rip), %ecx\n jrcxz spin_end\n jmp spin_begin\n"
+    "spin_end: ret\n");
+void spin(void);
+extern char spin_begin[], spin_end[];
+int rest, wrong;
+static void on_alarm(int signal, siginfo_t *info, void *context) {
+  (void)signal, (void)info;
+  greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
+  if (rest == 0 || r[REG_RIP] < (long)spin_begin || r[REG_RIP] >= (long)spin_end) return;
+  long n = r[REG_R8], parity = !__builtin_parity(n & 255) << 2, carry_4 = !(n & 15) << 4;
+  wrong += (r[REG_EFL] & ALL) != (parity | carry_4);
+  rest--;
+}
+
 static const long pairs[][2] = {{0, 0}, {1, 2}, {0x10, 1}, {-1, 1}, {0x7fffffffffffffff, -1}, {-0x7fffffffffffffff - 1, 1}, {0x80000000, 0xff}, {-6, 5}, {0x7000000000000001, 0x123456789}};
 #define PAIRS (sizeof pairs / sizeof *pairs)
 
@@ -111,6 +128,14 @@ int main(void) {
     unsigned long both = flags_of_call(pairs[n % PAIRS][0], pairs[n % PAIRS][1]);
     if (n >= PAIRS * (ROUNDS - 1)) printf(" %03lx/%03lx", both & ALL, both >> 32 & ALL);
   }
+  printf("\n%-20s", "timer");
+  struct sigaction alarm = {.sa_sigaction = on_alarm, .sa_flags = SA_SIGINFO};
+  sigaction(SIGALRM, &alarm, 0);
+  rest = 20;
+  setitimer(ITIMER_REAL, &(struct itimerval){{0, 3000}, {0, 3000}}, 0);
+  spin();
+  setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, 0);
+  printf(" %d wrong", wrong);
   printf("\n");
   return 0;
 }

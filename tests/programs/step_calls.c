@@ -33,12 +33,10 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
   s->code = info->si_code;
 }
 
-int main(void) {
-  struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
-  long self = getpid();
-  sigaction(SIGTRAP, &action, 0);
+/* With TF when `flag` is that. */
+__attribute__((noinline, noclone)) static void code(long flag) {
   asm volatile(
-      "sub $256, %%rsp\n xor %%eax, %%eax\n pushfq\n orq $0x100, (%%rsp)\n popfq\n"
+      "sub $256, %%rsp\n xor %%eax, %%eax\n pushfq\n orq %[flag], (%%rsp)\n popfq\n"
       "code_begin: .globl code_begin\n"
       "nop\n"
       // One that is answered at once, one after the other, one that fails, and one whose flags are seen afterwards.
@@ -55,8 +53,17 @@ int main(void) {
       "add $256, %%rsp\n"
       "code_end: .globl code_end\n"
       :
-      : [getpid] "i"(SYS_getpid), [gettid] "i"(SYS_gettid), [yield] "i"(SYS_sched_yield)
+      : [getpid] "i"(SYS_getpid), [gettid] "i"(SYS_gettid), [yield] "i"(SYS_sched_yield), [flag] "r"(flag)
       : "rax", "rcx", "rdx", "r11", "memory", "cc");
+}
+
+int main(void) {
+  struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
+  long self = getpid();
+  sigaction(SIGTRAP, &action, 0);
+  // Often enough for a translator.
+  for (int i = 0; i < 5000; i++) code(0);
+  code(TF);
   for (int i = 0; i < count; i++) {
     struct step *s = &steps[i];
     printf("%3d: +%ld rax %ld flags %x code %d", i, s->offset, s->rax == self ? 1234 : s->rax, s->flags, s->code);

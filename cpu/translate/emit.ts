@@ -372,12 +372,17 @@ class Emitter implements RegionContext {
     this.locals.storeRegisters(this.#dirty);
     const slot = this.locals.temp("i32"), to = ending.to ?? i64(target(ending.target));
     const known = ending.to ? undefined : this.env.slot(target(ending.target));
+    // While the region runs it has not been dropped: the table would lead to it as well.
+    const itself = known !== undefined && target(ending.target) === this.g.entry.pc;
     if (known === undefined) f.assign(slot.index, this.#regionSlot(to));
     f.expr(to);
     f.expr(add({ kind: "local", type: "i32", index: DEPTH_LOCAL }, i32(1)));
-    if (known === undefined) f.get(slot.index);
-    else f.i32(known);
-    f.callIndirect(this.#regionType);
+    if (itself) f.callSelf();
+    else {
+      if (known === undefined) f.get(slot.index);
+      else f.i32(known);
+      f.callIndirect(this.#regionType);
+    }
     const result = this.locals.temp("i64"), rsp = this.locals.read(RSP);
     f.set(result.index);
     f.expr(or(ne(result, i64(back)), ne(load("i64.load", i32(0), STATE + GPR + 8 * RSP), add(rsp, i64(8)))));

@@ -15,8 +15,8 @@ const hooks = {
 const CODE = 0x40_0000, STACK = 0x80_0000, STACK_BYTES = 0x2_0000, TURNS = 20_000;
 const RCX = 1, RDX = 2, RBX = 3, RSP = 4, RSI = 6, RDI = 7;
 
-/** Runs code at CODE with RCX = TURNS and RDI = STACK, where CODE stands; gives how it ended, and registers. */
-function run(code: readonly number[], heat: number, sliceNs: number) {
+/** Runs code at CODE with RCX = `turns` and RDI = STACK, where CODE stands; gives how it ended, and registers. */
+function run(code: readonly number[], heat: number, sliceNs: number, turns = TURNS) {
   const cpu = new HedraCpu({ ramBytes: USER_RAM + 0x100_0000, hooks, heat }), space = cpu.createSpace(), state = KERNEL_MEMORY;
   cpu.ram.u8.set(code, USER_RAM);
   space.map(CODE, USER_RAM, PAGE, RIGHT_R | RIGHT_X);
@@ -25,7 +25,7 @@ function run(code: readonly number[], heat: number, sliceNs: number) {
   cpu.resetState(state);
   const set = (offset: number, value: number) => cpu.ram.u32[(state + offset) >> 2] = value;
   set(RIP, CODE);
-  set(GPR + 8 * RCX, TURNS);
+  set(GPR + 8 * RCX, turns);
   set(GPR + 8 * RDI, STACK);
   set(GPR + 8 * RSP, STACK + 0x1_0000);
   const trap = cpu.run(state, space, sliceNs), at = cpu.locate(state);
@@ -64,4 +64,23 @@ Deno.test("a callee within a region may return elsewhere, or never", () => {
 Deno.test("code that only returns to itself is interrupted at the end of its time slice", () => {
   // mov rsp, rdi; ret
   assert.equal(run([0x48, 0x89, 0xfc, 0xc3], 40, 5e6).trap, Trap.Timer);
+});
+
+Deno.test("a function that calls itself may nest deeper than the host's stack allows", () => {
+  const code = [
+    [0xe8, 0x02, 0, 0, 0], // call f
+    [0x0f, 0x05], // syscall
+    [0x48, 0x85, 0xc9], // f: test rcx, rcx
+    [0x74, 0x0e], // jz out
+    [0x51], // push rcx
+    [0x48, 0xff, 0xc9], // dec rcx
+    [0xe8, 0xf2, 0xff, 0xff, 0xff], // call f
+    [0x5a], // pop rdx
+    [0x48, 0x01, 0xd6], // add rsi, rdx
+    [0x90],
+    [0xc3], // out: ret
+  ].flat();
+  const { trap, registers } = run(code, 40, 1e9, 4000);
+  assert.equal(trap, Trap.Syscall);
+  assert.equal(registers[3], 4000 * 4001 / 2);
 });

@@ -25,6 +25,8 @@ export class FuncBuilder {
   #opening: Uint8Array = NOTHING;
   /** Branch hints: twice the offset in `code` of an if or br_if, plus 1 when its condition is likely to hold; ascending. */
   readonly hints: number[] = [];
+  /** Offsets in `code` of the function's own number. */
+  readonly #selfCalls: number[] = [];
   readonly #locals: ValType[] = [];
   readonly #free: Record<ValType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   readonly #fnIndex: (name: string) => number;
@@ -130,6 +132,20 @@ export class FuncBuilder {
   callIndex(index: number): void {
     this.code.byte(0x10);
     this.code.u32(index);
+  }
+  /** Calls the function itself. Its number is known when the module is finished: two bytes are left for it. */
+  callSelf(): void {
+    this.code.byte(0x10);
+    this.#selfCalls.push(this.code.length);
+    this.code.byte(0x80);
+    this.code.byte(0);
+  }
+  /** Fills in the function's number. */
+  resolve(self: number): void {
+    for (const at of this.#selfCalls) {
+      this.code.buf[at] = self & 0x7f | 0x80;
+      this.code.buf[at + 1] = self >> 7;
+    }
   }
   callIndirect(type: number): void {
     this.code.byte(0x11);

@@ -122,6 +122,7 @@ export class ModuleBuilder {
         b.u32(f.index);
       }
     });
+    this.#funcs.forEach((f, i) => f.body.resolve(this.#imports.length + i));
     const heads = this.#funcs.map((f) => f.body.head());
     const hinted = this.#funcs.map((f, i) => ({ hints: f.body.hints, i })).filter((f) => f.hints.length > 0);
     // Custom section of the branch hinting proposal; offsets count from the start of the function body.

@@ -11,7 +11,7 @@ export const enum Exit {
   Poll = 4,
   /** The instruction at RIP could not go on in a region (unmapped extent, cold code): interpret it. */
   Side = 5,
-  /** A helper has changed code or mappings: nothing that is on the stack may go on. Continue at RIP. */
+  /** Code or mappings have changed, or guest calls are nested too deeply: nothing that is on the stack may go on. Continue at RIP. */
   Left = 6,
   /** A `syscall` has been dealt with, but the run is to end. */
   SyscallDone = 7,

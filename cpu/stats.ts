@@ -22,7 +22,7 @@ export const SIDE_EXITS = {
 export type SideExit = keyof typeof SIDE_EXITS;
 
 /** How a region that the dispatcher had entered came back: names of `Exit`, in its order. */
-export const REGION_EXITS = ["elsewhere", "fault", "syscall", "hot", "poll", "side exit", "code changed", "run ended"] as const;
+export const REGION_EXITS = ["elsewhere", "fault", "syscall", "hot", "poll", "side exit", "unwound", "run ended"] as const;
 
 const zeros = <K extends string>(names: Readonly<Record<K, string>>): Record<K, number> =>
   Object.fromEntries(Object.keys(names).map((name) => [name, 0])) as Record<K, number>; // fromEntries forgets the keys' type

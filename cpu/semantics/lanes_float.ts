@@ -45,12 +45,13 @@ const scalarSqrt = (f: Format): Unary => (a, bind) => fixScalar(f, bind(w(`${f.s
 
 // ---- vectors ---------------------------------------------------------------------------------------------------------------------
 
-/** No lane of `x` (bound) is a NaN. A mask of signs is cheaper than any_true on x86. */
-export const noNaN = (f: Format, x: Expr): Expr =>
-  eqz(w(f === SINGLE ? "i32x4.bitmask" : "i64x2.bitmask", w(`${f.shape}.ne`, x, x)));
 /** The same for every lane. */
 export const fixPacked = (f: Format, result: Expr, a: Expr, b: Expr = a): Expr =>
-  choose(noNaN(f, result), result, call(`nan_${f.shape}`, "v128", result, a, b));
+  choose(
+    eqz(w("v128.any_true", w(`${f.shape}.ne`, result, result))),
+    result,
+    call(`nan_${f.shape}`, "v128", result, a, b),
+  );
 export const packedArithmetic = (f: Format, op: ArithmeticOp): Binary => (a, b, bind) =>
   fixPacked(f, bind(w(`${f.shape}.${op}`, a, b)), a, b);
 const packedSqrt = (f: Format): Unary => (a, bind) => fixPacked(f, bind(w(`${f.shape}.sqrt`, a)), a);

@@ -1,10 +1,10 @@
 /** FMA3. cpu/fma.ts computes; here are the order of operands, signs, and NaNs. */
 import type { Operand } from "../insn.ts";
 import type { Sem, Semantic } from "../sem.ts";
-import { call, choose, type Expr, v128, w } from "../wasm/expr.ts";
+import { call, choose, eqz, type Expr, v128, w } from "../wasm/expr.ts";
 import { halves, setHalves } from "./halves.ts";
 import { type Bind, mergeLow, shuffle } from "./lanes.ts";
-import { DOUBLE, type Format, noNaN, SINGLE } from "./lanes_float.ts";
+import { DOUBLE, type Format, SINGLE } from "./lanes_float.ts";
 import { bindOf } from "./vector.ts";
 
 /** Which of the operands (0 = destination) are multiplied, and which is added. */
@@ -33,7 +33,11 @@ const negated = (f: Format, x: Expr, even: boolean, odd: boolean): Expr =>
 function fused(f: Format, name: Name, a: Expr, b: Expr, c: Expr, bind: Bind): Expr {
   const { product, addend } = SIGNS[name];
   const r = bind(call(`fma_${f.shape}`, "v128", negated(f, a, product, product), b, negated(f, c, addend[0], addend[1])));
-  return choose(noNaN(f, r), r, call(`nan3_${f.shape}`, "v128", r, a, b, c));
+  return choose(
+    eqz(w("v128.any_true", w(`${f.shape}.ne`, r, r))),
+    r,
+    call(`nan3_${f.shape}`, "v128", r, a, b, c),
+  );
 }
 
 const packed = (f: Format, name: Name, order: keyof typeof ORDERS): Semantic => (s, { ops }) => {

@@ -363,11 +363,15 @@ export class Regions {
 
   #ranges(space: Space, g: Graph): Ranges {
     const virtual: [number, number][] = [];
-    const steps = g.nodes.flatMap((n) => n.steps).sort((a, b) => a.insn.pc - b.insn.pc);
-    for (const { insn } of steps) {
-      const last = virtual.at(-1), end = insn.pc + insn.length;
-      if (last && insn.pc <= last[1]) last[1] = Math.max(last[1], end);
-      else virtual.push([insn.pc, end]);
+    // The instructions of a node follow each other.
+    const pieces = g.nodes.flatMap(({ steps }): [number, number][] => {
+      const last = steps.at(-1)?.insn;
+      return last ? [[steps[0].insn.pc, last.pc + last.length]] : [];
+    });
+    for (const piece of pieces.sort((a, b) => a[0] - b[0])) {
+      const last = virtual.at(-1);
+      if (last && piece[0] <= last[1]) last[1] = Math.max(last[1], piece[1]);
+      else virtual.push(piece);
     }
     const physical: [number, number][] = [];
     for (const [from, to] of virtual) {

@@ -1,5 +1,5 @@
 import type { Cpu } from "../cpu/api.ts";
-import type { CpuOptions } from "../cpu/cpu.ts";
+import { type CpuOptions, HedraCpu } from "../cpu/cpu.ts";
 import { LockstepCpu } from "../host/unicorn/lockstep_cpu.ts";
 import { UnicornCpu } from "../host/unicorn/unicorn_cpu.ts";
 import type { BootConfig } from "../roottask/boot_config.ts";
@@ -12,6 +12,9 @@ import { print } from "./terminal.ts";
 export async function runWithEngine(config: BootConfig, engine: Exclude<CpuEngine, "hedra">): Promise<number> {
   let lockstep: LockstepCpu | undefined;
   const make = (options: CpuOptions): Cpu => {
+    if (engine === "interpreter" || engine === "translator") {
+      return new HedraCpu({ ...options, heat: engine === "interpreter" ? Infinity : 1 });
+    }
     try {
       return engine === "unicorn" ? new UnicornCpu(options) : lockstep = new LockstepCpu(options, stop);
     } catch (error) {

@@ -129,8 +129,8 @@ export const OPTIONS: readonly OptionRow[] = [
   },
   {
     key: "cpuEngine",
-    value: "hedra|unicorn|lockstep",
-    help: "processor: ours, libunicorn2, or both instruction by instruction until they differ",
+    value: "hedra|interpreter|translator|unicorn|lockstep",
+    help: "processor: ours, ours without or with nothing but translated code, libunicorn2, or both, compared at each instruction",
     only: ["run"],
   },
   { key: "format", value: "folded|speedscope", help: "how to write the profile (default: folded)", only: ["profile"] },

@@ -61,7 +61,9 @@ export interface RunOptions {
   dot: boolean;
 }
 
-export type CpuEngine = "hedra" | "unicorn" | "lockstep";
+/** "interpreter" and "translator" are Hedra's processor that translates nothing, or everything at its first execution. */
+export const CPU_ENGINES = ["hedra", "interpreter", "translator", "unicorn", "lockstep"] as const;
+export type CpuEngine = typeof CPU_ENGINES[number];
 export type ProfileFormat = "folded" | "speedscope";
 
 export const DEFAULT_MEMORY_MIB = 1024;
@@ -159,8 +161,9 @@ function parseLevel(text: string): CpuLevel {
 }
 
 function parseEngine(text: string): CpuEngine {
-  if (text === "hedra" || text === "unicorn" || text === "lockstep") return text;
-  throw usage(`Cannot use "${text}" as --cpu-engine: expected hedra, unicorn or lockstep`);
+  const engine = CPU_ENGINES.find((known) => known === text);
+  if (engine === undefined) throw usage(`Cannot use "${text}" as --cpu-engine: expected ${CPU_ENGINES.join(", ")}`);
+  return engine;
 }
 
 function parseFormat(text: string): ProfileFormat {

@@ -25,6 +25,7 @@ import {
   CTL_EPOCH,
   CTL_ERROR,
   CTL_EXIT,
+  CTL_LINK,
   CTL_VECTOR,
   FLAGS_OTHER,
   RIP,
@@ -275,6 +276,8 @@ export class HedraCpu implements Cpu {
       awaitedLo = i32[CTL_AWAITED >> 2],
       awaitedHi = i32[(CTL_AWAITED >> 2) + 1];
     this.#onSyscall = onSyscall;
+    // A jump that was to be linked when the last run ended leads to code of another program.
+    i32[CTL_LINK >> 2] = 0;
     i32[CTL_AWAITED >> 2] = i32[(CTL_AWAITED >> 2) + 1] = 0;
     this.#select(state, space as Space);
     // One object for all runs: an IPC is two of them.

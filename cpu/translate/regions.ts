@@ -25,6 +25,8 @@ import { SharedExtents } from "./shared_extents.ts";
 const MISSES = 24;
 /** WebAssembly bytes of living regions; beyond that all are dropped, and what is still in use comes back. Bounds what endless new code can take. */
 const MAX_CODE_BYTES = 96 << 20;
+/** Regions alive at once: V8 maps memory for each, and Linux allows 65,530 mappings; some of the dropped ones wait to be collected. */
+const MAX_REGIONS = 20_000;
 /** Largest region, in instructions; the rest of a longer function becomes regions of its own. */
 const MAX_INSNS = 600;
 /** The same for regions that begin inside another one (where control has come back after leaving it): they only lead to the next entry. */
@@ -63,6 +65,7 @@ export class Regions {
   readonly #shared: SharedExtents;
   readonly #freeSlots: number[] = [];
   #liveBytes = 0;
+  #live = 0;
   readonly #insns: (Insn | undefined)[] = [];
   readonly #freeIds: number[] = [];
   /** Of the next kill; the code map gives none. */
@@ -110,7 +113,7 @@ export class Regions {
 
   /** The block at `pc` is hot: translates it, or makes the region anew that has been leaving for it. */
   hot(space: Space, pc: number): void {
-    if (this.#liveBytes > MAX_CODE_BYTES) this.#dropAll();
+    if (this.#liveBytes > MAX_CODE_BYTES || this.#live > MAX_REGIONS) this.#dropAll();
     for (const s of this.#setsAt(space, pc)) {
       const owner = s.openings.get(pc);
       s.openings.delete(pc);
@@ -171,6 +174,7 @@ export class Regions {
     this.counters.compileNs += this.counters.now() - emitted;
     this.stats.codeBytes += bytes.length;
     this.#liveBytes += region.bytes = bytes.length;
+    this.#live++;
     this.stats.insns += graph.insns;
     return region;
   }
@@ -279,6 +283,7 @@ export class Regions {
   #killed(r: Region): void {
     r.set.forget(r);
     this.#liveBytes -= r.bytes;
+    this.#live--;
     this.table.set(r.slot, this.noRegion);
     for (const id of r.ids) {
       this.#insns[id] = undefined;

@@ -83,7 +83,8 @@ Deno.test("a personality that is killed and started again twenty times leaves no
   assert.ok(samples.length >= 20, `${samples.length} kills`);
   const late = samples.splice(samples.length >> 1);
   for (const what of ["pages", "domains", "roottask"] as const) {
-    const most = (list: readonly KillSample[]): number => Math.max(...list.map((each) => each[what]));
-    assert.ok(most(late) <= most(samples), `${what}: ${JSON.stringify([...samples, ...late].map((each) => each[what]))}`);
+    // Some samples show the old and the new personality at once; what stays behind would raise all of them.
+    const usual = (list: readonly KillSample[]): number => list.map((each) => each[what]).sort((a, b) => a - b)[list.length >> 1];
+    assert.ok(usual(late) <= usual(samples), `${what}: ${JSON.stringify([...samples, ...late].map((each) => each[what]))}`);
   }
 });

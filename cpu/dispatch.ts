@@ -143,6 +143,8 @@ function resume(f: FuncBuilder): void {
   f.expr(and(eq(rip, back), eq(rsp, sp)));
   f.if();
   exit.set(i32(Exit.Continue));
+  // A jump has come here, but not to a block.
+  f.storeAt(CTL_LINK, "i32.store", i32(0));
   f.br(done);
   f.end();
   f.expr(is(Exit.Continue));

@@ -84,3 +84,27 @@ Deno.test("a function that calls itself may nest deeper than the host's stack al
   assert.equal(trap, Trap.Syscall);
   assert.equal(registers[3], 4000 * 4001 / 2);
 });
+
+Deno.test("a jump to where a region waits leads there again, whatever the region does next", () => {
+  const code = [
+    [0xf6, 0xc1, 0x03], // l: test cl, 3
+    [0x75, 0x08], // jnz skip
+    [0xe8, 0x20, 0, 0, 0], // call f
+    [0x48, 0xff, 0xc3], // back: inc rbx
+    [0x48, 0xff, 0xc9], // skip: dec rcx
+    [0x75, 0xee], // jnz l
+    [0x48, 0xff, 0xc2], // inc rdx
+    [0xb9, 200, 0, 0, 0], // mov ecx, 200
+    [0x83, 0xfa, 0x05], // cmp edx, 5
+    [0x75, 0xe1], // jnz l
+    [0x0f, 0x05], // syscall
+    [0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90],
+    [0x48, 0xff, 0xc6], // f: inc rsi
+    [0x48, 0x83, 0xf9, 0x04], // cmp rcx, 4
+    [0x74, 0x03], // jz drop
+    [0xc2, 0x00, 0x00], // ret 0
+    [0x48, 0x83, 0xc4, 0x08], // drop: add rsp, 8
+    [0xeb, 0xce], // jmp back
+  ].flat();
+  assert.deepEqual(run(code, 40, 1e9).registers, run(code, Infinity, 1e9).registers);
+});

@@ -54,9 +54,17 @@ async function measureStart(directory: string, rounds: number): Promise<Row[]> {
   return [row("hedra run matrix 2 (Linux, C)", times.matrix), row("hedra run hello (hyperapp)", times.hello)];
 }
 
-/** Benchmarks that are programs of their own. */
-const PROGRAMS: readonly string[] = ["cpu", "linux", "hedron", "mediator", "restarts"];
-if (PROGRAMS.includes(Deno.args[0])) {
+/** Benchmarks that are programs of their own, and their arguments; undefined: it prints its usage itself. */
+const PROGRAMS = new Map([["cpu", undefined], ["linux", undefined], ["hedron", ""], ["mediator", " [ROUNDS]"], [
+  "restarts",
+  " [TIMES]",
+]]);
+if (PROGRAMS.has(Deno.args[0])) {
+  const usage = PROGRAMS.get(Deno.args[0]);
+  if (usage !== undefined && /^(-h|--help)$/.test(Deno.args[1])) {
+    console.log(`usage: deno task bench ${Deno.args[0]}${usage}`);
+    Deno.exit(0);
+  }
   const args = ["run", "-A", new URL(`${Deno.args[0]}.ts`, import.meta.url).href, ...Deno.args.slice(1)];
   Deno.exit(
     (await new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: "inherit", stderr: "inherit" }).spawn().status).code,
@@ -64,10 +72,13 @@ if (PROGRAMS.includes(Deno.args[0])) {
 }
 
 if (Deno.args[0] !== undefined && !Deno.args[0].startsWith("-")) {
-  console.error(`bench: no benchmark "${Deno.args[0]}": there are ${PROGRAMS.join(", ")}`);
+  console.error(`bench: no benchmark "${Deno.args[0]}": there are ${[...PROGRAMS.keys()].join(", ")}`);
   Deno.exit(2);
 }
-const options = readOptions(Deno.args, "", []);
+const options = readOptions(Deno.args, "", [], [
+  "",
+  `Others: deno task bench ${[...PROGRAMS.keys()].join("|")}, each with --help`,
+]);
 const directory = Deno.makeTempDirSync({ prefix: "hedra-bench-" });
 const rows: Row[] = [];
 const report = (added: Row[], meanGoal?: Goal) => {

@@ -1,7 +1,7 @@
 import type { Cpu } from "../cpu/api.ts";
 import { type CpuOptions, HedraCpu } from "../cpu/cpu.ts";
 import { LockstepCpu } from "../host/unicorn/lockstep_cpu.ts";
-import { UnicornCpu } from "../host/unicorn/unicorn_cpu.ts";
+import { UnicornCpu, unicornLevel } from "../host/unicorn/unicorn_cpu.ts";
 import type { BootConfig } from "../roottask/boot_config.ts";
 import { EXIT, UserError } from "./errors.ts";
 import type { CpuEngine } from "./options.ts";
@@ -22,7 +22,8 @@ export async function runWithEngine(config: BootConfig, engine: Exclude<CpuEngin
       throw new UserError(`Cannot load libunicorn.so.2: install Debian's package libunicorn2`, EXIT.FAILURE);
     }
   };
-  const exitCode = finish((await bootMachine(config, make)).programs[0]);
+  const cpuLevel = engine === "unicorn" ? unicornLevel(config.cpuLevel) : config.cpuLevel;
+  const exitCode = finish((await bootMachine({ ...config, cpuLevel }, make)).programs[0]);
   if (lockstep) {
     const { judged, skipped } = lockstep;
     print("stderr", `hedra: lockstep: ${judged} instructions equal, ${skipped} not compared\n`);

@@ -24,7 +24,7 @@ export async function runProfile(raw: RawOptions, program: string, args: string[
     return cpu;
   });
   const exitCode = finish(result.programs[0]), profile = sampler?.profile();
-  if (!profile) return exitCode;
+  if (!profile || result.programs[0].pid < 0) return exitCode;
   const file = options.output ?? DEFAULT_FILE[options.format];
   const text = options.format === "folded" ? folded(profile) : speedscope(profile, program);
   try {

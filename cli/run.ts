@@ -142,7 +142,7 @@ export async function bootMachine(config: RunConfig, cpu?: MakeCpu): Promise<Boo
     needsLinux ? import("../linux/mod.ts") : undefined,
     config.programs.some(({ kind }) => kind === "freebsd") ? import("../freebsd/mod.ts") : undefined,
   ]);
-  const { strace, traceSet, traceSummary, verbose, fixedAddresses, user, learned } = config;
+  const { strace, traceSet, traceSummary, verbose, fixedAddresses, user, cpuLevel, learned } = config;
   const limit = config.timeLimitSeconds;
   const release = limit === undefined ? undefined : (await import("../host/watchdog.ts")).watch(limit * 1000, EXIT.TIMEOUT);
   // Without something to wait for Deno would end a process whose guest waits for a signal only. A port, as a timer loads node:timers (4 ms).
@@ -151,7 +151,8 @@ export async function bootMachine(config: RunConfig, cpu?: MakeCpu): Promise<Boo
   try {
     return await boot({
       ...config,
-      linux: linux && (() => linux.createLinux({ strace, traceSet, traceSummary, verbose, fixedAddresses, user, learned })),
+      linux: linux &&
+        (() => linux.createLinux({ strace, traceSet, traceSummary, verbose, fixedAddresses, user, cpuLevel, learned })),
       freebsd: freebsd && (() => freebsd.createFreeBsd({ strace, verbose })),
     }, cpu);
   } catch (error) {

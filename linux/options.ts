@@ -1,3 +1,4 @@
+import type { CpuLevel } from "../cpu/level.ts";
 import type { Refused } from "./trace/refusals.ts";
 
 /** What the Linux personality is told when it is made. */
@@ -11,6 +12,8 @@ export interface LinuxOptions {
   fixedAddresses?: boolean;
   /** Who programs are started as; root when absent. */
   user?: { uid: number; gid: number };
+  /** What /proc/cpuinfo tells; "v3" when absent. */
+  cpuLevel?: CpuLevel;
   /** More messages: unimplemented calls as they happen. */
   verbose: boolean;
   /** Is told what programs did not get, when one that roottask has started has ended. */

@@ -27,21 +27,52 @@ testWith(["libunicorn2", "gcc"], "the interpreter and Unicorn agree after each i
   assert.ok(Number(counts[1]) > 10_000 && Number(counts[2]) < Number(counts[1]) / 20, counts[0]);
 });
 
-testWith(["libunicorn2"], "lockstep stops at the first difference and shows both states", () => {
+/** Both over one page of code at 0x400000, `differ` with the report of a difference. */
+function lockstepOver(code: readonly number[], differ: (report: string) => void): LockstepCpu {
   const hooks = { tsc: () => 0, portAllowed: () => false, portIn: () => 0, portOut() {}, random() {} };
-  let report = "";
   const cpu = new LockstepCpu({ ramBytes: USER_RAM + 0x10_0000, hooks }, (text) => {
-    report = text;
+    differ(text);
     throw new Error("stopped");
   });
-  const space = cpu.createSpace();
-  space.map(0x40_0000, USER_RAM, PAGE, 7);
-  // mov eax, 5; smsw eax: the two have other values in CR0; ud2
-  cpu.ram.u8.set([0xb8, 5, 0, 0, 0, 0x0f, 0x01, 0xe0, 0x0f, 0x0b], USER_RAM);
+  cpu.ram.u8.set(code, USER_RAM);
   cpu.resetState(KERNEL_MEMORY);
   cpu.ram.u32[(KERNEL_MEMORY + RIP) >> 2] = 0x40_0000;
+  return cpu;
+}
+
+testWith(["libunicorn2"], "lockstep stops at the first difference and shows both states", () => {
+  let report = "";
+  // mov eax, 5; smsw eax: the two have other values in CR0; ud2
+  const cpu = lockstepOver([0xb8, 5, 0, 0, 0, 0x0f, 0x01, 0xe0, 0x0f, 0x0b], (text) => report = text), space = cpu.createSpace();
+  space.map(0x40_0000, USER_RAM, PAGE, 7);
   assert.throws(() => assert.equal(cpu.run(KERNEL_MEMORY, space, 1e9), Trap.Exception), /stopped/);
   assert.match(report, /after 2 instructions .*\n +400005: smsw.*\n.*before +Hedra +Unicorn\nrax/);
   space.destroy();
   return Promise.resolve();
 });
+
+testWith(
+  ["libunicorn2"],
+  "lockstep: a fault at the target of a jump is not the jump's, and what Unicorn lacks is not compared",
+  () => {
+    const code = [
+      ...[0x48, 0x8d, 0x25, 0xf9, 0x07, 0, 0], // lea rsp, [rip + 0x7f9]: 0x400800
+      ...[0x48, 0x83, 0x24, 0x24, 0], // and qword [rsp], 0
+      ...[0x0f, 0xae, 0x04, 0x24], // fxsave [rsp]
+      ...[0x0f, 0x38, 0xf0, 0x04, 0x24], // movbe eax, [rsp]
+      ...[0xf3, 0x0f, 0xb8, 0xc0], // popcnt eax, eax
+      ...[0xe8, 0, 0, 0, 1], // call to where nothing is
+    ];
+    const cpu = lockstepOver(code, assert.fail), space = cpu.createSpace();
+    space.map(0x40_0000, USER_RAM, PAGE, 7);
+    cpu.ram.u8.fill(0xff, USER_RAM + 0x800, USER_RAM + 0xa00);
+    assert.deepEqual([cpu.run(KERNEL_MEMORY, space, 1e9), cpu.vector, cpu.faultAddress], [
+      Trap.Exception,
+      14,
+      0x40_0000 + code.length + (1 << 24),
+    ]);
+    assert.deepEqual([cpu.judged, cpu.skipped], [3, 4]);
+    space.destroy();
+    return Promise.resolve();
+  },
+);

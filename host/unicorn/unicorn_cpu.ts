@@ -29,6 +29,9 @@ export function makeRam(bytes: number): Ram {
   };
 }
 
+/** The level that there is when `wanted` is asked for: Unicorn 2.0 has no AVX. */
+export const unicornLevel = (wanted: CpuLevel | undefined): CpuLevel => wanted === "v1" ? "v1" : "v2";
+
 export class UnicornCpu implements Cpu {
   readonly ram: Ram;
   vector = 0;
@@ -37,10 +40,6 @@ export class UnicornCpu implements Cpu {
   readonly #lib = openUnicorn();
   readonly #engines = new Map<AddressSpace, Engine>();
   #nextSpace = 1;
-  /** Unicorn 2.0 has no AVX. */
-  get #level(): CpuLevel {
-    return this.options.level === "v1" ? "v1" : "v2";
-  }
 
   constructor(private readonly options: CpuOptions) {
     this.ram = makeRam(options.ramBytes);
@@ -51,7 +50,7 @@ export class UnicornCpu implements Cpu {
       this.#engines.get(gone)?.close();
       this.#engines.delete(gone);
     });
-    this.#engines.set(space, new Engine(this.#lib, this.ram, space, this.#level));
+    this.#engines.set(space, new Engine(this.#lib, this.ram, space, unicornLevel(this.options.level)));
     return space;
   }
 

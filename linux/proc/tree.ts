@@ -2,6 +2,7 @@ import { THREADS_MAX } from "../process/limits.ts";
 import { ConsoleTerminal } from "../files/streams.ts";
 import type { Thread } from "../process/thread.ts";
 import { UTSNAME } from "../syscalls/system.ts";
+import { cpuinfo } from "./cpuinfo.ts";
 import { directory, file, link, type VirtualNode } from "./node.ts";
 import { SYSVIPC } from "./sysvipc.ts";
 import { processDirectory } from "./process_files.ts";
@@ -33,33 +34,6 @@ function meminfo({ os }: Thread): string {
     ["VmallocUsed", 0],
   ];
   return rows.map(([name, bytes]) => `${`${name}:`.padEnd(16)}${kB(bytes)}\n`).join("");
-}
-
-function cpuinfo(): string {
-  const flags = "fpu tsc cx8 sep cmov mmx fxsr sse sse2 syscall lm rdtscp nopl cpuid pni ssse3 cx16 sse4_1 sse4_2 popcnt lahf_lm";
-  return [
-    "processor\t: 0",
-    "vendor_id\t: GenuineIntel",
-    "cpu family\t: 6",
-    "model\t\t: 58",
-    "model name\t: Hedra virtual processor",
-    "stepping\t: 0",
-    "cpu MHz\t\t: 1000.000",
-    "cache size\t: 4096 KB",
-    "physical id\t: 0",
-    "siblings\t: 1",
-    "core id\t\t: 0",
-    "cpu cores\t: 1",
-    "fpu\t\t: yes",
-    "wp\t\t: yes",
-    `flags\t\t: ${flags}`,
-    "bogomips\t: 2000.00",
-    "clflush size\t: 64",
-    "cache_alignment\t: 64",
-    "address sizes\t: 32 bits physical, 48 bits virtual",
-    "",
-    "",
-  ].join("\n");
 }
 
 function uptime({ os }: Thread): string {
@@ -119,7 +93,7 @@ const FIXED: Readonly<Record<string, VirtualNode>> = {
   }),
   cgroups: text("#subsys_name\thierarchy\tnum_cgroups\tenabled"),
   cmdline: text("hedra"),
-  cpuinfo: file(cpuinfo),
+  cpuinfo: file(({ os }) => cpuinfo(os.options.cpuLevel)),
   devices: text("Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:"),
   filesystems: text("nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevpts"),
   loadavg: file(loadavg),

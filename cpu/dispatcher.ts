@@ -115,7 +115,7 @@ export class Dispatcher {
       ? "extent"
       : "other";
     c.sideExits[cause]++;
-    c.interpreted += block.insns.length;
+    c.interpreted += block.count;
     // In other modes of MXCSR regions leave although nothing is wrong with them.
     const fast = (this.ram.u32[(STATE + MXCSR) >> 2] & MODE_BITS) === FAST_MODE;
     if (exit !== Exit.Fault) this.regions.missed(space, pc, fast, addresses);

@@ -33,12 +33,20 @@ import {
 /** A longer run of instructions is cut into several blocks. */
 const MAX_BLOCK = 64;
 
+/** What blocks need of those who made them. */
+interface Maker {
+  killed(b: Block): void;
+  /** The block's instructions once more. */
+  read(b: Block): readonly Insn[];
+}
+
 export class Block implements Translation {
   dead = false;
   /** Living regions that begin here. */
   regions = 0;
   /** How often it has been interpreted although others have a region for it. */
   passes = 0;
+  #insns: readonly Insn[] | undefined;
   constructor(
     readonly image: Image,
     readonly pc: number,
@@ -46,18 +54,26 @@ export class Block implements Translation {
     readonly end: number,
     /** Linear address of the enter record; instruction n has the record at `record + (n + 1) * RECORD`. */
     readonly record: number,
-    readonly insns: readonly Insn[],
+    /** How many instructions it has. */
+    readonly count: number,
     readonly source: readonly (readonly [number, number])[],
-    private readonly onKill: (b: Block) => void,
+    private readonly maker: Maker,
   ) {}
+  /**
+   * Its instructions, for the translator: most blocks run a few times only, and their records are enough for that. Decoded in the current
+   * space, which must be one that has the block.
+   */
+  get insns(): readonly Insn[] {
+    return this.#insns ??= this.maker.read(this);
+  }
   kill(): void {
     this.dead = true;
-    this.onKill(this);
+    this.maker.killed(this);
   }
 }
 
 export class Blocks {
-  /** Instruction of each record, and the image it belongs to, by record number. */
+  /** By record number: instructions that helpers have asked for, and the image that the record belongs to. */
   readonly #insns: (Insn | undefined)[] = [];
   readonly #images: Image[] = [];
   #top = RECORDS;
@@ -84,8 +100,13 @@ export class Blocks {
     const image = this.images.at(space, pc);
     return image.blocks.get(pc) ?? this.images.own(space).blocks.get(pc);
   }
+  /** The instruction of a record that is being executed. */
   insnOf(record: number): Insn {
-    return this.#insns[(record - RECORDS) / RECORD]!;
+    const n = (record - RECORDS) / RECORD, known = this.#insns[n];
+    if (known) return known;
+    const at = (record + REC_PC) >> 2, i = this.peek(this.ram.u32[at] + this.ram.u32[at + 1] * 0x1_0000_0000);
+    if (!i) throw new Error("A block that runs has changed");
+    return this.#insns[n] = i;
   }
   /** Is there room for another block? Otherwise call `clear` (with no handler running). */
   get full(): boolean {
@@ -111,11 +132,11 @@ export class Blocks {
 
   /** Decodes the block at `pc` of the current space. A block whose first bytes cannot be executed raises the fault when it runs. */
   decode(pc: number): Block {
-    const block = this.#build(pc, MAX_BLOCK), { image, insns } = block;
-    image.blocks.set(pc, block);
+    const block = this.#build(pc, MAX_BLOCK);
+    block.image.blocks.set(pc, block);
     this.code.add(block);
     this.counters.blocks++;
-    this.counters.decoded += insns.length;
+    this.counters.decoded += block.count;
     return block;
   }
   /** The instruction at `pc` as a block that nobody else sees; valid until `release` is called. */
@@ -165,8 +186,8 @@ export class Blocks {
       this.#setAddress(end + REC_OPERAND, at);
     }
     this.handlers.finish();
-    // Copies have no room to grow, which would be more than half of what blocks keep in memory.
-    return new Block(image, pc, at, record, insns.slice(), source.slice(), (b) => this.#killed(b));
+    // A copy has no room to grow.
+    return new Block(image, pc, at, record, insns.length, source.slice(), this.#maker);
   }
 
   /**
@@ -208,7 +229,7 @@ export class Blocks {
     this.#settle(b);
     this.#set(b.record, REC_HEAT, left);
     this.counters.blockEntries -= phantom;
-    this.counters.interpreted -= phantom * b.insns.length;
+    this.counters.interpreted -= phantom * b.count;
   }
   /** Mappings of a space have changed in [from, to). */
   spaceChanged(space: Space, from: number, to: number): void {
@@ -219,13 +240,24 @@ export class Blocks {
     }
   }
 
+  readonly #maker: Maker = { killed: (b) => this.#killed(b), read: (b) => this.#reread(b) };
+  #reread({ pc, count }: Block): readonly Insn[] {
+    const insns: Insn[] = [];
+    for (let at = pc; insns.length < count;) {
+      const i = this.peek(at);
+      if (!i) break;
+      insns.push(i);
+      at += i.length;
+    }
+    return insns.slice();
+  }
   #killed(b: Block): void {
     const { blocks } = b.image;
     if (blocks.get(b.pc) === b) blocks.delete(b.pc);
     this.#settle(b);
     const leave = this.handlers.special("leave");
     this.handlers.finish();
-    for (let n = 0; n <= b.insns.length; n++) this.#set(b.record + n * RECORD, REC_HANDLER, leave);
+    for (let n = 0; n <= b.count; n++) this.#set(b.record + n * RECORD, REC_HANDLER, leave);
     this.jumps.remove(b.pc);
   }
 
@@ -278,7 +310,7 @@ export class Blocks {
 
   #write(image: Image, i: Insn): void {
     const r = this.#record(image, i.pc, i.pc + i.length);
-    this.#insns[(r - RECORDS) / RECORD] = i;
+    this.#insns[(r - RECORDS) / RECORD] = undefined;
     this.#set(r, REC_HANDLER, this.handlers.of(i));
     const { i32 } = this.ram, min = (r + REC_MIN) >> 2;
     i32[min] = i32[min + 1] = -1;
@@ -339,7 +371,7 @@ export class Blocks {
   /** The block's count of entries is about to be lost. */
   #settle(b: Block): void {
     const entries = this.#entries(b);
-    this.counters.interpreted += entries * b.insns.length;
+    this.counters.interpreted += entries * b.count;
     this.counters.blockEntries += entries;
   }
   stats(): Pick<CpuStats["interpreter"], "instructions" | "blockEntries" | "recordBytes"> {
@@ -347,7 +379,7 @@ export class Blocks {
     for (const { blocks } of this.images.all()) {
       for (const b of blocks.values()) {
         const entries = this.#entries(b);
-        instructions += entries * b.insns.length;
+        instructions += entries * b.count;
         blockEntries += entries;
       }
     }

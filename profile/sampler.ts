@@ -10,6 +10,8 @@ const MAX_FRAMES = 64;
 const WINDOW = 512;
 /** Bytes below an address in which its module's ELF header is looked for. */
 const MAX_MODULE = 64 << 20;
+/** Less than that after a sample there is none: to walk a stack takes hundreds of microseconds, and code polls much more often. */
+const MIN_INTERVAL_NS = 500_000;
 /** A longer pause between samples is not the guest's: it waited. */
 const MAX_WEIGHT_NS = 20_000_000;
 
@@ -52,9 +54,11 @@ export class Sampler {
     this.#last = now();
   }
 
-  /** To be called at each poll. */
+  /** To be called at each poll; most are too early for a sample. */
   readonly sample = (space: AddressSpace): void => {
-    const now = this.now(), ns = Math.min(now - this.#last, MAX_WEIGHT_NS);
+    const passed = this.now() - this.#last;
+    if (passed < MIN_INTERVAL_NS) return;
+    const ns = Math.min(passed, MAX_WEIGHT_NS);
     const guest = this.#guest(space), addresses = this.#walk(guest), frames: number[] = [];
     for (let n = addresses.length - 1; n >= 0; n--) frames.push(this.#frame(guest, addresses[n]));
     const key = frames.join(), known = this.#stacks.get(key);

@@ -282,14 +282,16 @@ for (const [what, answer, ...limits] of HOGS) {
   });
 }
 
-testWith(["gcc"], "a guest that takes all memory is killed, and the others go on", async () => {
-  const program = await compile("hog.c", "gcc"), at = program.lastIndexOf("/");
-  const { code, stdout } = await shell(
-    ["--memory", "256", "--timeout", "60", "--mount", `${program.slice(0, at)}:/hogs`],
-    `/hogs/${program.slice(at + 1)} memory; echo $?; echo alive | cat`,
-  );
-  assert.deepEqual([code, text(stdout)], [0, "137\nalive\n"]);
-});
+for (const how of ["memory", "reading"]) {
+  testWith(["gcc"], `a guest that takes all memory (${how}) is killed, and the others go on`, async () => {
+    const program = await compile("hog.c", "gcc"), at = program.lastIndexOf("/");
+    const { code, stdout } = await shell(
+      ["--memory", "256", "--timeout", "60", "--mount", `${program.slice(0, at)}:/hogs`],
+      `/hogs/${program.slice(at + 1)} ${how}; echo $?; echo alive | cat`,
+    );
+    assert.deepEqual([code, text(stdout)], [0, "137\nalive\n"]);
+  });
+}
 
 for (const right of ["ro", "rw"]) {
   testWith(

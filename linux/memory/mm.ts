@@ -31,6 +31,8 @@ export class Mm extends BackedAreas {
   brkStart = 0;
   /** RLIMIT_STACK, bytes; how far the stack may grow. */
   stackLimit = 8 << 20;
+  /** The personality has found no memory for a page that it was to access in a system call. */
+  starved = false;
 
   /** Bytes of the areas that `select` takes. */
   sum(select: (vma: Vma) => boolean): number {

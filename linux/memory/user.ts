@@ -85,7 +85,9 @@ export class UserMemory {
       const backing = mm.backing.find(va);
       const need = write ? PROT_WRITE : PROT_READ;
       if (vma === undefined || backing === undefined || (vma.prot & need) === 0 || write && this.#mayBeShared(va)) {
-        if (mm.fault(va, write) !== Fault.None) return false;
+        const fault = mm.fault(va, write);
+        if (fault === Fault.NoMemory) mm.starved = true;
+        if (fault !== Fault.None) return false;
         // Write-only and execute-only areas can be read too.
         if (vma !== undefined && (vma.prot & need) === 0 && backing !== undefined) return this.#set(va, vma.prot | need);
         if (!write || !this.#mayBeShared(va)) {

@@ -44,6 +44,7 @@ export class Dispatcher {
     const result = handler === undefined ? this.#unimplemented(t, number) : handler(t);
     if (typeof result !== "number") return this.#waiting(t, result);
     this.#os.tracer?.leave(t, number, result);
+    if (result === -E.EFAULT && t.process.mm.starved) this.#os.signals.outOfMemory(t);
     if (t.attention || result <= -E.ERESTARTSYS && result >= -E.ERESTART_RESTARTBLOCK) return this.#slow(t, number, result);
     // The groups first: a register that is written before its group is selected would be kept for putting it back.
     state.mtd |= REPLY;
@@ -57,6 +58,7 @@ export class Dispatcher {
     const result = yield* blocking;
     this.#os.enter(t.host);
     this.#os.tracer?.leave(t, call, result);
+    if (result === -E.EFAULT && t.process.mm.starved) this.#os.signals.outOfMemory(t);
     yield* this.#finish(t, call, result);
   }
 

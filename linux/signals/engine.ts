@@ -188,9 +188,18 @@ export class Signals {
     info.address = faultAddress;
     // Linux reports user accesses as such: bit 2.
     info.fault = { trapno: VEC.PF, errorCode: errorCode | 4, cr2: faultAddress };
-    if (signal === SIG.KILL) this.#os.warn(`${t.process.image.path}: out of memory`);
+    if (signal === SIG.KILL) this.#warnOfMemory(t);
     this.force(t, info);
     return false;
+  }
+
+  /** A system call of `t` has found no memory for the program's own pages: the end, as at a page fault. */
+  outOfMemory(t: Thread): void {
+    this.#warnOfMemory(t);
+    this.force(t, sigInfo(SIG.KILL, N.SI_KERNEL));
+  }
+  #warnOfMemory(t: Thread): void {
+    this.#os.warn(`${t.process.image.path}: out of memory`);
   }
 
   /** si_code of a floating-point exception by the unmasked flags (fpu__exception_code of Linux). */

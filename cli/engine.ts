@@ -4,7 +4,7 @@ import { LockstepCpu } from "../host/unicorn/lockstep_cpu.ts";
 import { UnicornCpu, unicornLevel } from "../host/unicorn/unicorn_cpu.ts";
 import type { BootConfig } from "../roottask/boot_config.ts";
 import { EXIT, UserError } from "./errors.ts";
-import type { CpuEngine } from "./options.ts";
+import { type CpuEngine, ENGINE_HEAT } from "./options.ts";
 import { bootMachine, finish } from "./run.ts";
 import { print } from "./terminal.ts";
 
@@ -12,9 +12,8 @@ import { print } from "./terminal.ts";
 export async function runWithEngine(config: BootConfig, engine: Exclude<CpuEngine, "hedra">): Promise<number> {
   let lockstep: LockstepCpu | undefined;
   const make = (options: CpuOptions): Cpu => {
-    if (engine === "interpreter" || engine === "translator") {
-      return new HedraCpu({ ...options, heat: engine === "interpreter" ? Infinity : 1 });
-    }
+    const heat = ENGINE_HEAT[engine];
+    if (heat !== undefined) return new HedraCpu({ ...options, heat });
     try {
       return engine === "unicorn" ? new UnicornCpu(options) : lockstep = new LockstepCpu(options, stop);
     } catch (error) {

@@ -64,6 +64,8 @@ export interface RunOptions {
 /** "interpreter" and "translator" are Hedra's processor that translates nothing, or everything at its first execution. */
 export const CPU_ENGINES = ["hedra", "interpreter", "translator", "unicorn", "lockstep"] as const;
 export type CpuEngine = typeof CPU_ENGINES[number];
+/** Runs of a block before it is translated, for the engines that are Hedra's own processor with another number. */
+export const ENGINE_HEAT: Partial<Record<CpuEngine, number>> = { interpreter: Infinity, translator: 1 };
 export type ProfileFormat = "folded" | "speedscope";
 
 export const DEFAULT_MEMORY_MIB = 1024;
@@ -198,7 +200,7 @@ function parseCwd(text: string): string {
 /** Checks what was typed. Throws a UserError with exit code 2. */
 export function validate(raw: RawOptions): RunOptions {
   const engine = raw.cpuEngine === undefined ? "hedra" : parseEngine(raw.cpuEngine);
-  if (raw.stats && engine !== "hedra") {
+  if (raw.stats && engine !== "hedra" && ENGINE_HEAT[engine] === undefined) {
     throw usage(`Cannot use --stats with --cpu-engine ${engine}: only Hedra's own processor counts`);
   }
   return {

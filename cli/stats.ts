@@ -1,6 +1,6 @@
 import { HedraCpu } from "../cpu/cpu.ts";
 import type { BootConfig } from "../roottask/boot_config.ts";
-import type { RunOptions } from "./options.ts";
+import { ENGINE_HEAT, type RunOptions } from "./options.ts";
 import { bootMachine, finish } from "./run.ts";
 import { statsText } from "./stats_text.ts";
 import { print } from "./terminal.ts";
@@ -9,10 +9,10 @@ import { print } from "./terminal.ts";
 const JSON_VERSION = 1;
 
 /** `hedra run --stats`: the statistics follow on stderr when the program has ended. */
-export async function runWithStats(config: BootConfig, { json }: RunOptions): Promise<number> {
+export async function runWithStats(config: BootConfig, { json, engine }: RunOptions): Promise<number> {
   let cpu: HedraCpu | undefined;
   const began = config.host.now();
-  const result = await bootMachine(config, (options) => cpu = new HedraCpu(options));
+  const result = await bootMachine(config, (options) => cpu = new HedraCpu({ ...options, heat: ENGINE_HEAT[engine] }));
   const exitCode = finish(result.programs[0]), elapsedNs = config.host.now() - began;
   const stats = cpu?.stats();
   if (stats && json) print("stderr", `${JSON.stringify({ version: JSON_VERSION, elapsedNs, ...stats })}\n`);

@@ -20,6 +20,16 @@ Deno.test("--stats over another processor is refused", async () => {
   assert.match(text(run.stderr), /Cannot use --stats with --cpu-engine unicorn/);
 });
 
+testWith(["gcc"], "--stats shows that the interpreter alone makes no regions, and the translator alone many", async () => {
+  const program = await compile("floats.c", "gcc");
+  const regions = async (engine: string): Promise<number> => {
+    const { stderr } = await runHedra(["run", "--stats", "--json", "--cpu-engine", engine, program]);
+    return JSON.parse(text(stderr)).regions.made;
+  };
+  assert.equal(await regions("interpreter"), 0);
+  assert.ok(await regions("translator") > 100);
+});
+
 testWith(["libunicorn2", "gcc"], "the interpreter and Unicorn agree after each instruction of a C program", async () => {
   const run = await runHedra(["run", "--memory", "64", "--cpu-engine", "lockstep", await compile("floats.c", "gcc")]);
   const counts = /lockstep: (\d+) instructions equal, (\d+) not compared/.exec(text(run.stderr));

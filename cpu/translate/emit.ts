@@ -435,8 +435,8 @@ class Emitter implements RegionContext {
     return this.#flow[this.#node.rpo].after[this.#index].live;
   }
   noteFlags(): void {
-    const { shown, clobbered } = this.#flow[this.#node.rpo].after[this.#index];
-    this.flags.note(shown !== 0, clobbered);
+    // An arm's flags join them in memory while registers are in locals.
+    this.flags.note(this.#flow[this.#node.rpo].after[this.#index].shown !== 0, ALL_GPRS);
   }
   insnId(): number {
     return this.env.insnId(this.#node.steps[this.#index].insn);

@@ -36,6 +36,7 @@ FUNCTION(after_and, "and %edx, %esi\n mov (%rdi), %eax\n" DEAD);
 FUNCTION(after_shl, "shl $3, %rsi\n mov (%rdi), %eax\n" DEAD);
 FUNCTION(after_shift_by_cl, "cmp %rsi, %rdx\n mov %edx, %ecx\n sar %cl, %esi\n mov (%rdi), %eax\n" DEAD);
 FUNCTION(after_shift_by_zero, "cmp %rsi, %rdx\n mov $64, %ecx\n shr %cl, %rsi\n mov (%rdi), %eax\n" DEAD);
+FUNCTION(after_rol_by_result, "mov %edx, %ecx\n and $1, %ecx\n rol %cl, %esi\n mov (%rdi), %eax\n" DEAD);
 FUNCTION(after_ror, "cmp %rsi, %rdx\n ror $1, %rsi\n mov (%rdi), %eax\n" DEAD);
 FUNCTION(after_bt, "cmp %rdx, %rsi\n bt $3, %rsi\n stc\n cmc\n mov (%rdi), %eax\n" DEAD);
 FUNCTION(after_imul, "imul %rdx, %rsi\n mov (%rdi), %eax\n" DEAD);
@@ -60,6 +61,7 @@ typedef void function(char *, long, long);
   X(after_cmp, ALL) X(after_cmp_value, ALL) X(after_add, ALL) X(after_add_byte, ALL) X(after_sub_self, ALL) X(after_neg, ALL)   \
   X(after_adc, ALL) X(after_sbb, ALL) X(after_inc, ALL) X(after_dec, ALL) X(after_test, NO_A) X(after_and, NO_A)                \
   X(after_shl, NO_A & ~0x800) X(after_shift_by_cl, NO_A & ~0x800) X(after_shift_by_zero, ALL) X(after_ror, ALL) X(after_bt, 1) \
+  X(after_rol_by_result, NO_A)                                                                                                   \
   X(after_imul, C_O) X(after_ucomisd, ALL) X(after_store, ALL) X(after_modify, ALL) X(through_call, ALL) X(through_return, ALL)  \
   X(through_jump, ALL) X(joined, ALL) X(joined_by_bits, 1) X(in_loop, ALL) X(in_loop_of_dec, ALL) X(at_ud2, ALL) X(at_int3, ALL) \
   X(at_div, ALL)

@@ -30,7 +30,7 @@ const SPLIT = SCRATCH;
 
 export class Access {
   space!: Space;
-  /** CR2 of the pending page fault. */
+  /** CR2 of the pending page fault; the upper half of the address space as negative numbers. */
   faultAddress = 0;
   /** The pending #GP comes from a non-canonical address; whoever reports it clears this. */
   nonCanonical = false;
@@ -133,7 +133,8 @@ export class Access {
   #resolve(lo: number, hi: number, bytes: number, write: boolean): number {
     const va = (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
     if ((hi >>> 0) >= USER_LIMIT_HI) {
-      this.#refuse(va, hi >>> 0, write);
+      // The upper half as negative numbers: exact.
+      this.#refuse((hi | 0) * 0x1_0000_0000 + (lo >>> 0), hi >>> 0, write);
       return -1;
     }
     const pa = this.#page(va, bytes, write);

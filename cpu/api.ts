@@ -78,7 +78,7 @@ export interface Cpu {
   /** After `Trap.Exception`. */
   readonly vector: number;
   readonly errorCode: number;
-  /** CR2 for page faults; exact below 2^53, else rounded. */
+  /** CR2 for page faults; the upper half of the address space as negative numbers, so that it is exact. */
   readonly faultAddress: number;
   /** Bytes in RAM at physical [pa, pa+length) were changed from outside (kernel, host PD): drop translations made from them. */
   codeChanged(pa: number, length: number): void;

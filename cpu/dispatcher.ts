@@ -160,7 +160,8 @@ export class Dispatcher {
     const kernelHalf = pc >= 0xffff_8000_0000_0000;
     this.ram.i32[CTL_VECTOR >> 2] = kernelHalf ? VEC.PF : VEC.GP;
     this.ram.i32[CTL_ERROR >> 2] = kernelHalf ? 0x15 : 0;
-    this.access.faultAddress = pc;
+    const at = (STATE + RIP) >> 2;
+    this.access.faultAddress = this.ram.i32[at + 1] * TWO32 + this.ram.u32[at];
     return Exit.Fault;
   }
   #fetchFault(fallback: Block): Exit {

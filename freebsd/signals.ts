@@ -1,6 +1,7 @@
 import { VEC } from "../cpu/layout.ts";
 import { Fault } from "../linux/memory/mm.ts";
 import { type SigInfo, sigInfo } from "../linux/signals/state.ts";
+import { hex } from "../linux/trace/report.ts";
 import * as N from "./abi/signals.ts";
 import { ignoredByDefault, SIG, SIG_DFL, SIG_IGN, signalName } from "./abi/signals.ts";
 import { enterHandler } from "./frame.ts";
@@ -144,7 +145,7 @@ export class Signals {
 
   #kill(t: Thread, info: SigInfo): void {
     const p = t.process;
-    const address = info.fault === undefined ? "" : `, address 0x${info.address.toString(16)}`;
+    const address = info.fault === undefined ? "" : `, address ${hex(info.address)}`;
     // Who has started a process tells of its end; nobody else does for the first one.
     if (p.parent === undefined || this.os.options.verbose) {
       this.os.warn(`${p.path} (pid ${p.pid}): ${signalName(info.signal)}, PC 0x${t.state.rip.toString(16)}${address}`);

@@ -35,7 +35,8 @@ const UNKNOWN: Row = { name: "exception", signal: SIGSEGV };
 const ENTRY_RSP = PROCESS.STACK_TOP - 64 + 8;
 const RAX = 0;
 
-const hex = (value: number): string => `0x${value.toString(16)}`;
+/** Addresses of the upper half come as negative numbers. */
+const hex = (value: number): string => `0x${(value < 0 ? BigInt.asUintN(64, BigInt(value)) : value).toString(16)}`;
 
 export function exceptionHandler(context: Context): PortalHandler {
   return (id, ec) => {

@@ -116,7 +116,7 @@ export class HedraRunner {
     return {
       vector: trap === Trap.Exception ? cpu.vector : trap === Trap.Timer ? TIMEOUT : 0x80,
       error: trap === Trap.Exception ? cpu.errorCode : 0,
-      cr2: trap === Trap.Exception && cpu.vector === 14 ? BigInt(cpu.faultAddress) : 0n,
+      cr2: trap === Trap.Exception && cpu.vector === 14 ? BigInt.asUintN(64, BigInt(cpu.faultAddress)) : 0n,
       gpr,
       rip: u64(RIP),
       rflags: cpu.getFlags(at),

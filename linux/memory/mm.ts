@@ -79,6 +79,8 @@ export class Mm extends BackedAreas {
 
   /** Makes one access possible, or says why it is not. */
   fault(va: number, write: boolean, exec = false): Fault {
+    // The upper half of the address space, which comes as negative numbers.
+    if (va < 0) return Fault.Unmapped;
     let vma = this.vmas.find(va);
     if (vma === undefined) {
       vma = this.#grow(va);

@@ -4,7 +4,8 @@ import type { Thread } from "../process/thread.ts";
 import { DefaultAction, defaultAction, SIG, signalName } from "../signals/numbers.ts";
 import type { SigInfo } from "../signals/state.ts";
 
-const hex = (n: number): string => `0x${n.toString(16)}`;
+/** Addresses of the upper half come as negative numbers. */
+export const hex = (n: number): string => `0x${(n < 0 ? BigInt.asUintN(64, BigInt(n)) : n).toString(16)}`;
 
 /** One line on stderr for a program that a signal has ended. Silent for signals by which pipelines and users end programs. */
 export function reportKill(os: Personality, p: Process, info: SigInfo, by: Thread): void {

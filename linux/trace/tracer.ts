@@ -4,6 +4,7 @@ import { signalName } from "../signals/numbers.ts";
 import type { SigInfo } from "../signals/state.ts";
 import type { CallObserver } from "./observer.ts";
 import { formatArguments, formatResult, isOutput } from "./format.ts";
+import { hex } from "./report.ts";
 
 const EXECVE = 59;
 /** Where results stand, as in strace. */
@@ -50,7 +51,7 @@ export class Tracer implements CallObserver {
 
   signal(t: Thread, info: SigInfo): void {
     const name = signalName(info.signal);
-    const where = info.fault === undefined ? `si_pid=${info.pid}, si_uid=${info.uid}` : `si_addr=0x${info.address.toString(16)}`;
+    const where = info.fault === undefined ? `si_pid=${info.pid}, si_uid=${info.uid}` : `si_addr=${hex(info.address)}`;
     this.#line(t, `--- ${name} {si_signo=${name}, si_code=${info.code}, ${where}} ---`);
   }
 

@@ -16,6 +16,7 @@ const FAMILIES = [
   "code_by_call.c",
   "step_calls.c",
   "exact_flags.c",
+  "kernel_half.c",
   "descriptor_links.c",
   "elf_headers.c",
   "proc_files.c",

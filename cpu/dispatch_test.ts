@@ -4,20 +4,14 @@ import { HedraCpu } from "./cpu.ts";
 import { MAX_DEPTH } from "./dispatch.ts";
 import { GPR, KERNEL_MEMORY, PAGE, RIP, USER_RAM } from "./layout.ts";
 import { RIGHT_R, RIGHT_W, RIGHT_X } from "./space.ts";
+import { TIMED } from "./testing.ts";
 
-const hooks = {
-  tsc: () => Math.round(performance.now() * 1e6),
-  portAllowed: () => false,
-  portIn: () => 0,
-  portOut() {},
-  random() {},
-};
 const CODE = 0x40_0000, CODE_PAGES = 4, STACK = 0x80_0000, STACK_PAGES = 64, STATE_AT = KERNEL_MEMORY;
 const word = (n: number) => [...new Uint8Array(new Uint32Array([n]).buffer)];
 
 /** Runs `code` up to its `syscall`, `times` times with new registers: EAX at the end, and what the processor has done. */
 function run(code: readonly number[], heat: number, times: number) {
-  const cpu = new HedraCpu({ ramBytes: USER_RAM + 0x10_0000, hooks, heat });
+  const cpu = new HedraCpu({ ramBytes: USER_RAM + 0x10_0000, hooks: TIMED, heat });
   cpu.ram.u8.set(code, USER_RAM);
   const space = cpu.createSpace();
   space.map(CODE, USER_RAM, CODE_PAGES * PAGE, RIGHT_R | RIGHT_X);

@@ -5,14 +5,8 @@ import { Trap } from "./api.ts";
 import { GPR, KERNEL_MEMORY, PAGE, RIP, STATE_BYTES, USER_RAM, VEC } from "./layout.ts";
 import { RIGHT_R, RIGHT_W, RIGHT_X } from "./space.ts";
 import type { AddressSpace } from "./space.ts";
+import { TIMED } from "./testing.ts";
 
-const hooks = {
-  tsc: () => Math.round(performance.now() * 1e6),
-  portAllowed: () => false,
-  portIn: () => 0,
-  portOut() {},
-  random() {},
-};
 const CODE = 0x40_0000, DATA = 0x80_0000, DATA_BYTES = 0x2_0000, TEXT_PA = USER_RAM;
 const TURNS = 1000;
 /** l: add [rdi], rsi; push rsi; pop rax; dec rcx; jnz l; syscall. RSP lies in the data as well. */
@@ -20,7 +14,7 @@ const SUM = [0x48, 0x01, 0x37, 0x56, 0x58, 0x48, 0xff, 0xc9, 0x75, 0xf6, 0x0f, 0
 const RCX = 1, RSP = 4, RSI = 6, RDI = 7;
 
 class Machine {
-  readonly cpu = new HedraCpu({ ramBytes: USER_RAM + 0x100_0000, hooks, heat: 20 });
+  readonly cpu = new HedraCpu({ ramBytes: USER_RAM + 0x100_0000, hooks: TIMED, heat: 20 });
   #spaces = 0;
   constructor(code: readonly number[]) {
     this.cpu.ram.u8.set(code, TEXT_PA);

@@ -3,14 +3,8 @@ import { HedraCpu } from "./cpu.ts";
 import { Trap } from "./api.ts";
 import { GPR, KERNEL_MEMORY, PAGE, RIP, USER_RAM } from "./layout.ts";
 import { RIGHT_R, RIGHT_X } from "./space.ts";
+import { TIMED } from "./testing.ts";
 
-const hooks = {
-  tsc: () => Math.round(performance.now() * 1e6),
-  portAllowed: () => false,
-  portIn: () => 0,
-  portOut() {},
-  random() {},
-};
 const CODE = 0x40_0000, STATE_AT = KERNEL_MEMORY;
 
 /** mov ecx, `turns`; dec ecx; jnz -4; syscall */
@@ -19,7 +13,7 @@ const loop = (
 ): number[] => [0xb9, ...new Uint8Array(new Uint32Array([turns]).buffer), 0xff, 0xc9, 0x75, 0xfc, 0x0f, 0x05];
 
 function run(code: readonly number[], heat: number) {
-  const cpu = new HedraCpu({ ramBytes: USER_RAM + 0x10_0000, hooks, heat });
+  const cpu = new HedraCpu({ ramBytes: USER_RAM + 0x10_0000, hooks: TIMED, heat });
   cpu.ram.u8.set(code, USER_RAM);
   const space = cpu.createSpace();
   space.map(CODE, USER_RAM, PAGE, RIGHT_R | RIGHT_X);

@@ -4,20 +4,16 @@ import { HedraCpu } from "../cpu.ts";
 import { Trap } from "../api.ts";
 import { GPR, KERNEL_MEMORY, PAGE, RIP, USER_RAM } from "../layout.ts";
 import { RIGHT_R, RIGHT_W, RIGHT_X } from "../space.ts";
+import { TIMED } from "../testing.ts";
 
-const hooks = {
-  tsc: () => Math.round(performance.now() * 1e6),
-  portAllowed: () => false,
-  portIn: () => 0,
-  portOut() {},
-  random() {},
-};
 const CODE = 0x40_0000, STACK = 0x80_0000, STACK_BYTES = 0x2_0000, TURNS = 20_000;
 const RCX = 1, RDX = 2, RBX = 3, RSP = 4, RSI = 6, RDI = 7;
 
 /** Runs code at CODE with RCX = `turns` and RDI = STACK, where CODE stands; gives how it ended, and registers. */
 function run(code: readonly number[], heat: number, sliceNs: number, turns = TURNS) {
-  const cpu = new HedraCpu({ ramBytes: USER_RAM + 0x100_0000, hooks, heat }), space = cpu.createSpace(), state = KERNEL_MEMORY;
+  const cpu = new HedraCpu({ ramBytes: USER_RAM + 0x100_0000, hooks: TIMED, heat }),
+    space = cpu.createSpace(),
+    state = KERNEL_MEMORY;
   cpu.ram.u8.set(code, USER_RAM);
   space.map(CODE, USER_RAM, PAGE, RIGHT_R | RIGHT_X);
   space.map(STACK, USER_RAM + PAGE, STACK_BYTES, RIGHT_R | RIGHT_W);

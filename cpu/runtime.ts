@@ -258,7 +258,7 @@ export interface Runtime {
 
 /** Bytes of the runtime module for a memory of `pages` 64 KiB pages. */
 export function runtimeModule(pages: number | undefined): Uint8Array<ArrayBuffer> {
-  const m = new ModuleBuilder(pages, HOST_IMPORTS, true, true);
+  const m = new ModuleBuilder(pages, HOST_IMPORTS, true);
   const define = (name: string, type: FuncType, body: (f: FuncBuilder) => void) => body(m.func(type, name, true));
   define("read_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 0, "slow_read"));
   define("write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 8, "slow_write"));

@@ -160,7 +160,7 @@ export class Regions {
     const ranges = this.#ranges(space, graph);
     const region = new Region(s, pc, slot, ranges.physical, ranges.virtual, (r) => this.#killed(r));
     const began = this.counters.now();
-    const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true, false, inlined);
+    const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true, inlined);
     emitRegion(m, "r", graph, this.#environment(space, s, region, ranges, shared));
     const bytes = m.finish(), emitted = this.counters.now();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports });

@@ -18,31 +18,38 @@ export const TYPE_CODE: Record<ValType, number> = { i32: 0x7f, i64: 0x7e, f32: 0
 export const BLOCK_VOID = 0x40;
 const NOTHING = new Uint8Array(0);
 
+/** A finished function, for any module that has the functions it calls and declares the types it uses in the same order. */
+export interface Body {
+  /** Local declarations and code, without the last `end`. */
+  readonly bytes: Uint8Array;
+  /** Branch hints: twice the offset of an if or br_if, plus 1 when its condition is likely to hold; ascending. */
+  readonly hints: readonly number[];
+  /** Where two bytes are for the number of a function, and its name; "" = the function itself. */
+  readonly calls: readonly (readonly [offset: number, name: string])[];
+}
+
 /** One function of a module under construction. */
 export class FuncBuilder {
   readonly code = new Bytes(4096);
   /** Goes before `code`. */
   #opening: Uint8Array = NOTHING;
-  /** Branch hints: twice the offset in `code` of an if or br_if, plus 1 when its condition is likely to hold; ascending. */
-  readonly hints: number[] = [];
-  /** Offsets in `code` of the function's own number. */
-  readonly #selfCalls: number[] = [];
+  /** As in Body, but with offsets in `code`. */
+  readonly #hints: number[] = [];
+  readonly #calls: [number, string][] = [];
   readonly #locals: ValType[] = [];
   readonly #free: Record<ValType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
-  readonly #fnIndex: (name: string) => number;
   readonly #params: number;
   /** Nesting depth of block/loop/if, for branch targets: `depthAt` of a label subtracted from it is the br operand. */
   depth = 0;
 
-  /** @param fnIndex resolves the names of `call` expressions to function indices. */
   constructor(
     params: ValType[],
-    fnIndex: (name: string) => number,
+    /** Told the name of each function that is called. */
+    private readonly called: (name: string) => void,
     /** Operations that take the place of calls. */
     private readonly substitute?: (name: string) => WasmOp | undefined,
   ) {
     this.#params = params.length;
-    this.#fnIndex = fnIndex;
   }
 
   newLocal(type: ValType): number {
@@ -92,7 +99,7 @@ export class FuncBuilder {
   }
   /** Says how the condition of the `if` or `br_if` that is emitted next will turn out nearly always: its other way is kept out of line. */
   hint(likely: boolean): void {
-    this.hints.push(2 * this.code.length + (likely ? 1 : 0));
+    this.#hints.push(2 * this.code.length + (likely ? 1 : 0));
   }
   /** Consumes an i32 condition from the stack. */
   if(): number {
@@ -126,26 +133,18 @@ export class FuncBuilder {
     this.code.byte(0x0f);
   }
   call(fn: string): void {
-    this.code.byte(0x10);
-    this.code.u32(this.#fnIndex(fn));
+    this.called(fn);
+    this.#callTo(fn);
   }
-  callIndex(index: number): void {
-    this.code.byte(0x10);
-    this.code.u32(index);
-  }
-  /** Calls the function itself. Its number is known when the module is finished: two bytes are left for it. */
   callSelf(): void {
+    this.#callTo("");
+  }
+  /** Functions get their numbers when the module is finished: two bytes are left for them. */
+  #callTo(fn: string): void {
     this.code.byte(0x10);
-    this.#selfCalls.push(this.code.length);
+    this.#calls.push([this.code.length, fn]);
     this.code.byte(0x80);
     this.code.byte(0);
-  }
-  /** Fills in the function's number. */
-  resolve(self: number): void {
-    for (const at of this.#selfCalls) {
-      this.code.buf[at] = self & 0x7f | 0x80;
-      this.code.buf[at + 1] = self >> 7;
-    }
   }
   callIndirect(type: number): void {
     this.code.byte(0x11);
@@ -254,9 +253,8 @@ export class FuncBuilder {
     }
   }
 
-  /** The local declarations and the opening, which come before `code` in the body. */
-  head(): Bytes {
-    const out = new Bytes();
+  body(): Body {
+    const out = new Bytes(this.code.length + 256);
     const runs: [number, ValType][] = [];
     for (const t of this.#locals) runs.at(-1)?.[1] === t ? runs[runs.length - 1][0]++ : runs.push([1, t]);
     out.u32(runs.length);
@@ -265,6 +263,12 @@ export class FuncBuilder {
       out.byte(TYPE_CODE[t]);
     }
     out.bytes(this.#opening);
-    return out;
+    const before = out.length;
+    out.bytes(this.code.view());
+    return {
+      bytes: out.view(),
+      hints: this.#hints.map((hint) => hint + 2 * before),
+      calls: this.#calls.map(([at, name]) => [at + before, name]),
+    };
   }
 }

@@ -1,7 +1,7 @@
 /** Writes whole WebAssembly modules (WebAssembly core specification, section 5.5). */
 import { Bytes } from "./bytes.ts";
 import type { ValType, WasmOp } from "./expr.ts";
-import { FuncBuilder, TYPE_CODE } from "./func_builder.ts";
+import { type Body, FuncBuilder, TYPE_CODE } from "./func_builder.ts";
 
 export interface FuncType {
   params: readonly ValType[];
@@ -13,13 +13,12 @@ export interface FuncImport {
 }
 
 /**
- * A module that imports memory "m"."memory", optionally table "m"."table", and those functions "m".NAME of `available` that its code calls.
- * Imported functions are numbered by first use, so functions of the module can call each other only when `all` imports are declared from the
- * start (they come first then, in the order given).
+ * A module that imports memory "m"."memory", optionally table "m"."table", and those functions "m".NAME of `available` that its code calls
+ * and that are none of its own.
  */
 export class ModuleBuilder {
   readonly #types: FuncType[] = [];
-  readonly #funcs: { type: number; body: FuncBuilder; exportName: string | undefined }[] = [];
+  readonly #funcs: { type: number; body(): Body; exportName: string | undefined }[] = [];
   readonly #imports: FuncImport[] = [];
   readonly #indices = new Map<string, number>();
   readonly #named = new Map<string, number>();
@@ -29,43 +28,46 @@ export class ModuleBuilder {
     private readonly pages: number | undefined,
     private readonly available: readonly FuncImport[],
     private readonly withTable: boolean,
-    private readonly all = false,
     private readonly substitute?: (name: string) => WasmOp | undefined,
-  ) {
-    if (all) { for (const f of available) this.#import(f); }
-  }
+  ) {}
 
   typeIndex(t: FuncType): number {
     const same = (a: readonly ValType[], b: readonly ValType[]) => a.length === b.length && a.every((x, i) => x === b[i]);
     const at = this.#types.findIndex((u) => same(u.params, t.params) && same(u.results, t.results));
     return at >= 0 ? at : this.#types.push(t) - 1;
   }
-  #import(f: FuncImport): number {
+  #import(f: FuncImport): void {
     this.typeIndex(f.type);
-    const index = this.#imports.push(f) - 1;
-    this.#indices.set(f.name, index);
-    return index;
+    this.#indices.set(f.name, this.#imports.push(f) - 1);
   }
-  readonly functionIndex = (name: string): number => {
-    const known = this.#indices.get(name) ?? (this.all ? this.#named.get(name) : undefined);
-    if (known !== undefined) return known;
+  readonly #called = (name: string): void => {
+    if (this.#indices.has(name) || this.#named.has(name)) return;
     const f = this.available.find((x) => x.name === name);
     if (!f) throw new Error(`No function "${name}" in this module`);
-    return this.#import(f);
+    this.#import(f);
   };
 
   /** Starts a function; it can be called by name (also before its body is complete) and is exported when `exported`. */
   func(type: FuncType, name: string, exported: boolean): FuncBuilder {
-    const body = new FuncBuilder([...type.params], this.functionIndex, this.substitute);
-    this.#named.set(name, this.#imports.length + this.#funcs.length);
+    const f = new FuncBuilder([...type.params], this.#called, this.substitute);
+    this.#add(type, name, exported, () => f.body());
+    return f;
+  }
+  /** Adds a function that has been made for another module. */
+  add(type: FuncType, name: string, exported: boolean, body: Body): void {
+    for (const [, callee] of body.calls) if (callee !== "") this.#called(callee);
+    this.#add(type, name, exported, () => body);
+  }
+  #add(type: FuncType, name: string, exported: boolean, body: () => Body): void {
+    this.#named.set(name, this.#funcs.length);
     this.#funcs.push({ type: this.typeIndex(type), body, exportName: exported ? name : undefined });
-    return body;
   }
 
   finish(): Uint8Array<ArrayBuffer> {
+    const bodies = this.#funcs.map((f) => f.body()), first = this.#imports.length;
     let code = 0, hints = 0;
-    for (const { body } of this.#funcs) {
-      code += body.code.length;
+    for (const body of bodies) {
+      code += body.bytes.length;
       hints += body.hints.length;
     }
     // Large enough for most; they grow when it is not.
@@ -122,32 +124,35 @@ export class ModuleBuilder {
         b.u32(f.index);
       }
     });
-    this.#funcs.forEach((f, i) => f.body.resolve(this.#imports.length + i));
-    const heads = this.#funcs.map((f) => f.body.head());
-    const hinted = this.#funcs.map((f, i) => ({ hints: f.body.hints, i })).filter((f) => f.hints.length > 0);
+    bodies.forEach(({ bytes, calls }, self) => {
+      for (const [at, name] of calls) {
+        const n = this.#indices.get(name) ?? first + (this.#named.get(name) ?? self);
+        bytes[at] = n & 0x7f | 0x80;
+        bytes[at + 1] = n >> 7;
+      }
+    });
     // Custom section of the branch hinting proposal; offsets count from the start of the function body.
-    if (hinted.length > 0) {
+    if (hints > 0) {
       section(0, (b) => {
         b.name("metadata.code.branch_hint");
-        b.u32(hinted.length);
-        for (const { hints, i } of hinted) {
-          b.u32(this.#imports.length + i);
+        b.u32(bodies.reduce((n, { hints }) => n + (hints.length > 0 ? 1 : 0), 0));
+        bodies.forEach(({ hints }, i) => {
+          if (hints.length === 0) return;
+          b.u32(first + i);
           b.u32(hints.length);
           for (const hint of hints) {
-            b.u32(heads[i].length + (hint >> 1));
+            b.u32(hint >> 1);
             b.byte(1);
             b.byte(hint & 1);
           }
-        }
+        });
       });
     }
     section(10, (b) => {
-      b.u32(heads.length);
-      for (let i = 0; i < heads.length; i++) {
-        const { code } = this.#funcs[i].body;
-        b.u32(heads[i].length + code.length + 1);
-        b.bytes(heads[i].view());
-        b.bytes(code.view());
+      b.u32(bodies.length);
+      for (const { bytes } of bodies) {
+        b.u32(bytes.length + 1);
+        b.bytes(bytes);
         b.byte(0x0b);
       }
     });

@@ -8,6 +8,8 @@ export const enum Trap {
   Syscall = 1,
   /** An exception; see `vector`, `errorCode`, `faultAddress`. RIP is the faulting instruction (or the next one for traps). */
   Exception = 2,
+  /** Like Timer, but before the end: the program spins, as PAUSE tells (what virtual machines call a PAUSE-loop exit, SDM vol. 3, 26.1.3). */
+  Pause = 3,
 }
 
 /** What the processor asks of the world around it. Everything is synchronous. */
@@ -23,8 +25,8 @@ export interface CpuHooks {
 }
 
 /**
- * Called at a `syscall` instruction, with the registers in the located block (RIP and RCX: the next instruction; RFLAGS is not put into R11,
- * because Hedron overwrites that at once).
+ * Called at a `syscall` instruction, with the registers in the located block as the hardware leaves them (RIP and RCX: the next instruction,
+ * R11: RFLAGS).
  * True: the same code goes on at RIP at once, without `run` returning. False: it has been dealt with, but `run` shall return `Trap.Syscall`.
  * The hook may change the registers and mappings, and may call `run` for another state block.
  */

@@ -318,7 +318,7 @@ export class HedraCpu implements Cpu {
           return Trap.Syscall;
         case Exit.Poll:
           this.sampler?.(this.#access.space);
-          if (this.#slice.poll() !== 0) return Trap.Timer;
+          if (this.#slice.poll() !== 0) return this.#slice.spinning ? Trap.Pause : Trap.Timer;
           continue;
         default:
           this.vector = i32[CTL_VECTOR >> 2];

@@ -132,6 +132,8 @@ export const CTL_AWAITED = CTL + 0x38;
 export const CTL_CELLS = CTL + 0x40;
 /** i32, 0 or 1: a write has killed translated code; whoever runs translated code must leave it and clear this. */
 export const CTL_CODE_KILLED = CTL + 0x44;
+/** i32: PAUSE instructions left before the program counts as spinning (slice.ts). */
+export const CTL_PAUSES = CTL + 0x68;
 /** i64 for each `Exit`: how often a region has come back to the dispatcher so. */
 export const CTL_COUNTS = CTL + 0x80;
 /** The record of flags (flag_record.ts): two i32, kinds of definitions; i64 operands of the first, i64 result of the second. */

@@ -1,11 +1,16 @@
 /** How long a run may take, measured by a budget of polls: reading the clock costs as much as a short system call. */
 import type { Ram } from "./api.ts";
-import { CTL_BUDGET } from "./layout.ts";
+import { CTL_BUDGET, CTL_PAUSES } from "./layout.ts";
 
 /** Limit of the poll budget: 0.2 ms of the shortest loop, and not too much of one whose every turn takes a microsecond. */
 const MAX_POLLS = 1 << 19;
 /** Between the two limits at which the budget is changed. */
 const NORMAL_POLL_NS = 1_000_000;
+
+/** PAUSE instructions between two polls after which a program spins: more than adaptive locks execute before they ask the kernel. */
+const MAX_PAUSES = 256;
+/** What the PAUSE after those takes from the budget; more than there can be. */
+export const SPINNING = 1 << 30;
 
 export class Slice {
   /** Length (ns), end and last poll (times, ns) of the current run; it begins to measure at its first poll. */
@@ -23,14 +28,25 @@ export class Slice {
     this.ns = ns;
     this.end = end;
     this.last = last;
+    this.#refill();
+  }
+  /** Has the program spun since the last poll? */
+  get spinning(): boolean {
+    return this.ram.i32[CTL_PAUSES >> 2] < 0;
+  }
+  #refill(): void {
+    if (this.spinning) this.ram.i32[CTL_BUDGET >> 2] += SPINNING;
+    this.ram.i32[CTL_PAUSES >> 2] = MAX_PAUSES;
   }
   grant(polls: number): void {
+    this.#refill();
     const { i32 } = this.ram, at = CTL_BUDGET >> 2;
     this.granted += polls - i32[at];
     i32[at] = polls;
   }
-  /** The poll budget is used up: 1 when the slice is over, else 0 and more budget, whose size is adapted to polls every 0.2 to 2 ms. */
+  /** The poll budget is used up: 1 when the slice is over or the program spins, else 0 and more budget, whose size is adapted to polls every 0.2 to 2 ms. */
   poll(): number {
+    if (this.spinning) return 1;
     const now = this.clock();
     if (this.end === 0) this.end = now + this.ns;
     // The first poll of a run has nothing to compare with.

@@ -1,6 +1,6 @@
 import { type ArchState, type HostEc, Status, type Wait } from "../hedron/api.ts";
 import type { Slot } from "../linux/process/slot.ts";
-import { type Result, Woken } from "../linux/process/wait.ts";
+import { type Result, TIMER_SLACK, Woken } from "../linux/process/wait.ts";
 import { SigSet } from "../linux/signals/sigset.ts";
 import { PendingSignals, type SigInfo } from "../linux/signals/state.ts";
 import type { FreeBsd } from "./personality.ts";
@@ -77,12 +77,15 @@ export class Thread {
   /** Waits for `wake()`, a signal, or the deadline (TSC, 0 = none). */
   *sleep(deadline: number): Generator<Wait, Woken, Status> {
     if (this.interrupted()) return Woken.Interrupted;
+    const short = deadline !== 0 && deadline - this.os.now() < TIMER_SLACK;
     this.sleeping = true;
     const status = yield this.host.smDown(this.slot.sm, deadline, true);
     this.sleeping = false;
     this.os.enter(this.host);
     if (this.interrupted()) return Woken.Interrupted;
-    return status === Status.ComTim ? Woken.TimedOut : Woken.Event;
+    if (status !== Status.ComTim) return Woken.Event;
+    if (short) this.host.yieldCpu();
+    return Woken.TimedOut;
   }
 
   wake(): void {

@@ -64,6 +64,11 @@ export interface HostEc {
   ): Status;
   lookup(crd: Crd): Crd;
   recall(ec: number): Status;
+  /**
+   * ec_ctrl, operation 1 of API 13.2, which host PDs have in every version: the SC that this code runs on goes behind the other ready SCs
+   * of its priority as soon as the caller is back in user code or the code blocks.
+   */
+  yieldCpu(): void;
   /** Consumed time of an SC in microseconds, or a negative status. */
   scTime(sc: number): number;
   ptCtrl(pt: number, id: number): Status;

@@ -128,6 +128,7 @@ function runUser(k: Kernel, ec: Ec): void {
       saveFrame(cpu, cpu.locate(ec.state), ec.frame);
       ec.viaSysret = false;
       if (trap === Trap.Exception) deliverException(k, ec);
+      else if (trap === Trap.Pause) k.yieldSc();
       k.tick();
     }
     if (ec.cont !== Cont.User || ec.sm || k.resched) return;

@@ -110,6 +110,10 @@ export class HostContext implements HostEc {
     return Status.Success;
   }
 
+  yieldCpu(): void {
+    this.k.yieldSc();
+  }
+
   scTime(sc: number): number {
     const object = this.#object(sc, SC_CTRL);
     if (object?.kind !== "SC") return -Status.BadCap;

@@ -230,8 +230,7 @@ export const HYPERCALLS: readonly Hypercall[] = [
 /** ec_ctrl of API 13.2: operation 1 gives the CPU to the next SC of the same priority. Status: BAD_PAR other operation. */
 function yieldCpu(k: Kernel, r: Registers): Result {
   if ((r.flags & 3) !== 1) return Status.BadPar;
-  if (k.sc) k.sc.left = 0;
-  k.resched = true;
+  k.yieldSc();
   return Status.Success;
 }
 

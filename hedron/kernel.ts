@@ -147,6 +147,14 @@ export class Kernel {
     return After.Leave;
   }
 
+  /** The running SC gives the rest of its budget away: it goes behind the ready SCs of its priority, if there are any. */
+  yieldSc(): void {
+    const { sc } = this;
+    if (!sc || !this.ready.has(sc.priority)) return;
+    sc.left = 0;
+    this.resched = true;
+  }
+
   wakeWaiting(ec: Ec): void {
     for (const sc of ec.waiting) {
       sc.waitsFor = undefined;

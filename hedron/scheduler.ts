@@ -53,6 +53,11 @@ export class ReadyQueue {
     return undefined;
   }
 
+  /** Is an SC of this priority ready? */
+  has(priority: number): boolean {
+    return this.#head[priority] !== undefined;
+  }
+
   get empty(): boolean {
     return (this.#bits[0] | this.#bits[1] | this.#bits[2] | this.#bits[3]) === 0;
   }

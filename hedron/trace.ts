@@ -121,6 +121,7 @@ const RECORDED = new Map<string, string>([
   ["delegate", "pd_ctrl delegate"],
   ["lookup", "pd_ctrl lookup"],
   ["recall", "ec_ctrl recall"],
+  ["yieldCpu", "ec_ctrl yield"],
   ["ptCtrl", "pt_ctrl"],
   ["smUp", "sm_ctrl up"],
   ["smDown", "sm_ctrl down"],

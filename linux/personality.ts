@@ -40,7 +40,7 @@ import { entropy } from "./process/registration.ts";
 import { Selectors } from "./process/selectors.ts";
 import { Slot } from "./process/slot.ts";
 import type { Thread } from "./process/thread.ts";
-import { type Blocking, type Result, WaitQueue } from "./process/wait.ts";
+import { WaitQueue } from "./process/wait.ts";
 import { Timers } from "./process/timers.ts";
 import { Signals } from "./signals/engine.ts";
 import type { SigInfo } from "./signals/state.ts";
@@ -254,18 +254,6 @@ export class Personality {
     let total = p.cpuTime;
     for (const t of p.threads) total += Math.max(0, this.current.ec.scTime(t.sc)) * 1000;
     return total;
-  }
-
-  /** sched_yield(2): lets others run that are ready. */
-  yieldCpu(t: Thread): Result {
-    if (this.processes.size === 1 && t.process.threads.length === 1) return 0;
-    return this.#yield(t);
-  }
-
-  /** A wait that is over at once puts the thread's SC behind the others. */
-  *#yield(t: Thread): Blocking {
-    yield* t.sleep(this.now() + 1);
-    return 0;
   }
 
   /** Where execve looks for `path`: the same, except for /proc/self/exe and the like. */

@@ -6,6 +6,7 @@ import { compile, testWith } from "./tools.ts";
 
 const FAMILIES = [
   "threads.c",
+  "spinning.c",
   "processes.c",
   "events.c",
   "sockets.c",

@@ -114,7 +114,7 @@ export class HedraRunner {
       words.push(ram.view.getBigUint64(IMAGE + (w << 2), true));
     }
     return {
-      vector: trap === Trap.Exception ? cpu.vector : trap === Trap.Timer ? TIMEOUT : 0x80,
+      vector: trap === Trap.Exception ? cpu.vector : trap === Trap.Syscall ? 0x80 : TIMEOUT,
       error: trap === Trap.Exception ? cpu.errorCode : 0,
       cr2: trap === Trap.Exception && cpu.vector === 14 ? BigInt.asUintN(64, BigInt(cpu.faultAddress)) : 0n,
       gpr,

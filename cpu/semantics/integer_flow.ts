@@ -1,7 +1,8 @@
 /** Near branches, loops and single-flag instructions. */
-import { FLAG_D } from "../layout.ts";
+import { CTL_BUDGET, CTL_PAUSES, FLAG_D, STATE } from "../layout.ts";
 import type { Sem, Semantic } from "../sem.ts";
-import { and, eqz, type Expr, i32, int, ne, or, shl, shr_u, sub, xor } from "../wasm/expr.ts";
+import { and, eq, eqz, type Expr, i32, int, ne, or, select, shl, shr_u, sub, xor } from "../wasm/expr.ts";
+import { SPINNING } from "../slice.ts";
 import { bit } from "./integer_common.ts";
 
 const loop = (also?: (s: Sem) => Expr): Semantic => (s, i) => {
@@ -43,7 +44,13 @@ export const FLOW: Record<string, Semantic> = {
   },
 
   nop: () => {},
-  pause: () => {},
+  /** The last one that is granted makes the next poll due. */
+  pause: (s) => {
+    const left = s.let(sub(s.state(CTL_PAUSES - STATE, "i32"), i32(1)));
+    const budget = s.state(CTL_BUDGET - STATE, "i32");
+    s.setState(CTL_PAUSES - STATE, "i32", left);
+    s.setState(CTL_BUDGET - STATE, "i32", select(eq(left, i32(-1)), sub(budget, i32(SPINNING)), budget));
+  },
   endbr64: () => {},
   endbr32: () => {},
 };

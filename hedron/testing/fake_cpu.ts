@@ -22,7 +22,7 @@ export interface Machine {
 export type Step =
   | { trap: "syscall"; regs?: Partial<Record<number, number>> }
   | { trap: "exception"; vector: number; error?: number; address?: number }
-  | { trap: "timer" };
+  | { trap: "timer" | "pause" };
 
 /** User code at an address: a generator that yields traps; it looks at registers through `m`. */
 export type Script = (m: Machine) => Generator<Step, void, void>;
@@ -101,7 +101,7 @@ export class FakeCpu implements Cpu {
       this.#nextResume += 2;
       this.#suspended.set(resume, routine);
       m.rip = resume;
-      if (s.trap === "timer") return Trap.Timer;
+      if (s.trap !== "syscall") return s.trap === "timer" ? Trap.Timer : Trap.Pause;
       for (const [gpr, value] of Object.entries(s.regs ?? {})) m.set(Number(gpr), value ?? 0);
       m.set(1, resume);
       m.set(11, this.getFlags(STATE));

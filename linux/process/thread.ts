@@ -7,13 +7,11 @@ import type { Personality } from "../personality.ts";
 import { type Credentials, isSomebodyElse } from "./credentials.ts";
 import type { Process } from "./process.ts";
 import type { Slot } from "./slot.ts";
-import { Woken } from "./wait.ts";
+import { TIMER_SLACK, Woken } from "./wait.ts";
 
 /** Registers of the six arguments: RDI RSI RDX R10 R8 R9, as Intel numbers. */
 const ARGUMENTS = [7, 6, 2, 10, 8, 9] as const;
 export const RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7, R8 = 8, R9 = 9, R10 = 10, R11 = 11;
-
-export const TIMER_SLACK = 50_000;
 
 export const enum Reply {
   /** The dispatcher, from the handler's result. */
@@ -138,15 +136,21 @@ export class Thread {
     return this.ending || this.process.dying || this.os.signals.wantsAttention(this);
   }
 
-  /** Waits for `wake()`, a signal, or the deadline (TSC, 0 = none). */
+  /**
+   * Waits for `wake()`, a signal, or the deadline (TSC, 0 = none). A wait shorter than the timer slack may be over before anybody else has
+   * run; on Linux it would take so long, and a program that spins with it counts on that.
+   */
   *sleep(deadline: number): Generator<Wait, Woken, Status> {
     if (this.interrupted()) return Woken.Interrupted;
+    const short = deadline !== 0 && deadline - this.os.now() < TIMER_SLACK;
     this.sleeping = true;
     const status = yield this.host.smDown(this.slot.sm, deadline, true);
     this.sleeping = false;
     this.os.enter(this.host);
     if (this.interrupted()) return Woken.Interrupted;
-    return status === HedronStatus.ComTim ? Woken.TimedOut : Woken.Event;
+    if (status !== HedronStatus.ComTim) return Woken.Event;
+    if (short) this.host.yieldCpu();
+    return Woken.TimedOut;
   }
 
   /** Waits for `wake()` whatever signals come; the end of the process still ends the wait. */

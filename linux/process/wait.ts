@@ -13,6 +13,9 @@ export const enum Woken {
   Interrupted = 2,
 }
 
+/** How much later than asked for a wait may end, ns (prctl(2), PR_SET_TIMERSLACK). */
+export const TIMER_SLACK = 50_000;
+
 export interface Sleeper {
   wake(): void;
 }

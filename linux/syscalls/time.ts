@@ -124,22 +124,24 @@ function clockSettime(t: Thread): Result {
 
 /** Sleeps until `deadline`; writes the rest to `remaining` when a signal comes. */
 function* sleepUntil(t: Thread, deadline: number, remaining: number, absolute: boolean): Blocking {
-  while (true) {
-    const now = t.os.now();
-    if (now >= deadline) return 0;
+  let now = t.os.now();
+  // Even a sleep of nothing lets others run.
+  if (now >= deadline) t.host.yieldCpu();
+  while (now < deadline) {
     // Beyond 2^53 ns the kernel's timer would not be exact: sleep in pieces.
     const why = yield* t.sleep(Math.min(deadline, now + 2 ** 50));
+    now = t.os.now();
     if (why !== Woken.Interrupted) continue;
     if (absolute) return -E.ERESTARTNOHAND;
-    const left = Math.max(0, deadline - t.os.now());
     if (remaining !== 0) {
-      t.os.clock.split(left);
+      t.os.clock.split(Math.max(0, deadline - now));
       const status = putClock(t, remaining, 1);
       if (status < 0) return status;
     }
     t.restart = () => sleepUntil(t, deadline, remaining, false);
     return -E.ERESTART_RESTARTBLOCK;
   }
+  return 0;
 }
 
 function nanosleep(t: Thread): Result {

@@ -8,6 +8,7 @@ import {
   CTL_SPACE,
   CTL_VECTOR,
   JUMP_CACHE,
+  leftInPage,
   PAGE,
   PAGE_SHIFT,
   SCRATCH,
@@ -16,7 +17,7 @@ import {
 } from "./layout.ts";
 import type { Space } from "./mmu.ts";
 import { JUMP_ENTRIES, JUMP_ENTRY, TLB_ENTRIES, TLB_ENTRY } from "./runtime.ts";
-import { RIGHT_W } from "./space.ts";
+import { type Extent, RIGHT_W } from "./space.ts";
 
 /** Page-fault error code bits, Intel SDM vol. 3, 4.7. */
 export const PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_FETCH = 16;
@@ -117,7 +118,7 @@ export class Access {
   };
   readonly slowRegionWrite = (lo: number, hi: number, bytes: number): number => {
     const va = (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
-    const e = va < 2 ** 47 ? this.space.find(va) : undefined;
+    const e = this.#extent(va);
     if (!e || va + bytes > e.end || this.code.isCodePage((e.pa + (va - e.start)) >>> PAGE_SHIFT)) return -1;
     if (this.code.isCodePage((e.pa + (va + bytes - 1 - e.start)) >>> PAGE_SHIFT)) return -1;
     return this.slowWrite(lo, hi, bytes);
@@ -139,7 +140,7 @@ export class Access {
     }
     const pa = this.#page(va, bytes, write);
     if (pa < 0) return -1;
-    const inPage = PAGE - (va % PAGE);
+    const inPage = leftInPage(va);
     if (bytes <= inPage) return pa;
     const second = this.#page(va + inPage, bytes - inPage, write);
     if (second < 0) return -1;
@@ -151,7 +152,7 @@ export class Access {
 
   /** Physical address of `va` if its page allows the access; fills the TLB; -1 with a pending fault. */
   #page(va: number, bytes: number, write: boolean): number {
-    const e = va < 2 ** 47 ? this.space.find(va) : undefined;
+    const e = this.#extent(va);
     if (!e) return this.#pageFault(va, write, false);
     if (write && !(e.rights & RIGHT_W)) return this.#pageFault(va, write, true);
     const pa = e.pa + (va - e.start);
@@ -189,31 +190,32 @@ export class Access {
     this.ram.i32[CTL_ERROR >> 2] = 0;
   }
 
-  // ---- access by JavaScript (helpers, instruction fetch)
+  // ---- access by JavaScript (helpers, instruction fetch): addresses are signed 64-bit numbers, exact where they are canonical
 
+  #extent(va: number): Extent | undefined {
+    return va >= 0 && va < 2 ** 47 ? this.space.find(va) : undefined;
+  }
   /** Physical address for an access within one page; throws GuestFault. */
   translate(va: number, bytes: number, write: boolean): number {
-    // Addresses just below 2^64 are rounded up to it: they must not wrap to 0.
-    const hi = Math.min(Math.floor(va / 0x1_0000_0000), 0xffff_ffff);
-    const pa = this.#resolve(va % 0x1_0000_0000, hi, bytes, write);
+    const pa = this.#resolve(va >>> 0, Math.floor(va / 0x1_0000_0000), bytes, write);
     if (pa === -1) throw this.#fault;
     return pa;
   }
   /** Linear address at which `bytes` bytes of `va` can be read, across pages too; throws GuestFault. */
   readAt(va: number, bytes: number): number {
-    const at = this.slowRead(va % 0x1_0000_0000, Math.min(Math.floor(va / 0x1_0000_0000), 0xffff_ffff), bytes);
+    const at = this.slowRead(va >>> 0, Math.floor(va / 0x1_0000_0000), bytes);
     if (at === -1) throw this.#fault;
     return at;
   }
   /** Bytes from `va` that are physically contiguous and allow the access, at most `limit`; 0 when none (no fault is raised). */
   run(va: number, limit: number, write: boolean): number {
-    const e = va < 2 ** 47 && va >= 0 ? this.space.find(va) : undefined;
+    const e = this.#extent(va);
     if (!e || (write && !(e.rights & RIGHT_W))) return 0;
     return Math.min(limit, e.end - va);
   }
   /** Physical address of `va` when all of [va, va+bytes) is contiguous and allows the access, else -1 (nothing raised). */
   contiguous(va: number, bytes: number, write: boolean): number {
-    const e = va < 2 ** 47 ? this.space.find(va) : undefined;
+    const e = this.#extent(va);
     return e && va + bytes <= e.end && (!write || e.rights & RIGHT_W) ? e.pa + (va - e.start) : -1;
   }
   loadBytes(va: number, into: Uint8Array): void {
@@ -225,11 +227,17 @@ export class Access {
   #pieces(va: number, length: number, write: boolean, use: (pa: number, at: number, n: number) => void): void {
     const found: [number, number, number][] = [];
     for (let at = 0; at < length;) {
-      const n = Math.min(length - at, PAGE - ((va + at) % PAGE));
+      const n = Math.min(length - at, leftInPage(va + at));
       found.push([this.translate(va + at, n, write), at, n]);
       at += n;
     }
     for (const [pa, at, n] of found) use(pa, at, n);
+  }
+  /** Raises the fault that writing to [va, va + bytes) would raise; less than a page. */
+  checkWrite(va: number, bytes: number): void {
+    const first = Math.min(bytes, leftInPage(va));
+    this.translate(va, first, true);
+    if (first < bytes) this.translate(va + first, bytes - first, true);
   }
   codeWritten(pa: number, length: number): void {
     if (this.code.written(pa, length)) this.codeKilled = true;

@@ -21,8 +21,6 @@ export function helperNumber(name: string): number {
   return n;
 }
 
-const U64 = 2n ** 64n;
-
 export class Helpers implements HelperContext {
   readonly float80 = new Float80();
   #again = false;
@@ -52,7 +50,7 @@ export class Helpers implements HelperContext {
     if (op.index >= 0) a += this.#gpr(op.index) << BigInt(op.scale);
     if (op.addressSize === 4) a &= 0xffff_ffffn;
     if (op.seg) a += this.ram.view.getBigUint64(STATE + (op.seg === "fs" ? FS_BASE : GS_BASE), true);
-    return Number(((a % U64) + U64) % U64);
+    return Number(BigInt.asIntN(64, a));
   }
   translate(va: number, bytes: number, write: boolean): number {
     return this.access.translate(va, bytes, write);
@@ -80,6 +78,9 @@ export class Helpers implements HelperContext {
   }
   storeBytes(va: number, from: Uint8Array): void {
     this.access.storeBytes(va, from);
+  }
+  checkWrite(va: number, bytes: number): void {
+    this.access.checkWrite(va, bytes);
   }
   codeWritten(pa: number, bytes: number): void {
     this.access.codeWritten(pa, bytes);

@@ -21,6 +21,8 @@
  */
 export const PAGE = 4096;
 export const PAGE_SHIFT = 12;
+/** Bytes from an address to the end of its page; also for negative addresses, those of the upper half. */
+export const leftInPage = (va: number): number => PAGE - (va & (PAGE - 1));
 
 /** Address of the state block that `Cpu.run` works on. A constant, so that translated code can bake it in. */
 export const STATE = 0x1000;

@@ -6,7 +6,8 @@ import type { Float80 } from "./float80.ts";
 /**
  * What a JavaScript helper of an instruction works on. All guest registers are in the state block at STATE (layout.ts) of `ram`; RIP there is
  * this instruction's address while the helper runs and is advanced by the caller unless the helper calls `repeat`.
- * Addresses are JavaScript numbers: canonical user addresses are exact; whatever is not canonical faults with #GP in `translate`.
+ * Addresses are signed numbers, the upper half negative: exact if they are canonical; whatever is not faults with #GP in `translate`.
+ * So are sums of them (an address and an offset, a segment's base and a pointer): what would be rounded is not canonical.
  */
 export interface HelperContext {
   readonly ram: Ram;
@@ -15,7 +16,7 @@ export interface HelperContext {
   readonly level: CpuLevel;
   /** Working registers of the x87 arithmetic (`new Float80()`); nothing in it lives longer than one instruction. */
   readonly float80: Float80;
-  /** Effective linear address (segment base included, wrapped to 64 bits; an address >= 2^53 may be rounded and will fault). */
+  /** Effective linear address (segment base included, wrapped to 64 bits). */
   address(op: MemOperand): number;
   /**
    * Physical address of `va` for an access of `bytes` (at most up to the end of its page). Raises #PF / #GP when not allowed.
@@ -34,6 +35,8 @@ export interface HelperContext {
   /** Checks [va, va+bytes) for the access, page by page, then copies; nothing is written when any byte faults. */
   loadBytes(va: number, into: Uint8Array): void;
   storeBytes(va: number, from: Uint8Array): void;
+  /** Raises the fault that writing to [va, va + bytes) would raise; less than a page. */
+  checkWrite(va: number, bytes: number): void;
   /** Guest memory was written by other means (through `ram` at a translated address): drop translated code made from it. */
   codeWritten(pa: number, bytes: number): void;
   /** Raises an exception at this instruction. Registers the helper has changed so far stay changed. */

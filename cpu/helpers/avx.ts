@@ -11,7 +11,7 @@ const memoryOf = (i: Insn): MemOperand => i.ops.find((op): op is MemOperand => o
 /** Upper halves have been written. */
 export const usesHigh = (c: HelperContext): void => void (c.ram.i32[(STATE + YMM_USED) >> 2] = 1);
 
-/** Base register plus displacement, and the segment's base; exact, where a number would be rounded near 2^64. */
+/** Base register plus displacement, and the segment's base; exact. */
 export function baseOf({ ram: { view } }: HelperContext, m: MemOperand): { offset: bigint; segment: bigint } {
   const u64 = (offset: number): bigint => view.getBigUint64(STATE + offset, true);
   let offset = m.disp + (m.base >= 0 ? u64(GPR + 8 * m.base) : 0n);
@@ -20,7 +20,7 @@ export function baseOf({ ram: { view } }: HelperContext, m: MemOperand): { offse
 }
 /** Linear address of an element. */
 const elementAt = (m: MemOperand, offset: bigint, segment: bigint): number =>
-  Number(BigInt.asUintN(64, (m.addressSize === 4 ? BigInt.asUintN(32, offset) : offset) + segment));
+  Number(BigInt.asIntN(64, (m.addressSize === 4 ? BigInt.asUintN(32, offset) : offset) + segment));
 
 /** VMASKMOVPS/PD, VPMASKMOVD/Q: elements whose mask is not negative are not accessed; loads make them zero. */
 const maskedMove: Helper = (c, i) => {
@@ -32,7 +32,7 @@ const maskedMove: Helper = (c, i) => {
   for (let at = 0; at < bytes; at += size) if (c.ram.u8[byteOf(mask, at + size - 1)] & 0x80) selected.push(at);
   if (store) {
     // All of them must be writable before anything is stored.
-    for (const at of selected) check(c, va(at), size);
+    for (const at of selected) c.checkWrite(va(at), size);
     for (const at of selected) c.storeBytes(va(at), c.ram.u8.slice(byteOf(data, at), byteOf(data, at) + size));
     return;
   }
@@ -42,11 +42,6 @@ const maskedMove: Helper = (c, i) => {
   c.ram.u8.set(loaded.subarray(16), byteOf(data, 16));
   usesHigh(c);
 };
-function check(c: HelperContext, va: number, size: number): void {
-  const first = Math.min(size, 4096 - (va % 4096));
-  c.translate(va, first, true);
-  if (first < size) c.translate(va + first, size - first, true);
-}
 
 /**
  * Element by element, from the lowest: each one done clears its mask, so that the instruction goes on where it was after a page fault.

@@ -5,7 +5,7 @@
 import { DF, IF, IOPL, NT, RF, RIP, SEG_CS, STATE, VEC } from "../layout.ts";
 import type { Insn, Operand } from "../insn.ts";
 import type { Helper, HelperContext } from "./api.ts";
-import { addToRegister, RSP, setField64, setRegister, unsigned } from "./registers.ts";
+import { addToRegister, pointer, RSP, setField64, setRegister } from "./registers.ts";
 import { CODE_SELECTORS, loadSegment } from "./system.ts";
 
 const TWO32 = 0x1_0000_0000;
@@ -44,7 +44,7 @@ function go(c: HelperContext, selector: number, target: Word): void {
 
 const retf: Helper = (c, i) => {
   const [extra] = i.ops, size = extra ? (i.rex & 8 ? 8 : 4) : i.size;
-  const [target, selector] = words(c, unsigned(c.ram, RSP), size, 2);
+  const [target, selector] = words(c, pointer(c.ram, RSP), size, 2);
   checkCode(c, selector.lo & 0xffff, target);
   addToRegister(c.ram, RSP, 2 * size + (extra?.kind === "imm" ? Number(extra.value & 0xffffn) : 0), 8);
   go(c, selector.lo, target);
@@ -53,7 +53,7 @@ const retf: Helper = (c, i) => {
 const iret: Helper = (c, i) => {
   const flags = c.getFlags();
   if (flags & NT) c.raise(VEC.GP, 0);
-  const [target, selector, popped, rsp, stack] = words(c, unsigned(c.ram, RSP), i.size, 5);
+  const [target, selector, popped, rsp, stack] = words(c, pointer(c.ram, RSP), i.size, 5);
   checkCode(c, selector.lo & 0xffff, target);
   loadSegment(c, SS, stack.lo & 0xffff);
   const taken = i.size === 2 ? RETURNED & 0xffff : RETURNED;
@@ -64,7 +64,7 @@ const iret: Helper = (c, i) => {
 
 /** POPF that sets TF: the next instruction is the first to be stepped. */
 const popf: Helper = (c, i) => {
-  const [popped] = words(c, unsigned(c.ram, RSP), i.size, 1), flags = c.getFlags();
+  const [popped] = words(c, pointer(c.ram, RSP), i.size, 1), flags = c.getFlags();
   const taken = i.size === 2 ? POPPED & 0xffff : POPPED;
   c.setFlags(((popped.lo & taken) | (flags & ~(taken | RF))) >>> 0);
   addToRegister(c.ram, RSP, i.size, 8);
@@ -104,7 +104,7 @@ const callf: Helper = (c, i) => {
   const frame = new Uint8Array(2 * size), view = new DataView(frame.buffer), next = i.pc + i.length;
   for (let n = 0; n < size; n++) frame[n] = Math.floor(next / 2 ** (8 * n)) % 256;
   view.setUint16(size, c.ram.u32[(STATE + SEG_CS) >> 2], true);
-  c.storeBytes(unsigned(c.ram, RSP) - 2 * size, frame);
+  c.storeBytes(pointer(c.ram, RSP) - 2 * size, frame);
   addToRegister(c.ram, RSP, -2 * size, 8);
   go(c, selector, target);
 };

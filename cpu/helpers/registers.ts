@@ -1,6 +1,6 @@
 /** Register access of JavaScript helpers: the state block at STATE, without BigInt. */
 import type { Ram } from "../api.ts";
-import { FLAG_A, FLAG_C, FLAG_O, FLAG_P, FLAG_S, FLAG_Z, GPR, STATE } from "../layout.ts";
+import { FLAG_A, FLAG_C, FLAG_O, FLAG_P, FLAG_S, FLAG_Z, FS_BASE, GPR, GS_BASE, STATE } from "../layout.ts";
 
 export const RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
 const TWO32 = 0x1_0000_0000;
@@ -13,6 +13,15 @@ export const high = (ram: Ram, n: number): number => ram.u32[word(n) + 1];
 
 /** GPR `n` as an unsigned number; values of 2^53 and above are rounded. */
 export const unsigned = (ram: Ram, n: number): number => high(ram, n) * TWO32 + low(ram, n);
+
+/** The address in GPR `n`: a signed number, exact if it is canonical. */
+export const pointer = (ram: Ram, n: number): number => (high(ram, n) | 0) * TWO32 + low(ram, n);
+/** Base of FS or GS, likewise; 0 without a segment. */
+export function segmentBase(ram: Ram, seg: "fs" | "gs" | undefined): number {
+  if (seg === undefined) return 0;
+  const w = (STATE + (seg === "fs" ? FS_BASE : GS_BASE)) >> 2;
+  return ram.i32[w + 1] * TWO32 + ram.u32[w];
+}
 
 /** Writes a GPR as an instruction of this operand size does: 4 bytes clear the upper half, 1 and 2 keep the rest (1: the low byte). */
 export function setRegister(ram: Ram, n: number, size: number, lo: number, hi = 0): void {
@@ -33,10 +42,6 @@ export function addToRegister(ram: Ram, n: number, delta: number, addressSize: 4
   else if (sum < 0) ram.u32[w + 1] -= 1;
   else if (sum >= TWO32) ram.u32[w + 1] += 1;
 }
-
-/** A u64 field of the state block as a number. */
-export const field64 = (ram: Ram, offset: number): number =>
-  ram.u32[(STATE + offset + 4) >> 2] * TWO32 + ram.u32[(STATE + offset) >> 2];
 
 export function setField64(ram: Ram, offset: number, value: number): void {
   ram.u32[(STATE + offset) >> 2] = value % TWO32;

@@ -1,8 +1,8 @@
 /** Vector instructions in JavaScript: string comparison (Intel SDM vol. 2, 4.1) and masked stores. */
-import { AF, CF, FS_BASE, GPR, GS_BASE, HELPER_OPERAND, OF, PF, SF, ST, STATE, XMM, YMM_HIGH, ZF } from "../layout.ts";
+import { AF, CF, GPR, HELPER_OPERAND, OF, PF, SF, ST, STATE, XMM, YMM_HIGH, ZF } from "../layout.ts";
 import type { Insn, Operand } from "../insn.ts";
 import type { Helper, HelperContext } from "./api.ts";
-import { field64, RAX, RCX, RDI, RDX, unsigned } from "./registers.ts";
+import { low, pointer, RAX, RCX, RDI, RDX, segmentBase } from "./registers.ts";
 
 /** Immediate byte. */
 const WORDS = 0x01; // elements are words, else bytes
@@ -110,8 +110,7 @@ function mask(c: HelperContext, i: Insn): void {
 /** MASKMOVQ, MASKMOVDQU: stores the bytes whose mask is negative at rDI, all or none of them; the others are not accessed. */
 function maskedStore(c: HelperContext, i: Insn): void {
   const [data, mask] = i.ops, bytes = data.kind === "mmx" ? 8 : 16, from = registerAt(data), masks = registerAt(mask);
-  const pointer = i.addressSize === 4 ? c.ram.u32[(STATE + GPR + 8 * RDI) >> 2] : unsigned(c.ram, RDI);
-  const start = i.seg === undefined ? pointer : pointer + field64(c.ram, i.seg === "fs" ? FS_BASE : GS_BASE);
+  const start = (i.addressSize === 4 ? low(c.ram, RDI) : pointer(c.ram, RDI)) + segmentBase(c.ram, i.seg);
   const selected = Array.from({ length: bytes }, (_, k) => k).filter((k) => c.ram.u8[masks + k] & 0x80);
   for (const k of selected) c.translate(start + k, 1, true);
   for (const k of selected) c.storeBytes(start + k, c.ram.u8.subarray(from + k, from + k + 1));

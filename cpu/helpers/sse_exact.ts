@@ -63,7 +63,7 @@ function load(c: HelperContext, op: Operand, aligned: boolean, into: Vector): vo
   }
 }
 
-/** Exact where the number `address` gives is rounded. */
+/** Exact where the number `address` gives is rounded because it is not canonical: #GP comes before #SS. */
 function misaligned(c: HelperContext, m: MemOperand): boolean {
   const { offset, segment } = baseOf(c, m);
   return ((offset + segment) & 15n) !== 0n;
@@ -356,18 +356,13 @@ const exact: Helper = (c, i) => {
   if (source.kind === "mmx" || dst.kind === "mmx") enterMmx(c);
   const first = operands.length > 2 ? operands[1] : dst;
   if (first.kind === "xmm") load(c, first, false, work.a);
-  if (dst.kind === "mem") checkWritable(c, dst);
+  if (dst.kind === "mem") c.checkWrite(c.address(dst), dst.size);
   body(work);
   if (name.includes("comi")) return spend(c);
   signal(c, work.math.flags);
   store(work);
   spend(c);
 };
-function checkWritable(c: HelperContext, op: MemOperand): void {
-  const va = c.address(op), first = Math.min(op.size, 4096 - (va % 4096));
-  c.translate(va, first, true);
-  if (first < op.size) c.translate(va + first, op.size - first, true);
-}
 
 const ldmxcsr: Helper = (c, i) => {
   const [source] = i.ops;

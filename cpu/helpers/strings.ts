@@ -2,10 +2,10 @@
  * String instructions with a REP prefix, in whole runs of physically contiguous memory. RSI, RDI and RCX are written back after every run, so a
  * fault leaves them at the faulting element (Intel SDM vol. 2, REP), and the flags as the last comparison before it set them.
  */
-import { FLAG_D, FS_BASE, GS_BASE, PAGE, SCRATCH, STATE } from "../layout.ts";
+import { FLAG_D, leftInPage, PAGE, SCRATCH, STATE } from "../layout.ts";
 import type { Insn } from "../insn.ts";
 import type { Helper, HelperContext } from "./api.ts";
-import { addToRegister, field64, high, low, RAX, RCX, RDI, RSI, setCompareFlags, setRegister, unsigned } from "./registers.ts";
+import { addToRegister, high, low, pointer, RAX, RCX, RDI, RSI, segmentBase, setCompareFlags, setRegister } from "./registers.ts";
 
 const TWO32 = 0x1_0000_0000;
 /** Bytes moved before interrupts are polled. */
@@ -17,12 +17,10 @@ function remaining(c: HelperContext, i: Insn, most: number): number {
   return Math.min(low(c.ram, RCX), most);
 }
 
-/** Linear address of RSI (with segment base) or RDI. The pointer is taken as signed, so that small negative offsets stay exact. */
-function pointer(c: HelperContext, i: Insn, n: number): number {
-  const lo = low(c.ram, n), hi = i.addressSize === 8 ? high(c.ram, n) : 0;
-  if (n === RDI || i.seg === undefined) return hi * TWO32 + lo;
-  const at = (hi | 0) * TWO32 + lo + field64(c.ram, i.seg === "fs" ? FS_BASE : GS_BASE);
-  return at < 0 ? at + TWO32 * TWO32 : at;
+/** Linear address of RSI (with segment base) or RDI. */
+function linear(c: HelperContext, i: Insn, n: number): number {
+  const at = i.addressSize === 8 ? pointer(c.ram, n) : low(c.ram, n);
+  return n === RDI ? at : at + segmentBase(c.ram, i.seg);
 }
 
 const backwards = (c: HelperContext): boolean => c.ram.i32[(STATE + FLAG_D) >> 2] !== 0;
@@ -32,9 +30,9 @@ const backwards = (c: HelperContext): boolean => c.ram.i32[(STATE + FLAG_D) >> 2
  * does a single element with full checks). Backwards, a run is what is left of the page.
  */
 function elements(c: HelperContext, i: Insn, r: number, n: number, write: boolean, down: boolean): number {
-  const va = pointer(c, i, r), size = i.size;
+  const va = linear(c, i, r), size = i.size;
   if (down) {
-    const inPage = va % PAGE;
+    const inPage = PAGE - leftInPage(va);
     if (inPage + size > PAGE || c.run(va, 1, write) === 0) return 0;
     return Math.min(n, 1 + Math.floor(inPage / size));
   }
@@ -100,7 +98,7 @@ function plainBytes(c: HelperContext, i: Insn): number {
 function plainMove(c: HelperContext, i: Insn, bytes: number): boolean {
   if (bytes === 0) return false;
   const { ram } = c;
-  const source = c.contiguous(unsigned(ram, RSI), bytes, false), target = c.contiguous(unsigned(ram, RDI), bytes, true);
+  const source = c.contiguous(pointer(ram, RSI), bytes, false), target = c.contiguous(pointer(ram, RDI), bytes, true);
   if (source < 0 || target < 0) return false;
   copyUp(ram.u8, target, source, bytes, i.size);
   c.codeWritten(target, bytes);
@@ -112,7 +110,7 @@ function plainMove(c: HelperContext, i: Insn, bytes: number): boolean {
 
 function plainFill(c: HelperContext, i: Insn, bytes: number): boolean {
   if (bytes === 0) return false;
-  const { ram } = c, { u8 } = ram, size = i.size, target = c.contiguous(unsigned(ram, RDI), bytes, true);
+  const { ram } = c, { u8 } = ram, size = i.size, target = c.contiguous(pointer(ram, RDI), bytes, true);
   if (target < 0) return false;
   const first = STATE + 8 * RAX;
   let uniform = true;
@@ -133,7 +131,7 @@ const repMovs: Helper = (c, i) => {
   const { u8 } = c.ram, size = i.size, down = backwards(c);
   repeatSteps(c, i, (n) => {
     const k = Math.min(elements(c, i, RSI, n, false, down), elements(c, i, RDI, n, true, down));
-    const from = pointer(c, i, RSI), to = pointer(c, i, RDI);
+    const from = linear(c, i, RSI), to = linear(c, i, RDI);
     if (k === 0) {
       const element = new Uint8Array(size);
       c.loadBytes(from, element);
@@ -155,7 +153,7 @@ const repStos: Helper = (c, i) => {
   const { u8 } = c.ram, size = i.size, down = backwards(c);
   const element = u8.slice(STATE + 8 * RAX, STATE + 8 * RAX + size);
   repeatSteps(c, i, (n) => {
-    const k = elements(c, i, RDI, n, true, down), to = pointer(c, i, RDI);
+    const k = elements(c, i, RDI, n, true, down), to = linear(c, i, RDI);
     if (k === 0) {
       c.storeBytes(to, element);
       advance(c, i, 1, down, RDI);
@@ -178,7 +176,7 @@ const repLods: Helper = (c, i) => {
   const size = i.size, down = backwards(c), element = new Uint8Array(size);
   repeatSteps(c, i, (n) => {
     const k = Math.max(1, elements(c, i, RSI, n, false, down));
-    const from = pointer(c, i, RSI);
+    const from = linear(c, i, RSI);
     c.loadBytes(down ? from - (k - 1) * size : from + (k - 1) * size, element);
     advance(c, i, k, down, RSI);
     setRegister(c.ram, RAX, size, part(element, 0, size), part(element, 4, size));
@@ -215,12 +213,12 @@ function compare(c: HelperContext, i: Insn, other: number): void {
     let a = STATE + 8 * RAX, b = SECOND;
     if (k === 0) {
       // Across pages: one element, read in the architectural order so that the right byte faults.
-      if (inMemory) c.loadBytes(pointer(c, i, RSI), u8.subarray(a = FIRST, FIRST + size));
-      c.loadBytes(pointer(c, i, RDI), u8.subarray(SECOND, SECOND + size));
+      if (inMemory) c.loadBytes(linear(c, i, RSI), u8.subarray(a = FIRST, FIRST + size));
+      c.loadBytes(linear(c, i, RDI), u8.subarray(SECOND, SECOND + size));
       k = 1;
     } else {
-      if (inMemory) a = c.translate(pointer(c, i, RSI), size, false);
-      b = c.translate(pointer(c, i, RDI), size, false);
+      if (inMemory) a = c.translate(linear(c, i, RSI), size, false);
+      b = c.translate(linear(c, i, RDI), size, false);
     }
     const aStep = inMemory ? step : 0;
     let e = 1;

@@ -20,7 +20,22 @@ import {
 } from "../layout.ts";
 import type { Insn, Operand } from "../insn.ts";
 import type { Helper, HelperContext } from "./api.ts";
-import { addToRegister, low, RAX, RBP, RCX, RDI, RDX, RSI, RSP, setField64, setRegister, unsigned } from "./registers.ts";
+import {
+  addToRegister,
+  low,
+  pointer,
+  RAX,
+  RBP,
+  RCX,
+  RDI,
+  RDX,
+  RSI,
+  RSP,
+  segmentBase,
+  setField64,
+  setRegister,
+  unsigned,
+} from "./registers.ts";
 
 const TWO32 = 0x1_0000_0000;
 
@@ -57,7 +72,7 @@ const popSegment: Helper = (c, i) => {
   const [dst] = i.ops;
   if (dst.kind !== "seg") return;
   const bytes = new Uint8Array(i.size);
-  c.loadBytes(unsigned(c.ram, RSP), bytes);
+  c.loadBytes(pointer(c.ram, RSP), bytes);
   loadSegment(c, dst.n, bytes[0] | bytes[1] << 8);
   addToRegister(c.ram, RSP, i.size, 8);
 };
@@ -68,7 +83,7 @@ const popMemory: Helper = (c, i) => {
   const [dst] = i.ops;
   if (dst.kind !== "mem") return;
   const value = new Uint8Array(i.size);
-  c.loadBytes(unsigned(c.ram, RSP), value);
+  c.loadBytes(pointer(c.ram, RSP), value);
   addToRegister(c.ram, RSP, i.size, 8);
   try {
     c.storeBytes(c.address(dst), value);
@@ -88,7 +103,7 @@ const immediate = (op: Operand, mask: number): number => op.kind === "imm" ? Num
 const enter: Helper = (c, i) => {
   const { ram } = c, size = i.size;
   const space = immediate(i.ops[0], 0xffff), level = immediate(i.ops[1], 31);
-  const rbp = unsigned(ram, RBP), rsp = unsigned(ram, RSP), frame = rsp - size;
+  const rbp = pointer(ram, RBP), rsp = pointer(ram, RSP), frame = rsp - size;
   const word = ram.u8.slice(STATE + 8 * RBP, STATE + 8 * RBP + size);
   c.storeBytes(frame, word);
   for (let n = 1; n < level; n++) {
@@ -151,20 +166,16 @@ const portOut: Helper = (c, i) => {
 const direction = (c: HelperContext, bytes: number): number => c.getFlags() & 0x400 ? -bytes : bytes;
 
 /** One element per call: device access is slow anyway, and so every element is a point to be interrupted at. */
-function portString(c: HelperContext, i: Insn, pointer: number, move: (n: number, va: number, bytes: number) => void): void {
+function portString(c: HelperContext, i: Insn, register: number, move: (n: number, va: number, bytes: number) => void): void {
   const { ram } = c, bytes = portBytes(i), wide = i.addressSize === 8;
   const counter = wide ? unsigned(ram, RCX) : low(ram, RCX), n = port(c, undefined, bytes);
   if (i.rep && counter === 0) return;
-  const base = pointer === RDI || !i.seg ? 0 : segmentBase(c, i.seg);
-  move(n, base + (wide ? unsigned(ram, pointer) : low(ram, pointer)), bytes);
-  addToRegister(ram, pointer, direction(c, bytes), i.addressSize);
+  const base = register === RDI ? 0 : segmentBase(ram, i.seg);
+  move(n, base + (wide ? pointer(ram, register) : low(ram, register)), bytes);
+  addToRegister(ram, register, direction(c, bytes), i.addressSize);
   if (!i.rep) return;
   addToRegister(ram, RCX, -1, i.addressSize);
   if (counter > 1) c.repeat();
-}
-
-function segmentBase(c: HelperContext, seg: "fs" | "gs"): number {
-  return c.address({ kind: "mem", size: 1, base: -1, index: -1, scale: 0, disp: 0n, ripRelative: false, seg, addressSize: 8 });
 }
 
 const ins: Helper = (c, i) =>

@@ -260,6 +260,7 @@ export class FlatContext implements HelperContext {
   load32 = (va: number) => this.ram.view.getUint32(va, true);
   loadBytes = (va: number, into: Uint8Array) => into.set(this.ram.u8.subarray(va, va + into.length));
   storeBytes = (va: number, from: Uint8Array) => this.ram.u8.set(from, va);
+  checkWrite = () => {};
   codeWritten = () => {};
   raise(vector: number): never {
     throw new Error(`exception ${vector}`);

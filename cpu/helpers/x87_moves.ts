@@ -5,7 +5,6 @@ import { C1, type Float80, IE, OE, PE, SF, UE } from "./float80.ts";
 import { fromPackedDecimal, toFloat32, toFloat64, toInteger, toPackedDecimal } from "./float80_convert.ts";
 import { loadInteger, loadReal } from "./x87_operands.ts";
 import {
-  checkStore,
   enter,
   finish,
   FLAG_C32,
@@ -100,7 +99,7 @@ const storeForbidden = (f: Float80): boolean => (f.flags & ~f.masks & (IE | OE |
 function storeMemory(c: HelperContext, i: Insn, f: Float80, va: number, bytes: number, popping: boolean): void {
   const forbidden = storeForbidden(f);
   if (forbidden) {
-    checkStore(c, va, bytes);
+    c.checkWrite(va, bytes);
     f.flags &= ~(PE | C1);
   } else storeUnit(c, va, bytes, f);
   noteData(c.ram, va);
@@ -142,7 +141,7 @@ const fbstp: Helper = (c, i) => {
     f.flags = IE | SF;
   } else toPackedDecimal(f, ram.i32[a], ram.i32[a + 1], ram.i32[a + 2] & 0xffff, f.bytes);
   const forbidden = storeForbidden(f);
-  if (forbidden) checkStore(c, va, 10);
+  if (forbidden) c.checkWrite(va, 10);
   else c.storeBytes(va, f.prefix(10));
   noteData(ram, va);
   finish(c, i, f);

@@ -1,7 +1,7 @@
 /** What all x87 helpers share: register stack, tags, status word, operands in memory, exceptions. */
 import type { Ram } from "../api.ts";
 import type { Insn, MemOperand } from "../insn.ts";
-import { FLAG_C, FLAG_P, FLAG_Z, PAGE, ST, STATE, VEC, X87_CW, X87_FDP, X87_FIP, X87_FOP, X87_SW, X87_TAG } from "../layout.ts";
+import { FLAG_C, FLAG_P, FLAG_Z, ST, STATE, VEC, X87_CW, X87_FDP, X87_FIP, X87_FOP, X87_SW, X87_TAG } from "../layout.ts";
 import type { HelperContext } from "./api.ts";
 import { BUSY, C0, C1, C2, C3, ES, type Float80, IE, OE, PE, SF, UE } from "./float80.ts";
 
@@ -86,7 +86,7 @@ export function note(ram: Ram, i: Insn): void {
 
 export function noteData(ram: Ram, va: number): void {
   ram.u32[FDP32] = va;
-  ram.u32[FDP32 + 1] = va / 0x1_0000_0000;
+  ram.u32[FDP32 + 1] = Math.floor(va / 0x1_0000_0000);
 }
 
 /** The last 11-bit opcode (SDM vol. 1, 8.1.9), read from the code when it is not known yet; 0 when the code is gone. */
@@ -137,13 +137,6 @@ export function storeUnit(c: HelperContext, va: number, bytes: number, f: Float8
   f.view.setInt32(4, f.hi, true);
   f.view.setUint16(8, f.se, true);
   c.storeBytes(va, f.prefix(bytes));
-}
-
-/** Raises the fault that storing [va, va + bytes) would raise: an unmasked exception suppresses the store, not the check. */
-export function checkStore(c: HelperContext, va: number, bytes: number): void {
-  const inPage = Math.min(bytes, PAGE - va % PAGE);
-  c.translate(va, inPage, true);
-  if (inPage < bytes) c.translate(va + inPage, bytes - inPage, true);
 }
 
 /** Condition bits of a comparison's outcome (-1, 0, 1, or 2 for unordered). */

@@ -161,13 +161,14 @@ const fxsave: Helper = (c, i) => {
   fxsaveState(c.ram, STATE, SCRATCH);
   tell(c.ram);
   if (i.size !== 8) adjustPointers(c.ram, SCRATCH, true);
-  // The whole area must be writable, although its end is left alone.
+  // The whole area must be writable, although its end is left alone; its last byte is tried first.
   c.translate(va + FXSAVE_BYTES - 1, 1, true);
   c.storeBytes(va, area(c.ram, 0, IMAGE_BYTES));
 };
 
 const fxrstor: Helper = (c, i) => {
   const va = alignedAddress(c, i, 16);
+  c.translate(va + FXSAVE_BYTES - 1, 1, false);
   c.loadBytes(va, area(c.ram, 0, FXSAVE_BYTES));
   if (c.ram.view.getUint32(SCRATCH + IMAGE_MXCSR, true) & ~MXCSR_MASK) c.raise(VEC.GP, 0);
   if (i.size !== 8) adjustPointers(c.ram, SCRATCH, false);
@@ -191,6 +192,9 @@ const xsave = (init: boolean, compact: boolean): Helper => (c, i) => {
   if (ram.u16[SW16] & ES) lastOpcode(c);
   fxsaveState(ram, STATE, SCRATCH);
   if (i.size !== 8) adjustPointers(ram, SCRATCH, true);
+  // All of it must be writable before anything is read or stored; the first byte is tried first, then the last.
+  c.translate(va, 1, true);
+  c.translate(va + (wanted & XSTATE_AVX ? AREA_BYTES : AVX_AREA) - 1, 1, true);
   const header = area(ram, HEADER, HEADER + HEADER_BYTES);
   c.loadBytes(va + HEADER, header);
   header[0] = compact ? used & wanted : (header[0] & ~wanted) | (used & wanted);
@@ -199,9 +203,6 @@ const xsave = (init: boolean, compact: boolean): Helper => (c, i) => {
     header[8] = wanted;
     header[15] = 0x80;
   }
-  // The whole area is checked for writing before anything is stored.
-  const last = wanted & XSTATE_AVX ? AREA_BYTES : AVX_AREA;
-  for (let at = va; at < va + last; at += 4096 - (at % 4096)) c.translate(at, 1, true);
   if (wanted & XSTATE_X87) {
     c.storeBytes(va, area(ram, 0, IMAGE_MXCSR));
     c.storeBytes(va + IMAGE_ST, area(ram, IMAGE_ST, IMAGE_XMM));
@@ -219,7 +220,8 @@ const xsave = (init: boolean, compact: boolean): Helper => (c, i) => {
 
 const xrstor: Helper = (c, i) => {
   const ram = c.ram, { u8, view } = ram, va = alignedAddress(c, i, 64), wanted = requested(ram);
-  c.loadBytes(va, area(ram, 0, AVX_AREA));
+  c.translate(va, 1, false);
+  c.loadBytes(va + HEADER, area(ram, HEADER, AVX_AREA));
   const header = SCRATCH + HEADER, present = view.getUint32(header, true);
   const compactLow = view.getUint32(header + 8, true), compactHigh = view.getUint32(header + 12, true);
   const compact = (compactHigh & 0x8000_0000) !== 0;
@@ -227,6 +229,9 @@ const xrstor: Helper = (c, i) => {
   const bad = (present & ~known) !== 0 || (known & ~XCR0) !== 0 || view.getUint32(header + 4, true) !== 0 ||
     (compactHigh << 1) !== 0 || (!compact && compactLow !== 0) || u8.subarray(header + 16, header + 64).some((b) => b !== 0);
   if (bad) c.raise(VEC.GP, 0);
+  // In the standard format all that is wanted must be readable, present or not.
+  if (wanted & (compact ? present : XCR0) & XSTATE_AVX) c.translate(va + AREA_BYTES - 1, 1, false);
+  c.loadBytes(va, area(ram, 0, HEADER));
   const loadsMxcsr = compact ? (wanted & present & XSTATE_SSE) !== 0 : (wanted & (XSTATE_SSE | XSTATE_AVX)) !== 0;
   if (loadsMxcsr && view.getUint32(SCRATCH + IMAGE_MXCSR, true) & ~MXCSR_MASK) c.raise(VEC.GP, 0);
   if (wanted & present & XSTATE_AVX) c.loadBytes(va + AVX_AREA, area(ram, AVX_AREA, AREA_BYTES));

@@ -14,7 +14,6 @@ const FLAG_BITS: Readonly<Record<string, number>> = { c: CF, p: PF, a: AF, z: ZF
 /** RF is the host's own, IF and IOPL never change in user mode. */
 const COMPARED_FLAGS = CF | PF | AF | ZF | SF | DF | OF;
 const PAGE_FAULT = 14;
-const KERNEL_HALF = 1n << 63n;
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
@@ -28,8 +27,7 @@ function exception(r: Result): string {
   if (r.vector === 6) return `#6 at ${hex(r.rip)}`;
   // What the host's kernel has mapped for itself there, is its own business.
   const error = r.vector === PAGE_FAULT && r.cr2 >= LAST_USER_PAGE ? r.error | 1 : r.error;
-  // Helpers in JavaScript compute addresses of the upper half as rounded doubles.
-  const cr2 = r.vector !== PAGE_FAULT ? "" : ` cr2 ${r.cr2 >= KERNEL_HALF ? "in the kernel's half" : hex(r.cr2)}`;
+  const cr2 = r.vector !== PAGE_FAULT ? "" : ` cr2 ${hex(r.cr2)}`;
   return `#${r.vector} error ${hex(r.vector === PAGE_FAULT || r.vector === 13 || r.vector === 12 ? error : 0)}${cr2} at ${
     hex(r.rip)
   }`;

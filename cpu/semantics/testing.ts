@@ -27,6 +27,8 @@ export interface Outcome {
   memory: Uint8Array;
   vector: number | undefined;
   error: number;
+  /** CR2, when it was a page fault. */
+  address: number;
   /** Address reached, relative to the first byte of the code. */
   rip: number;
 }
@@ -70,6 +72,7 @@ export class Executor {
       memory: ram.u8.slice(USER_RAM + PAGE, USER_RAM + 2 * PAGE),
       vector: finished ? undefined : this.#cpu.vector,
       error: this.#cpu.errorCode,
+      address: this.#cpu.faultAddress,
       rip: Number(u64(RIP)) - CODE,
     };
   }

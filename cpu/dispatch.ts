@@ -20,13 +20,14 @@ import {
   STATE,
   TF,
 } from "./layout.ts";
-import { HANDLER_TYPE, jumpEntry, REGION_TYPE } from "./runtime.ts";
+import { HANDLER_TYPE, jumpEntry, REGION_TYPE, UNWOUND } from "./runtime.ts";
 import type { FuncBuilder, ModuleBuilder } from "./wasm/encoder.ts";
 import { add, and, eq, type Expr, i32, i64, load, lt_s, ne, or, shl, sub, type ValType, w } from "./wasm/expr.ts";
 
 /** Deepest nesting of guest calls as wasm calls, those that wait in `resume` counted twice; beyond it everything unwinds. */
 export const MAX_DEPTH = 256;
 
+const trapFlag = and(load("i32.load", i32(0), STATE + FLAGS_OTHER), i32(TF));
 const rip = load("i64.load", i32(0), STATE + RIP), rsp = load("i64.load", i32(0), STATE + GPR + 32);
 
 /** `set` of an expression, with a local to read it. */
@@ -43,10 +44,22 @@ function settleFlags(f: FuncBuilder): void {
   f.end();
 }
 
+/** RIP is what a region has given back. */
+function moveTo(f: FuncBuilder, pc: Expr): void {
+  f.expr(ne(pc, i64(UNWOUND)));
+  f.if();
+  f.storeAt(STATE + RIP, "i64.store", pc);
+  f.end();
+}
+
 /** (depth of guest calls) -> Exit. Continue: at RIP is the address that a region waits for. */
 function dispatch(m: ModuleBuilder, f: FuncBuilder): void {
   const depth = 0;
-  const pc = variable(f, "i64"), entry = variable(f, "i32"), slot = variable(f, "i32"), exit = variable(f, "i32");
+  const pc = variable(f, "i64"),
+    next = variable(f, "i64"),
+    entry = variable(f, "i32"),
+    slot = variable(f, "i32"),
+    exit = variable(f, "i32");
   const returnIf = (cond: Expr, code: Exit) => {
     f.expr(cond);
     f.if();
@@ -59,7 +72,7 @@ function dispatch(m: ModuleBuilder, f: FuncBuilder): void {
   pc.set(rip);
   entry.set(jumpEntry(pc.value));
   const miss = or(ne(load("i64.load", entry.value, JUMP_CACHE), pc.value), ne(cached(8), load("i32.load", i32(0), CTL_SPACE)));
-  returnIf(or(miss, and(load("i32.load", i32(0), STATE + FLAGS_OTHER), i32(TF))), Exit.Look);
+  returnIf(or(miss, trapFlag), Exit.Look);
 
   slot.set(cached(12));
   f.expr(slot.value);
@@ -70,12 +83,12 @@ function dispatch(m: ModuleBuilder, f: FuncBuilder): void {
     returnIf(lt_s(load("i32.load", i32(0), CTL_BUDGET), i32(0)), Exit.Poll);
     f.storeAt(CTL_EXIT, "i32.store", i32(Exit.Continue));
     f.storeAt(CTL_LINK, "i32.store", i32(0));
-    f.i32(0);
     f.expr(pc.value);
     f.get(depth);
     f.expr(slot.value);
     f.callIndirect(m.typeIndex(REGION_TYPE));
-    f.store("i64.store", STATE + RIP);
+    next.take();
+    moveTo(f, next.value);
     settleFlags(f);
     exit.set(load("i32.load", i32(0), CTL_EXIT));
     const count = shl(exit.value, i32(3));
@@ -113,8 +126,9 @@ function dispatch(m: ModuleBuilder, f: FuncBuilder): void {
 
 /** See `resume` of GENERATED_IMPORTS. */
 function resume(f: FuncBuilder): void {
-  const [back, sp, depth] = [0, 1, 2].map((index): Expr => ({ kind: "local", type: index < 2 ? "i64" : "i32", index }));
+  const [pc, back, sp, depth] = [0, 1, 2, 3].map((index): Expr => ({ kind: "local", type: index < 3 ? "i64" : "i32", index }));
   const exit = variable(f, "i32"), epoch = variable(f, "i32"), outer = variable(f, "i64");
+  moveTo(f, pc);
   exit.set(load("i32.load", i32(0), CTL_EXIT));
   const is = (code: Exit) => eq(exit.value, i32(code));
   const refuse = () => {
@@ -140,7 +154,8 @@ function resume(f: FuncBuilder): void {
   outer.set(load("i64.load", i32(0), CTL_AWAITED));
   f.storeAt(CTL_AWAITED, "i64.store", back);
   const done = f.block(), again = f.loop();
-  f.expr(and(eq(rip, back), eq(rsp, sp)));
+  // With TF it may only go on one instruction at a time.
+  f.expr(and(and(eq(rip, back), eq(rsp, sp)), w("i32.eqz", trapFlag)));
   f.if();
   exit.set(i32(Exit.Continue));
   // A jump has come here, but not to a block.
@@ -174,5 +189,5 @@ function resume(f: FuncBuilder): void {
 /** Adds `dispatch` and `resume` to the runtime module. */
 export function defineDispatch(m: ModuleBuilder): void {
   dispatch(m, m.func({ params: ["i32"], results: ["i32"] }, "dispatch", true));
-  resume(m.func({ params: ["i64", "i64", "i32"], results: ["i32"] }, "resume", true));
+  resume(m.func({ params: ["i64", "i64", "i64", "i32"], results: ["i32"] }, "resume", true));
 }

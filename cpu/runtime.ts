@@ -98,10 +98,10 @@ export const GENERATED_IMPORTS = [
   /** For regions: (instruction id, helper number) -> Exit; registers are in the state block. */
   { name: "region_helper", type: F(["i32", "i32"], "i32") },
   /**
-   * A guest call of a region has not come back to (return address) with (RSP): goes on until it does. RIP says where it is; the third
-   * argument is the region's depth of guest calls. 1 = it has returned, 0 = unwind (CTL_EXIT and RIP say why and where).
+   * A guest call of a region has come to (PC) and not to (return address) with (RSP): goes on until it does; the last argument is the
+   * region's depth of guest calls. 1 = it has returned, 0 = unwind (CTL_EXIT and RIP say why and where).
    */
-  { name: "resume", type: F(["i64", "i64", "i32"], "i32") },
+  { name: "resume", type: F(["i64", "i64", "i64", "i32"], "i32") },
   /** The poll budget is used up: 0 = go on, 1 = the time slice is over. */
   { name: "poll", type: F([], "i32") },
   /** A `syscall` instruction; RIP is the next one. 0 = go on there with the registers of the state block, else an Exit. */
@@ -124,8 +124,13 @@ export const GENERATED_IMPORTS = [
 ] as const satisfies readonly FuncImport[];
 
 export const HANDLER_TYPE: FuncType = F(["i32"], "i32");
-/** Regions: (target PC, depth of guest calls) -> next PC. */
+/** Regions: (target PC, depth of guest calls) -> next PC, or UNWOUND. */
 export const REGION_TYPE: FuncType = F(["i64", "i32"], "i64");
+/**
+ * Instead of the next PC: RIP and CTL_EXIT say where and why the region stopped. No region waits for this address, but one may wait for that at
+ * RIP, where it must not go on. (A jump to this address comes to `no_region`, which sets RIP.)
+ */
+export const UNWOUND = -1;
 
 const local = (index: number, type: ValType): Expr => ({ kind: "local", type, index });
 
@@ -315,7 +320,10 @@ export function runtimeModule(pages: number | undefined): Uint8Array<ArrayBuffer
     f.expr(load("i32.load", local(0, "i32"), 0));
     f.callIndirect(m.typeIndex(HANDLER_TYPE));
   });
-  define("no_region", REGION_TYPE, (f) => f.get(0));
+  define("no_region", REGION_TYPE, (f) => {
+    f.storeAt(STATE + RIP, "i64.store", local(0, "i64"));
+    f.get(0);
+  });
   defineDispatch(m);
   return m.finish();
 }

@@ -16,6 +16,7 @@ const FAMILIES = [
   "memory.c",
   "code_by_call.c",
   "step_calls.c",
+  "step_returns.c",
   "exact_flags.c",
   "kernel_half.c",
   "descriptor_links.c",

@@ -5,9 +5,9 @@
 import { MAX_DEPTH } from "../dispatch.ts";
 import { Exit } from "../exit.ts";
 import type { Insn, Operand } from "../insn.ts";
-import { CTL_BUDGET, CTL_CELLS, CTL_EXIT, CTL_SPACE, GPR, JUMP_CACHE, MXCSR, RIP, STATE } from "../layout.ts";
+import { CTL_BUDGET, CTL_CELLS, CTL_EXIT, CTL_SPACE, GPR, JUMP_CACHE, MXCSR, STATE } from "../layout.ts";
 import { FAST_MODE, MODE_BITS } from "../mxcsr.ts";
-import { jumpEntry, REGION_TYPE } from "../runtime.ts";
+import { jumpEntry, REGION_TYPE, UNWOUND } from "../runtime.ts";
 import type { FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
 import { add, and, eq, type Expr, i32, i64, load, lt_s, ne, or, select, sub } from "../wasm/expr.ts";
 import { type Group, type NodePlan, RSP } from "./access_plan.ts";
@@ -402,14 +402,14 @@ class Emitter implements RegionContext {
   /** The callee is elsewhere: lets the dispatcher bring it back, or unwinds. */
   #resume(at: Expr, back: number, rsp: Expr): void {
     const { f } = this;
-    f.storeAt(STATE + RIP, "i64.store", at);
+    f.expr(at);
     f.i64(back);
     f.expr(rsp);
     f.get(DEPTH_LOCAL);
     f.call("resume");
     f.op(0x45);
     f.if();
-    f.expr(load("i64.load", i32(0), STATE + RIP));
+    f.i64(UNWOUND);
     f.return();
     f.end();
   }

@@ -5,6 +5,7 @@ import { helperNumber } from "../helper_context.ts";
 import type { Insn, MemOperand, Operand, XmmOperand } from "../insn.ts";
 import { CTL_EXIT, FS_BASE, GS_BASE, RIP, ST, STATE, X87_SW, X87_TAG } from "../layout.ts";
 import { emitStore, loadOp } from "../memory_ops.ts";
+import { UNWOUND } from "../runtime.ts";
 import type { AccessOptions, Flag, FlagDef, Sem } from "../sem.ts";
 import type { FuncBuilder } from "../wasm/encoder.ts";
 import { add, and, type Expr, i32, i64, int, load, or, shl, shr_u, toI32, toI64u, v128, w } from "../wasm/expr.ts";
@@ -381,7 +382,7 @@ export class RegionSem implements Sem {
     f.tee(status.index);
     f.if();
     f.storeAt(CTL_EXIT, "i32.store", status);
-    f.expr(load("i64.load", i32(0), STATE + RIP));
+    f.i64(UNWOUND);
     f.return();
     f.end();
     this.c.reload();

@@ -17,7 +17,7 @@ import { Profile } from "./interp/profile.ts";
 import { Images } from "./images.ts";
 import { JumpCache } from "./jump_cache.ts";
 import type { Insn } from "./insn.ts";
-import { Regions } from "./translate/regions.ts";
+import { type RegionLimits, Regions } from "./translate/regions.ts";
 import {
   CTL_AWAITED,
   CTL_BUDGET,
@@ -57,6 +57,8 @@ export interface CpuOptions {
   prebuilt?: Prebuilt;
   /** Polls after each instruction, so that `run` with a slice of 0 executes exactly one (for comparing with another processor). */
   singleStep?: boolean;
+  /** Of the regions that live at once (tests). */
+  limits?: RegionLimits;
 }
 
 export class HedraCpu implements Cpu {
@@ -176,6 +178,7 @@ export class HedraCpu implements Cpu {
       allocate,
       this.#runtime.no_region,
       this.#counters,
+      options.limits,
     );
     table.set(0, this.#runtime.no_region);
     const single = new SingleStep(

@@ -9,6 +9,7 @@ export const KILL_CAUSES = {
   extended: "cold exit became hot",
   page: "data page holds code",
   space: "space ended",
+  limit: "too many",
 } as const;
 export type KillCause = keyof typeof KILL_CAUSES;
 

@@ -83,6 +83,11 @@ export class RegionSet {
     site.users.set(region, extent);
     region.sites.push(pc);
   }
+  /** Forgets everything; none of its regions lives any more. */
+  reset(): void {
+    for (const each of [this.slots, this.openings, this.sites, this.wild, this.extended]) each.clear();
+    for (const each of [this.roaming, this.interior, this.modeChecks]) each.clear();
+  }
   forget(r: Region): void {
     this.regions.delete(r.pc);
     this.extents.forget(r);

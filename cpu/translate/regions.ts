@@ -23,10 +23,14 @@ import { SharedExtents } from "./shared_extents.ts";
 
 /** Side exits at an instruction before its region is made anew with what has been learned. */
 const MISSES = 24;
-/** WebAssembly bytes of living regions; beyond that all are dropped, and what is still in use comes back. Bounds what endless new code can take. */
-const MAX_CODE_BYTES = 96 << 20;
-/** Regions alive at once: V8 maps memory for each, and Linux allows 65,530 mappings; some of the dropped ones wait to be collected. */
-const MAX_REGIONS = 20_000;
+/** What may live at once; beyond that all regions are dropped, and what is still in use comes back. Bounds what endless new code can take. */
+export interface RegionLimits {
+  /** V8 takes some 20 KiB for each, however small, and more until the dropped ones have been collected. */
+  readonly regions: number;
+  /** Of WebAssembly. */
+  readonly bytes: number;
+}
+const LIMITS: RegionLimits = { regions: 20_000, bytes: 96 << 20 };
 /** Largest region, in instructions; the rest of a longer function becomes regions of its own. */
 const MAX_INSNS = 600;
 /** The same for regions that begin inside another one (where control has come back after leaving it): they only lead to the next entry. */
@@ -85,6 +89,7 @@ export class Regions {
     private readonly allocateSlot: () => number,
     private readonly noRegion: CallableFunction,
     private readonly counters: Counters,
+    private readonly limits: RegionLimits = LIMITS,
   ) {
     this.#shared = new SharedExtents(ram, code, () => this.#nextEpoch());
   }
@@ -113,7 +118,6 @@ export class Regions {
 
   /** The block at `pc` is hot: translates it, or makes the region anew that has been leaving for it. */
   hot(space: Space, pc: number): void {
-    if (this.#liveBytes > MAX_CODE_BYTES || this.#live > MAX_REGIONS) this.#dropAll();
     for (const s of this.#setsAt(space, pc)) {
       const owner = s.openings.get(pc);
       s.openings.delete(pc);
@@ -139,8 +143,12 @@ export class Regions {
     const own = this.#spaces.get(space)?.set, shared = this.#images.get(this.images.at(space, pc));
     return own && shared ? [own, shared] : own ? [own] : shared ? [shared] : [];
   }
+  /** Drops all regions; then no code knows a slot any more, and what has been learned about code that may be long gone goes with them. */
   #dropAll(): void {
-    for (const s of this.#sets()) for (const r of s.regions.values()) this.#drop(r, "space");
+    for (const s of this.#sets()) {
+      this.#free(s, "limit");
+      s.reset();
+    }
   }
   #ensureTable(space: Space): boolean {
     return this.#shared.ensure(space, space === this.access.space);
@@ -152,6 +160,7 @@ export class Regions {
     const s = shared ? this.#ofImage(image) : this.#ofSpace(space).set;
     const existing = s.regions.get(pc);
     if (existing) return existing;
+    if (this.#live >= this.limits.regions || this.#liveBytes >= this.limits.bytes) this.#dropAll();
     const limit = s.interior.has(pc) ? INTERIOR_INSNS : MAX_INSNS;
     const graph = buildGraph(this.ram, this.blocks, s.block, pc, limit), block = s.block(pc);
     if (!graph || !block) return undefined;
@@ -246,7 +255,7 @@ export class Regions {
     this.#shared.release(space);
     const s = this.#spaces.get(space);
     if (!s) return;
-    this.#free(s.set);
+    this.#free(s.set, "space");
     this.#spaces.delete(space);
   }
   /** The space does not run the image's regions any more. */
@@ -257,11 +266,11 @@ export class Regions {
   discard(image: Image): void {
     const s = this.#images.get(image);
     if (!s) return;
-    this.#free(s);
+    this.#free(s, "space");
     this.#images.delete(image);
   }
-  #free(s: RegionSet): void {
-    for (const r of s.regions.values()) this.#drop(r, "space");
+  #free(s: RegionSet, cause: KillCause): void {
+    for (const r of s.regions.values()) this.#drop(r, cause);
     for (const slot of s.slots.values()) {
       this.table.set(slot, this.noRegion);
       this.#freeSlots.push(slot);

@@ -73,7 +73,7 @@ export const OPTIONS: readonly OptionRow[] = [
     help: "let the guest use the host's network: these names and addresses, or (without =...) all but the host's own loopback",
   },
   { key: "cwd", value: "DIR", help: "working directory in the guest (default: /)" },
-  { key: "memory", value: "MIB", help: "RAM that guests can use, in MiB (default: 1024)" },
+  { key: "memory", value: "MIB", help: "RAM that guests can use, in MiB (default: 2048)" },
   { key: "maxProcs", value: "N", help: "processes and threads that Linux programs may have at a time; more is EAGAIN" },
   { key: "timeout", value: "SECONDS", help: "end the whole machine after so many seconds with exit code 124" },
   {

@@ -68,7 +68,7 @@ export type CpuEngine = typeof CPU_ENGINES[number];
 export const ENGINE_HEAT: Partial<Record<CpuEngine, number>> = { interpreter: Infinity, translator: 1 };
 export type ProfileFormat = "folded" | "speedscope";
 
-export const DEFAULT_MEMORY_MIB = 1024;
+export const DEFAULT_MEMORY_MIB = 2048;
 export const MIN_MEMORY_MIB = 16;
 /** One 32-bit WebAssembly memory of 4 GiB less the 160 MiB that belong to the CPU and the kernel (cpu/layout.ts). */
 export const MAX_MEMORY_MIB = 4096 - 160;

@@ -63,10 +63,10 @@ export interface RoottaskConfig {
 const RWX = RIGHT_R | RIGHT_W | RIGHT_X;
 /** The pools begin on such boundaries, so that they are delegated in few chunks. */
 export const POOL_ALIGN = 2 << 20;
-/** Shares of the free RAM: contents of files, programs of personalities; the rest is for hyperapps. */
-const FS_SHARE = 1 / 4, PERSONALITY_SHARE = 5 / 8;
-/** A hyperapp's stack alone has 2 MiB. */
-const MIN_OWN_BYTES = 6 << 20;
+/** Shares of the free RAM: contents of files (as of a tmpfs), programs of personalities; the rest is for hyperapps. */
+const FS_SHARE = 1 / 2, PERSONALITY_SHARE = 3 / 8;
+/** In a small machine they come before files: a hyperapp's stack alone has 2 MiB. */
+const MIN_OWN_BYTES = 6 << 20, MIN_PERSONALITY_BYTES = 6 << 20;
 /** Bytes of a file that are read at a time while its headers are looked at. */
 const HEADER_WINDOW = 64 << 10;
 /** Two windows, the second being the bounce buffer of the services. */
@@ -328,8 +328,10 @@ function split(
   names: readonly PersonalityName[],
 ): { fs: Range; personalities: Map<PersonalityName, Range>; own: Range } {
   const aligned = (bytes: number): number => Math.floor(bytes / POOL_ALIGN) * POOL_ALIGN;
-  const fs = { start: ram.start, bytes: aligned(ram.bytes * FS_SHARE) };
-  const most = Math.max(0, ram.bytes - fs.bytes - MIN_OWN_BYTES);
+  const spare = Math.max(0, ram.bytes - MIN_OWN_BYTES);
+  const files = Math.min(ram.bytes * FS_SHARE, Math.max(spare / 4, spare - MIN_PERSONALITY_BYTES * names.length));
+  const fs = { start: ram.start, bytes: aligned(files) };
+  const most = Math.max(0, spare - fs.bytes);
   const share = names.length === 0 ? 0 : aligned(Math.min(ram.bytes * PERSONALITY_SHARE, most) / names.length);
   const personalities = new Map<PersonalityName, Range>();
   let start = fs.start + fs.bytes;

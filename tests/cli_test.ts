@@ -289,6 +289,18 @@ for (const memory of ["16", "64", "3936"]) {
   });
 }
 
+testWith(["busybox"], "files in memory may take half of --memory, as a tmpfs, and what is removed is free again", async () => {
+  const outcome = await shell(
+    ["--memory", "128"],
+    "dd if=/dev/zero of=/tmp/a bs=1M count=50 && dd if=/dev/zero of=/tmp/b bs=1M count=50; rm /tmp/a; echo there > /tmp/c; cat /tmp/c",
+  );
+  assert.equal(text(outcome.stdout), "there\n");
+  assert.match(
+    text(outcome.stderr),
+    /^50\+0 records in\n50\+0 .*\n.*\/tmp\/b.*: No space left on device\n1[0-4]\+0 records in\n/s,
+  );
+});
+
 function randomBytes(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   // The most that one call gives.
@@ -355,7 +367,7 @@ testWith(["busybox"], "hedra ps shows a program that never ends when its time is
 
 Deno.test("--verbose tells grants, failing hypercalls and the end", async () => {
   const outcome = await runHedra(["run", "--verbose", guest("hybrid")]);
-  expectExit(outcome, 0, /^hedra: Starting "\/hybrid" .*\nhedra: Granted: .*\nhedra: Granted: memory 1024 MiB\n/);
+  expectExit(outcome, 0, /^hedra: Starting "\/hybrid" .*\nhedra: Granted: .*\nhedra: Granted: memory 2048 MiB\n/);
   assert.match(text(outcome.stderr), /Hypercall error BAD_CAP of EC thread 1 in hybrid 1: sm_ctrl\n/);
   assert.match(text(outcome.stderr), /"\/hybrid" \(pid 1\) has ended with 0 after \d+ ms\n$/);
 });

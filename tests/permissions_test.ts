@@ -255,7 +255,7 @@ testWith([], "hedra caps shows each grant as a capability that roottask passed t
       `mount ${directory} at /work rw`,
       "env A",
       "allow-env B",
-      "memory 1024 MiB",
+      "memory 2048 MiB",
       "max-procs 5",
       "timeout 50 s",
     ]

@@ -59,7 +59,7 @@ export async function runBoot(options: BootOptions): Promise<number> {
   let late = false;
   const timer = seconds === undefined ? undefined : setTimeout(() => (late = true, machine.stop()), seconds * 1000);
   const end = await machine.run({ endWhenIdle: true });
-  clearTimeout(timer);
+  if (timer !== undefined) clearTimeout(timer);
   bus.flush();
   if (trace !== undefined) writeTrace(trace, options.trace ?? "");
   if (options.ps || options.caps) {

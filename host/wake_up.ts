@@ -23,7 +23,7 @@ export class WakeUp {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const finish = () => {
         if (this.finish === finish) this.finish = undefined;
-        clearTimeout(timer);
+        if (timer !== undefined) clearTimeout(timer);
         resolve();
       };
       this.finish = finish;

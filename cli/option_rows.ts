@@ -25,6 +25,7 @@ export interface RawOptions {
   json: boolean;
   stats: boolean;
   cpuEngine?: string;
+  codeCache?: string;
   diff: boolean;
   commit?: string;
   /** File for the report in JSON; true = none. */
@@ -131,6 +132,12 @@ export const OPTIONS: readonly OptionRow[] = [
     key: "cpuEngine",
     value: "hedra|interpreter|translator|unicorn|lockstep",
     help: "processor: ours, ours without or with nothing but translated code, libunicorn2, or both, compared at each instruction",
+    only: ["run"],
+  },
+  {
+    key: "codeCache",
+    value: "DIR|off",
+    help: "where translated code is kept for the next run (default: code below $HEDRA_CACHE or ~/.cache/hedra)",
     only: ["run"],
   },
   { key: "format", value: "folded|speedscope", help: "how to write the profile (default: folded)", only: ["profile"] },

@@ -47,6 +47,8 @@ export interface RunOptions {
   json: boolean;
   stats: boolean;
   engine: CpuEngine;
+  /** Directory for translated code; "off" = none. */
+  codeCache: string | undefined;
   diff: boolean;
   /** Host directory for what was changed. */
   commit: string | undefined;
@@ -229,6 +231,7 @@ export function validate(raw: RawOptions): RunOptions {
     commit: raw.commit,
     learn: raw.learn,
     engine,
+    codeCache: raw.codeCache,
     format: raw.format === undefined ? "folded" : parseFormat(raw.format),
     output: raw.output,
     pd: raw.pd,

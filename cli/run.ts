@@ -52,15 +52,25 @@ function announce(config: BootConfig): void {
 }
 
 async function runConfigured(config: RunConfig, options: RunOptions): Promise<number> {
+  const { cachedRun } = await import("./code_cache.ts"), cached = cachedRun(options, config.programs[0].argv[0]);
+  config = { ...config, layoutSeed: cached?.layoutSeed };
+  try {
+    return await runUncached(config, options, cached?.cpu);
+  } finally {
+    cached?.save();
+  }
+}
+
+async function runUncached(config: RunConfig, options: RunOptions, cpu: MakeCpu | undefined): Promise<number> {
   if (options.stats) {
     const { runWithStats } = await import("./stats.ts");
-    return runWithStats(config, options);
+    return runWithStats(config, options, cpu);
   }
   if (options.engine !== "hedra") {
     const { runWithEngine } = await import("./engine.ts");
     return runWithEngine(config, options.engine);
   }
-  const started = performance.now(), result = (await bootMachine(config)).programs[0];
+  const started = performance.now(), result = (await bootMachine(config, cpu)).programs[0];
   if (options.verbose && result.pid >= 0) {
     const ms = Math.round(performance.now() - started);
     print("stderr", `hedra: "${result.spec.path}" (pid ${result.pid}) has ended with ${result.exitCode} after ${ms} ms\n`);
@@ -142,7 +152,7 @@ export async function bootMachine(config: RunConfig, cpu?: MakeCpu): Promise<Boo
     needsLinux ? import("../linux/mod.ts") : undefined,
     config.programs.some(({ kind }) => kind === "freebsd") ? import("../freebsd/mod.ts") : undefined,
   ]);
-  const { strace, traceSet, traceSummary, verbose, fixedAddresses, user, cpuLevel, learned } = config;
+  const { strace, traceSet, traceSummary, verbose, fixedAddresses, layoutSeed, user, cpuLevel, learned } = config;
   const limit = config.timeLimitSeconds;
   const release = limit === undefined ? undefined : (await import("../host/watchdog.ts")).watch(limit * 1000, EXIT.TIMEOUT);
   // Without something to wait for Deno would end a process whose guest waits for a signal only. A port, as a timer loads node:timers (4 ms).
@@ -152,7 +162,8 @@ export async function bootMachine(config: RunConfig, cpu?: MakeCpu): Promise<Boo
     return await boot({
       ...config,
       linux: linux &&
-        (() => linux.createLinux({ strace, traceSet, traceSummary, verbose, fixedAddresses, user, cpuLevel, learned })),
+        (() =>
+          linux.createLinux({ strace, traceSet, traceSummary, verbose, fixedAddresses, layoutSeed, user, cpuLevel, learned })),
       freebsd: freebsd && (() => freebsd.createFreeBsd({ strace, verbose })),
     }, cpu);
   } catch (error) {

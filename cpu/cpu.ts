@@ -18,6 +18,7 @@ import { Images } from "./images.ts";
 import { JumpCache } from "./jump_cache.ts";
 import type { Insn } from "./insn.ts";
 import { type RegionLimits, Regions } from "./translate/regions.ts";
+import type { CodeCache } from "./translate/code_cache.ts";
 import {
   CTL_AWAITED,
   CTL_BUDGET,
@@ -55,6 +56,8 @@ export interface CpuOptions {
   /** Instructions and CPUID of a lower level; default "v3", everything. */
   level?: CpuLevel;
   prebuilt?: Prebuilt;
+  /** Regions of earlier runs; gets those of this one. */
+  codeCache?: CodeCache;
   /** Polls after each instruction, so that `run` with a slice of 0 executes exactly one (for comparing with another processor). */
   singleStep?: boolean;
   /** Of the regions that live at once (tests). */
@@ -80,6 +83,9 @@ export class HedraCpu implements Cpu {
   #nextSpace = 1;
   readonly #counters: Counters;
   readonly #slice: Slice;
+  readonly #cache: CodeCache | undefined;
+  /** Entries of the table in use. */
+  #slots: number;
   /** Called at each poll (for profiles), with the registers in STATE and the space that they belong to. */
   sampler: ((space: AddressSpace) => void) | undefined;
 
@@ -119,10 +125,11 @@ export class HedraCpu implements Cpu {
     });
     this.#runtime = runtime.exports as unknown as Runtime;
     const helpers = new Helpers(this.ram, { ...options.hooks, tsc: this.#slice.tsc }, this.#access, level);
-    let slots = 1;
+    this.#slots = Math.max(1, options.codeCache?.reserved.slots ?? 0);
+    if (this.#slots > table.length) table.grow(this.#slots - table.length);
     const allocate = () => {
-      if (slots === table.length) table.grow(table.length);
-      return slots++;
+      if (this.#slots === table.length) table.grow(table.length);
+      return this.#slots++;
     };
     const imports = {
       memory,
@@ -178,6 +185,7 @@ export class HedraCpu implements Cpu {
       allocate,
       this.#runtime.no_region,
       this.#counters,
+      this.#cache = options.codeCache,
       options.limits,
     );
     table.set(0, this.#runtime.no_region);
@@ -204,6 +212,11 @@ export class HedraCpu implements Cpu {
     this.#access.select(new Space(0, () => {}, () => {}));
   }
 
+  /** Translated code for the next run, if a cache was given; undefined when that has nothing new. */
+  cachedCode(): Uint8Array<ArrayBuffer> | undefined {
+    this.#regions.reserve(this.#slots);
+    return this.#cache?.encode();
+  }
   /** Counters for `--stats`. */
   stats(): CpuStats {
     const polls = this.#slice.granted - this.ram.i32[CTL_BUDGET >> 2];

@@ -32,6 +32,8 @@ import type { Region } from "./translate/region_set.ts";
 const TWO32 = 0x1_0000_0000;
 /** A block for which other spaces have a region is hot: it is interpreted so often before this space has one as well. */
 const PASSES = 8;
+/** A block for which an earlier run has left a region is interpreted so often: until its memory is there. */
+const KEPT_PASSES = 8;
 
 export class Dispatcher {
   constructor(
@@ -146,6 +148,7 @@ export class Dispatcher {
       }
       block = this.blocks.decode(pc);
       for (let n = this.regions.count(block); n > 0; n--) this.blocks.divert(block, true);
+      if (this.regions.kept(pc)) this.blocks.warm(block, KEPT_PASSES);
       this.jumps.put(space, pc, block.record, 0);
     }
     const link = i32[CTL_LINK >> 2];

@@ -41,6 +41,8 @@ export class Counters {
   handlerNs = 0;
   emitNs = 0;
   compileNs = 0;
+  /** Regions of earlier runs that have been installed. */
+  restored = 0;
   syscalls = 0;
   /** Single steps, for TF. */
   steps = 0;
@@ -73,6 +75,7 @@ export class Counters {
       },
       regions: {
         ...regions,
+        restored: this.restored,
         killedBy: { ...this.killed },
         emitNs: this.emitNs,
         compileNs: this.compileNs,
@@ -105,6 +108,8 @@ export interface CpuStats {
   };
   regions: {
     made: number;
+    /** Taken from the code cache. */
+    restored: number;
     killed: number;
     killedBy: Record<KillCause, number>;
     /** Guest instructions in all regions made. */

@@ -10,6 +10,8 @@ export interface LinuxOptions {
   traceSummary?: boolean;
   /** Every run has the same addresses. */
   fixedAddresses?: boolean;
+  /** Otherwise: bytes that lay them out (loader/layout.ts); random ones when absent. */
+  layoutSeed?: Uint8Array;
   /** Who programs are started as; root when absent. */
   user?: { uid: number; gid: number };
   /** What /proc/cpuinfo tells; "v3" when absent. */

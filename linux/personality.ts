@@ -147,6 +147,7 @@ export class Personality {
     this.scratch = own + PAGE;
     this.buffer = own + 2 * PAGE;
     this.random(this.scratch, LAYOUT_BYTES);
+    this.u8.set(options.layoutSeed?.subarray(0, LAYOUT_BYTES) ?? [], this.scratch);
     this.layout = options.fixedAddresses
       ? FIXED_LAYOUT
       : randomLayout(new DataView(this.u8.buffer, this.u8.byteOffset + this.scratch, LAYOUT_BYTES));

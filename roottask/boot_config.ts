@@ -82,6 +82,8 @@ export interface BootConfig {
   traceSummary?: boolean;
   /** Linux programs get the same addresses in each run. */
   fixedAddresses?: boolean;
+  /** 16 bytes that decide on these addresses; random when absent. */
+  layoutSeed?: Uint8Array;
   /** Who the Linux programs are started as; root when absent. */
   user?: { uid: number; gid: number };
   /** Each becomes a capability of the personalities. "max-procs N" is enforced by Linux's; the others tell what stands elsewhere here. */

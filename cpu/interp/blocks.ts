@@ -223,9 +223,9 @@ export class Blocks {
     this.#set(block.record, REC_HEAT, this.heat);
   }
 
-  /** The block's region has been dropped for a reason that translating it again cures: do so soon. */
-  warm(b: Block): void {
-    const left = Math.max(1, this.heat >> 5), phantom = this.heat - left;
+  /** The block's region has been dropped for a reason that translating it again cures, or there is one from an earlier run: do so soon. */
+  warm(b: Block, soon = this.heat >> 5): void {
+    const left = Math.max(1, Math.min(soon, this.heat)), phantom = this.heat - left;
     this.#settle(b);
     this.#set(b.record, REC_HEAT, left);
     this.counters.blockEntries -= phantom;

@@ -43,8 +43,10 @@ const POLL_EVERY = 1024;
 const DEPTH_LOCAL = 1;
 const CLEAN: Dirty = { r: 0, high: 0, zero: 0 };
 
-export function emitRegion(m: ModuleBuilder, name: string, g: Graph, env: RegionEnvironment): void {
-  new Emitter(m, name, g, env).run();
+export function emitRegion(m: ModuleBuilder, name: string, g: Graph, env: RegionEnvironment): FuncBuilder {
+  const emitter = new Emitter(m, name, g, env);
+  emitter.run();
+  return emitter.f;
 }
 
 class Emitter implements RegionContext {

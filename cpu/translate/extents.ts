@@ -8,6 +8,7 @@ import type { CodeMap } from "../code_map.ts";
 import { EXTENT_CELLS, EXTENT_CELLS_END, PAGE, PAGE_SHIFT } from "../layout.ts";
 import type { Space } from "../mmu.ts";
 import { RIGHT_W } from "../space.ts";
+import type { SavedExtent } from "./saved_region.ts";
 
 /** Fluid extents are at least this long, so that `limit - span` in generated code cannot become negative. */
 export const FLUID_MIN = 0x1_0000;
@@ -41,17 +42,32 @@ export class Extent<User> {
 /** Cells of all spaces of a machine. */
 export class ExtentCells {
   readonly #free: number[] = [];
-  #top = EXTENT_CELLS;
+  /** Cells of the code cache that are in use now. */
+  readonly #claimed = new Set<number>();
+  /** First address that has never been a cell. */
+  end: number;
 
+  /** @param reserved end of the cells that the code cache has used */
+  constructor(private readonly reserved: number = 0) {
+    this.end = Math.max(EXTENT_CELLS, reserved);
+  }
+
+  /** A cell that code of the cache uses; false when it has another use now. */
+  claim(cell: number): boolean {
+    if (cell >= this.reserved || this.#claimed.has(cell)) return false;
+    this.#claimed.add(cell);
+    return true;
+  }
   allocate(): number {
     const cell = this.#free.pop();
     if (cell !== undefined) return cell;
-    if (this.#top + CELL_BYTES > EXTENT_CELLS_END) return 0;
-    this.#top += CELL_BYTES;
-    return this.#top - CELL_BYTES;
+    if (this.end + CELL_BYTES > EXTENT_CELLS_END) return 0;
+    this.end += CELL_BYTES;
+    return this.end - CELL_BYTES;
   }
   release(cell: number): void {
-    if (cell !== 0) this.#free.push(cell);
+    if (cell >= this.reserved) { if (cell !== 0) this.#free.push(cell); }
+    else this.#claimed.delete(cell);
   }
 }
 
@@ -85,6 +101,27 @@ export class Extents<User> {
     const cell = fluid ? this.cells.allocate() : 0;
     const e = new Extent<User>(now.start, now.end, now.delta, now.writable, cell, va);
     if (cell !== 0) this.#store(e);
+    this.#list.push(e);
+    return e;
+  }
+  /** The extent of a region of an earlier run; undefined when it is not there. A fixed one may be larger now. */
+  adopt(saved: SavedExtent): Extent<User> | undefined {
+    const { start, end, delta, writable, cell, anchor } = saved;
+    const now = lookAt(this.space, this.code, anchor, writable);
+    if (!now || now.delta !== delta || now.writable !== writable) return undefined;
+    const known = this.#list.find((x) =>
+      x.delta === delta && x.writable === writable && x.cell === cell && (cell !== 0 || (x.start === start && x.end === end))
+    );
+    if (known) return known;
+    if (cell === 0 ? now.start > start || now.end < end : now.end - now.start < FLUID_MIN || !this.cells.claim(cell)) {
+      return undefined;
+    }
+    const { start: from, end: to } = cell === 0 ? saved : now;
+    const e = new Extent<User>(from, to, delta, writable, cell, anchor);
+    if (cell !== 0) {
+      this.#fluid.add(delta);
+      this.#store(e);
+    }
     this.#list.push(e);
     return e;
   }

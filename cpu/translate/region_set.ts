@@ -2,7 +2,9 @@
 import type { Translation } from "../code_map.ts";
 import type { Space } from "../mmu.ts";
 import type { FindBlock } from "./cfg.ts";
+import { KeptSet } from "./code_cache.ts";
 import type { Baked } from "./memory.ts";
+import type { SavedExtent } from "./saved_region.ts";
 
 /** An extent that regions rely on. */
 export interface Relied extends Baked {
@@ -44,26 +46,30 @@ export class RegionSet {
   /** Living regions by entry address. */
   readonly regions = new Map<number, Region>();
   /** Table slots by entry address, compiled or not. */
-  readonly slots = new Map<number, number>();
+  slots = new Map<number, number>();
   /** Regions that have an exit to cold code at this address. */
   readonly openings = new Map<number, Region>();
   /** Which regions rely on which extent at an instruction, and how often it has been elsewhere. */
   readonly sites = new Map<number, Site>();
   /** Instructions that access many extents. */
-  readonly roaming = new Set<number>();
+  roaming = new Set<number>();
   /** Nodes of regions that are not their entries: code there has been translated before. */
   readonly interior = new Set<number>();
   /** Addresses at which a region leaves when MXCSR is not in its fast mode: that is no miss. */
   readonly modeChecks = new Set<number>();
   /** How many roaming instructions have been found in a region, by its entry. */
-  readonly wild = new Map<number, number>();
+  wild = new Map<number, number>();
   /** How often the region at an entry has been extended. */
-  readonly extended = new Map<number, number>();
+  extended = new Map<number, number>();
+  /** What the code cache has of it. */
+  kept: KeptSet | undefined;
 
   constructor(
     readonly extents: {
       /** The extent around `va`, as it is in the space that the region is made in. */
       around(va: number, write: boolean, space: Space): Relied | undefined;
+      /** The extent of a region of an earlier run; undefined when it is not there. */
+      adopt(saved: SavedExtent): Relied | undefined;
       forget(region: Region): void;
     },
     /** The addresses that it is for. */
@@ -76,6 +82,12 @@ export class RegionSet {
     return pc >= this.start && pc < this.end;
   }
 
+  /** Goes on with what is known from earlier runs, and lets the next one know. */
+  keep(kept: KeptSet): void {
+    this.kept = kept;
+    ({ slots: this.slots, roaming: this.roaming, wild: this.wild, extended: this.extended } = kept);
+  }
+
   relies(region: Region, pc: number, extent: Relied): void {
     extent.users.add(region);
     let site = this.sites.get(pc);
@@ -85,8 +97,10 @@ export class RegionSet {
   }
   /** Forgets everything; none of its regions lives any more. */
   reset(): void {
-    for (const each of [this.slots, this.openings, this.sites, this.wild, this.extended]) each.clear();
-    for (const each of [this.roaming, this.interior, this.modeChecks]) each.clear();
+    this.kept = undefined;
+    // The code cache may have these.
+    ({ slots: this.slots, roaming: this.roaming, wild: this.wild, extended: this.extended } = new KeptSet(undefined));
+    for (const each of [this.openings, this.sites, this.interior, this.modeChecks]) each.clear();
   }
   forget(r: Region): void {
     this.regions.delete(r.pc);

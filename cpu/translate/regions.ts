@@ -14,10 +14,13 @@ import { GENERATED_IMPORTS } from "../runtime.ts";
 import type { Counters, CpuStats, KillCause } from "../stats.ts";
 import { ModuleBuilder } from "../wasm/encoder.ts";
 import type { WasmOp } from "../wasm/expr.ts";
-import { buildGraph, type Graph } from "./cfg.ts";
+import { buildGraph } from "./cfg.ts";
 import { emitRegion, type RegionEnvironment } from "./emit.ts";
 import { ExtentCells, Extents } from "./extents.ts";
 import { ALL_GPRS, clobberedBy } from "./flow.ts";
+import type { CodeCache } from "./code_cache.ts";
+import { type Draft, KeptRegions } from "./kept_regions.ts";
+import { overlaps, physicalRanges, virtualRanges } from "./ranges.ts";
 import { Region, RegionSet, type Relied } from "./region_set.ts";
 import { SharedExtents } from "./shared_extents.ts";
 
@@ -42,15 +45,12 @@ const WILD_SPACE = 150;
 /** After so many instructions of a region have turned out to roam, the whole region is made with the TLB (but for its stack). */
 const WILD = 2;
 
+/** Causes that say nothing against a region in the next run. */
+const ENDED: ReadonlySet<KillCause> = new Set(["unmapped", "space", "limit"]);
+
 /** Runtime functions of which the host has an operation. The host is asked when one of them is first needed. */
 const inlined = (name: string): WasmOp | undefined =>
   name.startsWith("fma_") ? fusedMultiplyAdd()?.operations.get(name) : undefined;
-
-/** Where the code is that a region was made from. */
-interface Ranges {
-  readonly physical: (readonly [number, number])[];
-  readonly virtual: (readonly [number, number])[];
-}
 
 export interface RegionStats {
   regions: number;
@@ -65,9 +65,11 @@ export class Regions {
   readonly #spaces = new Map<Space, { set: RegionSet; extents: Extents<Region> }>();
   /** Regions for all spaces that have an image. */
   readonly #images = new Map<Image, RegionSet>();
-  readonly #cells = new ExtentCells();
+  readonly #cells: ExtentCells;
   readonly #shared: SharedExtents;
   readonly #freeSlots: number[] = [];
+  /** Regions of earlier runs, and for later ones. */
+  readonly #kept: KeptRegions | undefined;
   #liveBytes = 0;
   #live = 0;
   readonly #insns: (Insn | undefined)[] = [];
@@ -89,8 +91,13 @@ export class Regions {
     private readonly allocateSlot: () => number,
     private readonly noRegion: CallableFunction,
     private readonly counters: Counters,
+    private readonly cache: CodeCache | undefined,
     private readonly limits: RegionLimits = LIMITS,
   ) {
+    this.#kept = cache &&
+      new KeptRegions(ram, blocks, cache, pages, (bytes) => this.#instantiate(bytes), (id) => this.#insns[id] !== undefined);
+    this.#cells = new ExtentCells(cache?.reserved.cells);
+    this.#insns.length = cache?.reserved.ids ?? 0;
     this.#shared = new SharedExtents(ram, code, () => this.#nextEpoch());
   }
 
@@ -157,35 +164,80 @@ export class Regions {
   compile(space: Space, pc: number): Region | undefined {
     const image = this.images.at(space, pc);
     const shared = image.shared && image.blocks.has(pc) && this.#ensureTable(space);
-    const s = shared ? this.#ofImage(image) : this.#ofSpace(space).set;
+    const s = shared ? this.#ofImage(image, space) : this.#ofSpace(space).set;
     const existing = s.regions.get(pc);
     if (existing) return existing;
     if (this.#live >= this.limits.regions || this.#liveBytes >= this.limits.bytes) this.#dropAll();
+    const restored = this.#kept?.restore(space, s, pc);
+    if (restored === "later") return undefined;
+    if (restored) {
+      this.counters.restored++;
+      return this.#install(space, s, restored.draft, restored.run, restored.bytes);
+    }
     const limit = s.interior.has(pc) ? INTERIOR_INSNS : MAX_INSNS;
-    const graph = buildGraph(this.ram, this.blocks, s.block, pc, limit), block = s.block(pc);
-    if (!graph || !block) return undefined;
+    const graph = buildGraph(this.ram, this.blocks, s.block, pc, limit);
+    const virtual = graph && virtualRanges(graph), physical = virtual && physicalRanges(space, virtual);
+    if (!physical) return undefined;
     this.stats.regions++;
-    const slot = this.#slot(s, pc);
-    const ranges = this.#ranges(space, graph);
-    const region = new Region(s, pc, slot, ranges.physical, ranges.virtual, (r) => this.#killed(r));
-    const began = this.counters.now();
-    const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true, inlined);
-    emitRegion(m, "r", graph, this.#environment(space, s, region, ranges, shared));
+    const interior = graph.nodes.flatMap((n) => n.copy || n.pc === pc ? [] : [n.pc]);
+    const draft: Draft = {
+      pc,
+      slot: this.#slot(s, pc),
+      virtual,
+      physical,
+      sites: [],
+      modeChecks: [],
+      opens: [],
+      ids: [],
+      interior,
+    };
+    const began = this.counters.now(), m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true, inlined);
+    const f = emitRegion(m, "r", graph, this.#environment(space, s, draft, shared));
     const bytes = m.finish(), emitted = this.counters.now();
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports });
-    this.table.set(slot, instance.exports.r as CallableFunction);
-    s.regions.set(pc, region);
-    for (const n of graph.nodes) if (!n.copy && n.pc !== pc) s.interior.add(n.pc);
-    this.code.add(region);
-    this.blocks.divert(block, true);
-    this.jumps.put(space, pc, block.record, slot);
+    const region = this.#install(space, s, draft, this.#instantiate(bytes).r, bytes.length);
     this.counters.emitNs += emitted - began;
     this.counters.compileNs += this.counters.now() - emitted;
     this.stats.codeBytes += bytes.length;
-    this.#liveBytes += region.bytes = bytes.length;
-    this.#live++;
     this.stats.insns += graph.insns;
+    if (s.kept) this.#kept?.keep(space, s, draft, graph.insns, f.body());
     return region;
+  }
+  #instantiate(bytes: Uint8Array<ArrayBuffer>): Record<string, CallableFunction> {
+    // Regions export nothing but functions.
+    return new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports }).exports as Record<
+      string,
+      CallableFunction
+    >;
+  }
+  /** Puts a region where it is found. `bytes`: length of its code. */
+  #install(space: Space, s: RegionSet, draft: Draft, run: CallableFunction, bytes: number): Region {
+    const { pc, slot } = draft, block = s.block(pc);
+    const region = new Region(s, pc, slot, draft.physical, draft.virtual, (r) => this.#killed(r));
+    for (const [pc, extent] of draft.sites) s.relies(region, pc, extent);
+    for (const pc of draft.modeChecks) s.modeChecks.add(pc);
+    for (const pc of draft.opens) s.openings.set(pc, region);
+    for (const [id, insn] of draft.ids) {
+      this.#insns[id] = insn;
+      region.ids.push(id);
+    }
+    for (const pc of draft.interior) s.interior.add(pc);
+    this.table.set(slot, run);
+    s.regions.set(pc, region);
+    this.code.add(region);
+    if (block) this.blocks.divert(block, true);
+    this.jumps.put(space, pc, block?.record ?? 0, slot);
+    this.#live++;
+    this.#liveBytes += region.bytes = bytes;
+    return region;
+  }
+
+  /** Is a region kept for code at `pc`? */
+  kept(pc: number): boolean {
+    return this.#kept?.has(pc) ?? false;
+  }
+  /** Ends what a cache is told: what the next run must not use for anything else. */
+  reserve(slots: number): void {
+    if (this.cache) Object.assign(this.cache.reserved, { slots, ids: this.#insns.length, cells: this.#cells.end });
   }
 
   /** Does the instruction rely on an extent in some region? */
@@ -273,7 +325,7 @@ export class Regions {
     for (const r of s.regions.values()) this.#drop(r, cause);
     for (const slot of s.slots.values()) {
       this.table.set(slot, this.noRegion);
-      this.#freeSlots.push(slot);
+      if (!this.#kept?.keeps(s, slot)) this.#freeSlots.push(slot);
     }
   }
   /** Memory that translated code writes to without looking now holds code. */
@@ -291,12 +343,13 @@ export class Regions {
   }
   #killed(r: Region): void {
     r.set.forget(r);
+    if (!ENDED.has(this.#cause)) this.#kept?.drop(r.set, r.pc);
     this.#liveBytes -= r.bytes;
     this.#live--;
     this.table.set(r.slot, this.noRegion);
     for (const id of r.ids) {
       this.#insns[id] = undefined;
-      this.#freeIds.push(id);
+      if (id >= (this.#kept?.reserved.ids ?? 0)) this.#freeIds.push(id);
     }
     this.jumps.remove(r.pc);
     const block = r.set.block(r.pc);
@@ -314,17 +367,22 @@ export class Regions {
         shrunk: () => this.#nextEpoch(),
       });
       const set = new RegionSet(extents, 0, Infinity, (pc) => this.blocks.find(space, pc));
+      this.#bind(space, set, undefined);
       this.#spaces.set(space, s = { set, extents });
     }
     return s;
   }
-  #ofImage(image: Image): RegionSet {
+  #ofImage(image: Image, space: Space): RegionSet {
     let set = this.#images.get(image);
     if (!set) {
       set = new RegionSet(this.#shared, image.start, image.end, (pc) => image.blocks.get(pc));
+      this.#bind(space, set, image);
       this.#images.set(image, set);
     }
     return set;
+  }
+  #bind(space: Space, set: RegionSet, image: Image | undefined): void {
+    for (const slot of this.#kept?.bind(space, set, image) ?? []) this.table.set(slot, this.noRegion);
   }
   #slot(s: RegionSet, pc: number): number {
     let slot = s.slots.get(pc);
@@ -336,7 +394,7 @@ export class Regions {
     return slot;
   }
 
-  #environment(space: Space, s: RegionSet, region: Region, ranges: Ranges, shared: boolean): RegionEnvironment {
+  #environment(space: Space, s: RegionSet, draft: Draft, shared: boolean): RegionEnvironment {
     return {
       shared,
       bake: (va, write) => s.extents.around(va, write, space),
@@ -347,16 +405,15 @@ export class Regions {
         return e && this.profile.lowestAddress(record, slot) >= e.start ? e : undefined;
       },
       accessed: (record, slot) => slot <= 1 && this.profile.highestAddress(record, slot) !== 0,
-      roams: (pc, stack) =>
-        s.roaming.has(pc) || (!stack && (s.roaming.size > WILD_SPACE || (s.wild.get(region.pc) ?? 0) >= WILD)),
-      relies: (pc, baked) => s.relies(region, pc, baked as Relied),
+      roams: (pc, stack) => s.roaming.has(pc) || (!stack && (s.roaming.size > WILD_SPACE || (s.wild.get(draft.pc) ?? 0) >= WILD)),
+      relies: (pc, baked) => void draft.sites.push([pc, baked as Relied]),
       slot: (pc) => s.contains(pc) ? this.#slot(s, pc) : undefined,
       clobberedAt: (pc) => {
         const block = s.contains(pc) ? s.block(pc) : undefined, clobbered = block ? clobberedBy(block.insns) : ALL_GPRS;
         // That is only true while the code there is the same.
         if (block && clobbered !== ALL_GPRS) {
-          ranges.physical.push(...block.source);
-          ranges.virtual.push([pc, block.end]);
+          draft.physical.push(...block.source);
+          draft.virtual.push([pc, block.end]);
         }
         return clobbered;
       },
@@ -364,42 +421,16 @@ export class Regions {
         const block = s.block(pc);
         return !s.regions.has(pc) && !(block && this.blocks.executions(block) >= this.blocks.heat / 2);
       },
-      checksMode: (pc) => s.modeChecks.add(pc),
-      opens: (pc) => s.openings.set(pc, region),
+      checksMode: (pc) => void draft.modeChecks.push(pc),
+      opens: (pc) => void draft.opens.push(pc),
       insnId: (i) => {
         const id = this.#freeIds.pop() ?? this.#insns.length;
         this.#insns[id] = i;
-        region.ids.push(id);
+        draft.ids.push([id, i]);
         return id;
       },
     };
   }
-
-  #ranges(space: Space, g: Graph): Ranges {
-    const virtual: [number, number][] = [];
-    // The instructions of a node follow each other.
-    const pieces = g.nodes.flatMap(({ steps }): [number, number][] => {
-      const last = steps.at(-1)?.insn;
-      return last ? [[steps[0].insn.pc, last.pc + last.length]] : [];
-    });
-    for (const piece of pieces.sort((a, b) => a[0] - b[0])) {
-      const last = virtual.at(-1);
-      if (last && piece[0] <= last[1]) last[1] = Math.max(last[1], piece[1]);
-      else virtual.push(piece);
-    }
-    const physical: [number, number][] = [];
-    for (const [from, to] of virtual) {
-      for (let va = from; va < to;) {
-        const e = space.find(va)!;
-        const end = Math.min(to, e.end);
-        physical.push([e.pa + (va - e.start), e.pa + (end - e.start)]);
-        va = end;
-      }
-    }
-    return { physical, virtual };
-  }
 }
 
 const within = ({ start, end }: { start: number; end: number }, va: number): boolean => va >= start && va < end;
-const overlaps = (ranges: readonly (readonly [number, number])[], from: number, to: number): boolean =>
-  ranges.some(([s, e]) => s < to && e > from);

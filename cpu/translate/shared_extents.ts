@@ -9,6 +9,7 @@ import { CTL_CELLS, EMPTY_EXTENT, PAGE, SHARED_TABLES, SHARED_TABLES_END } from 
 import type { Space } from "../mmu.ts";
 import { FLUID_MIN, lookAt } from "./extents.ts";
 import type { Region, Relied } from "./region_set.ts";
+import type { SavedExtent } from "./saved_region.ts";
 
 /** A cell: u64 first virtual address, u32 bytes, i32 physical minus virtual address. */
 const CELL_BYTES = 16;
@@ -88,6 +89,11 @@ export class SharedExtents {
     const cell = this.#cells[index] = { index, write, users: new Set(), anchor: va };
     this.#fill(table, index, { ...now, anchor: va });
     return relied(cell, table.contents[index]!);
+  }
+  /** The cell of an extent of an earlier run; undefined when another one has it. What it is in a space shows when it is accessed there. */
+  adopt({ cell: offset, writable, anchor, start, end, delta }: SavedExtent): Relied | undefined {
+    const index = offset / CELL_BYTES, cell = this.#cells[index] ??= { index, write: writable, users: new Set(), anchor };
+    return cell.write === writable && cell.anchor === anchor ? relied(cell, { start, end, delta, anchor }) : undefined;
   }
   /** An access at `va` has missed the extent: true when that was because the space's cell was empty or has grown. */
   refill(space: Space, extent: Relied, va: number): boolean {

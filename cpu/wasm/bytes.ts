@@ -26,6 +26,11 @@ export class Bytes {
     }
     this.byte(n);
   }
+  /** Unsigned, below 2^53: two numbers. Not of WebAssembly. */
+  u64(n: number): void {
+    this.u32(n >>> 0);
+    this.u32(Math.floor(n / 0x1_0000_0000));
+  }
   s32(n: number): void {
     for (;;) {
       const b = n & 0x7f;
@@ -73,5 +78,47 @@ export class Bytes {
     const next = new Uint8Array(Math.max(this.buf.length * 2, this.length + need));
     next.set(this.view());
     this.buf = next;
+  }
+}
+
+/** Reads what `Bytes` has written; throws a RangeError beyond the end. */
+export class Reader {
+  #at = 0;
+  constructor(private readonly buf: Uint8Array) {}
+
+  byte(): number {
+    if (this.#at >= this.buf.length) throw new RangeError("Data end too early");
+    return this.buf[this.#at++];
+  }
+  u32(): number {
+    let n = 0;
+    for (let shift = 0;; shift += 7) {
+      const b = this.byte();
+      n |= (b & 0x7f) << shift;
+      if (b < 0x80) return n >>> 0;
+    }
+  }
+  u64(): number {
+    return this.u32() + this.u32() * 0x1_0000_0000;
+  }
+  s64(): number {
+    let n = 0, scale = 1;
+    for (;;) {
+      const b = this.byte();
+      n += (b & 0x7f) * scale;
+      scale *= 128;
+      if (b < 0x80) return b & 0x40 ? n - scale : n;
+    }
+  }
+  /** A count, and so many items. */
+  list<T>(read: () => T): T[] {
+    const out: T[] = [];
+    for (let left = this.u32(); left > 0; left--) out.push(read());
+    return out;
+  }
+  /** The next bytes, not copied. */
+  take(length: number): Uint8Array {
+    if (this.#at + length > this.buf.length) throw new RangeError("Data end too early");
+    return this.buf.subarray(this.#at, this.#at += length);
   }
 }

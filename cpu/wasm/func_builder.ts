@@ -26,6 +26,8 @@ export interface Body {
   readonly hints: readonly number[];
   /** Where two bytes are for the number of a function, and its name; "" = the function itself. */
   readonly calls: readonly (readonly [offset: number, name: string])[];
+  /** Some operation of the host took the place of a call. */
+  readonly substituted: boolean;
 }
 
 /** One function of a module under construction. */
@@ -36,6 +38,7 @@ export class FuncBuilder {
   /** As in Body, but with offsets in `code`. */
   readonly #hints: number[] = [];
   readonly #calls: [number, string][] = [];
+  #substituted = false;
   readonly #locals: ValType[] = [];
   readonly #free: Record<ValType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   readonly #params: number;
@@ -229,6 +232,7 @@ export class FuncBuilder {
     const op = this.substitute?.(e.fn);
     if (op) this.code.opcode(OPS[op][0]);
     else this.call(e.fn);
+    this.#substituted ||= op !== undefined;
   }
   /** `local = e`. */
   assign(local: number, e: Expr): void {
@@ -269,6 +273,7 @@ export class FuncBuilder {
       bytes: out.view(),
       hints: this.#hints.map((hint) => hint + 2 * before),
       calls: this.#calls.map(([at, name]) => [at + before, name]),
+      substituted: this.#substituted,
     };
   }
 }

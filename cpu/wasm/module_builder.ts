@@ -55,6 +55,7 @@ export class ModuleBuilder {
   }
   /** Adds a function that has been made for another module. */
   add(type: FuncType, name: string, exported: boolean, body: Body): void {
+    this.typeIndex(type);
     for (const [, callee] of body.calls) if (callee !== "") this.#called(callee);
     this.#add(type, name, exported, () => body);
   }

@@ -1,0 +1,78 @@
+/** The files of the code cache: one per program, with the layout of its address space and its translated code (cpu/translate/code_cache.ts). */
+import { hashOf } from "../cpu/translate/saved_region.ts";
+
+/** Random bytes that lay out a program's address space: the same ones as long as its code is kept. */
+const LAYOUT_BYTES = 16;
+/** Programs whose code is kept. */
+const MAX_FILES = 256;
+
+/** What was kept of a program's earlier runs. */
+export interface KeptCode {
+  readonly layout: Uint8Array<ArrayBuffer>;
+  /** For `CodeCache`. */
+  readonly code: Uint8Array<ArrayBuffer> | undefined;
+  /** Keeps the code of this run. A directory that cannot be written to is no error: nothing is kept then. */
+  save(code: Uint8Array<ArrayBuffer>): void;
+}
+
+/** @param identity everything that makes one program's code differ from another's, or one machine's memory from another's */
+export function openCodeCache(directory: string, identity: readonly string[]): KeptCode {
+  const name = hashOf(identity.map((part) => new TextEncoder().encode(part))).map((n) => n.toString(16).padStart(8, "0")).join(
+    "",
+  );
+  const path = `${directory}/${name}.code`, kept = read(path);
+  const layout = kept?.slice(0, LAYOUT_BYTES) ?? crypto.getRandomValues(new Uint8Array(LAYOUT_BYTES));
+  return {
+    layout,
+    code: kept?.subarray(LAYOUT_BYTES),
+    save(code) {
+      try {
+        Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+        // Others may read or write it at the same time.
+        const temporary = Deno.makeTempFileSync({ dir: directory, prefix: `${name}.` });
+        const file = Deno.openSync(temporary, { write: true });
+        for (const part of [layout, code]) for (let at = 0; at < part.length;) at += file.writeSync(part.subarray(at));
+        file.close();
+        Deno.renameSync(temporary, path);
+        prune(directory);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+      }
+    },
+  };
+}
+function read(path: string): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    const bytes = Deno.readFileSync(path);
+    return bytes.length > LAYOUT_BYTES ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes the files that have not been written for longest when there are too many. */
+function prune(directory: string): void {
+  const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
+  if (names.length <= MAX_FILES) return;
+  const age = (name: string): number => Deno.statSync(`${directory}/${name}`).mtime?.getTime() ?? 0;
+  const oldest = names.map((name) => ({ name, age: age(name) })).sort((a, b) => a.age - b.age).slice(0, names.length - MAX_FILES);
+  for (const { name } of oldest) Deno.removeSync(`${directory}/${name}`);
+}
+
+/** Names the translator: its source files, or the bundle's, by size and time, and the engine that runs its code. */
+export function translatorVersion(): string {
+  const here = import.meta.dirname ?? ".", root = here.endsWith("/host") ? `${here}/../cpu` : here;
+  const parts = [Deno.version.v8, Deno.build.arch, root];
+  const visit = (directory: string): void => {
+    for (const { name, isDirectory } of Deno.readDirSync(directory)) {
+      const path = `${directory}/${name}`;
+      if (isDirectory) visit(path);
+      else if (!name.endsWith("_test.ts")) {
+        const { size, mtime } = Deno.statSync(path);
+        parts.push(`${path} ${size} ${mtime?.getTime()}`);
+      }
+    }
+  };
+  visit(root);
+  return hashOf([new TextEncoder().encode(parts.sort().join("\n"))]).join(".");
+}

@@ -147,7 +147,8 @@ export class HedraCpu implements Cpu {
       poll: () => this.sampler ? 1 : this.#slice.poll(),
       region_helper: (id: number, n: number) => this.#regionHelper(helpers, this.#regions.insnOf(id), n),
     };
-    this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters, options.prebuilt?.handlers);
+    this.#cache = options.codeCache;
+    this.#handlers = new Handlers(pages, table, imports, allocate, this.#counters, options.prebuilt?.handlers, this.#cache);
     const decoder = decoderOf(level), heat = options.heat ?? 2000;
     this.#images = new Images({
       detached: (space, image) => {
@@ -185,7 +186,7 @@ export class HedraCpu implements Cpu {
       allocate,
       this.#runtime.no_region,
       this.#counters,
-      this.#cache = options.codeCache,
+      this.#cache,
       options.limits,
     );
     table.set(0, this.#runtime.no_region);

@@ -468,8 +468,9 @@ const STATE_LOAD = { i32: "i32.load", i64: "i64.load", u16: "i32.load16_u", u8: 
 const STATE_STORE = { i32: "i32.store", i64: "i64.store", u16: "i32.store16", u8: "i32.store8" } as const;
 
 /** Adds the handler of an instruction form to a module under construction, exported under `name`. */
-export function addHandler(m: ModuleBuilder, name: string, i: Insn, semantic: Semantic): void {
+export function addHandler(m: ModuleBuilder, name: string, i: Insn, semantic: Semantic): FuncBuilder {
   const f = m.func(HANDLER_TYPE, name, true);
   new InterpSem(f, i, m.typeIndex(HANDLER_TYPE)).run(semantic);
   f.unreachable();
+  return f;
 }

@@ -7,6 +7,7 @@ import { semanticOf } from "../semantics/mod.ts";
 import type { Counters } from "../stats.ts";
 import { type FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
 import { add, i32, load, sub } from "../wasm/expr.ts";
+import type { CodeCache } from "../translate/code_cache.ts";
 import { addHandler } from "./generate.ts";
 import { Forms } from "./forms.ts";
 import { formKey, REC_HANDLER, REC_HEAT, REC_OPERAND, REC_PC, REC_TAKEN, RECORD } from "./record.ts";
@@ -18,7 +19,9 @@ export class Handlers {
   readonly #slots = new Map<string, number>();
   readonly #forms = new Forms();
   #module: ModuleBuilder | undefined;
-  #pending: [string, number][] = [];
+  #pending: { key: string; slot: number; f: FuncBuilder }[] = [];
+  /** Those that earlier runs have made. */
+  #kept: WebAssembly.Exports | undefined;
   readonly #prebuilt: WebAssembly.Exports | undefined;
 
   constructor(
@@ -28,8 +31,9 @@ export class Handlers {
     private readonly allocate: () => number,
     private readonly counters: Counters,
     prebuilt?: Uint8Array<ArrayBuffer>,
+    private readonly cache?: CodeCache,
   ) {
-    if (prebuilt) this.#prebuilt = new WebAssembly.Instance(new WebAssembly.Module(prebuilt), { m: imports }).exports;
+    if (prebuilt) this.#prebuilt = this.#instantiate(prebuilt);
   }
 
   /** Table index of the handler of `i`; usable after `finish`. */
@@ -42,14 +46,17 @@ export class Handlers {
   }
   special(name: SpecialHandler): number {
     return this.#slots.get(name) ??
-      this.#add(name, (m) => SPECIAL[name](m.func(HANDLER_TYPE, name, true), m.typeIndex(HANDLER_TYPE)));
+      this.#add(name, (m) => addSpecial(m, name));
   }
   /** Compiles what `of` and `special` have asked for. */
   finish(): void {
     if (!this.#module) return;
     const began = this.counters.now(), bytes = this.#module.finish();
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports });
-    for (const [key, slot] of this.#pending) this.table.set(slot, instance.exports[key] as CallableFunction);
+    const made = this.#instantiate(bytes);
+    for (const { key, slot, f } of this.#pending) {
+      this.table.set(slot, made[key] as CallableFunction);
+      this.cache?.keepHandler(key, f.body());
+    }
     this.#module = undefined;
     this.#pending = [];
     this.counters.handlerBytes += bytes.length;
@@ -59,17 +66,27 @@ export class Handlers {
     return this.#slots.size;
   }
 
-  #add(key: string, generate: (m: ModuleBuilder) => void): number {
-    const slot = this.allocate(), ready = this.#prebuilt?.[key];
+  #add(key: string, generate: (m: ModuleBuilder) => FuncBuilder): number {
+    const slot = this.allocate(), ready = this.#prebuilt?.[key] ?? this.#keptHandler(key);
     this.#slots.set(key, slot);
     if (ready) {
       this.table.set(slot, ready as CallableFunction);
       return slot;
     }
     this.#module ??= new ModuleBuilder(this.pages, GENERATED_IMPORTS, true);
-    this.#pending.push([key, slot]);
-    generate(this.#module);
+    this.#pending.push({ key, slot, f: generate(this.#module) });
     return slot;
+  }
+  #keptHandler(key: string): WebAssembly.ExportValue | undefined {
+    if (!this.#kept && this.cache?.handlers.has(key)) {
+      const m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true);
+      for (const [name, body] of this.cache.handlers) m.add(HANDLER_TYPE, name, true, body);
+      this.#kept = this.#instantiate(m.finish());
+    }
+    return this.#kept?.[key];
+  }
+  #instantiate(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Exports {
+    return new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports }).exports;
   }
 }
 
@@ -77,7 +94,7 @@ export class Handlers {
 export function handlerModule(forms: Iterable<Insn>): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder(undefined, GENERATED_IMPORTS, true);
   for (const name of Object.keys(SPECIAL) as SpecialHandler[]) {
-    SPECIAL[name](m.func(HANDLER_TYPE, name, true), m.typeIndex(HANDLER_TYPE));
+    addSpecial(m, name);
   }
   const done = new Set<string>();
   for (const i of forms) {
@@ -87,6 +104,11 @@ export function handlerModule(forms: Iterable<Insn>): Uint8Array<ArrayBuffer> {
     addHandler(m, key, i, semantic);
   }
   return m.finish();
+}
+function addSpecial(m: ModuleBuilder, name: SpecialHandler): FuncBuilder {
+  const f = m.func(HANDLER_TYPE, name, true);
+  SPECIAL[name](f, m.typeIndex(HANDLER_TYPE));
+  return f;
 }
 /** Instructions with the same form share a handler. */
 export const formOf = (i: Insn): string => formKey(i, nameOf(i.row));

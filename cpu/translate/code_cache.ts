@@ -6,13 +6,15 @@
  */
 import { EXTENT_CELLS, EXTENT_CELLS_END } from "../layout.ts";
 import { Bytes, Reader } from "../wasm/bytes.ts";
-import { decodeRegion, encodeRegion, hashOf, type SavedRegion } from "./saved_region.ts";
+import type { Body } from "../wasm/func_builder.ts";
+import { decodeBody, decodeRegion, encodeBody, encodeRegion, hashOf, type SavedRegion } from "./saved_region.ts";
 
 const MAGIC = 0x4852_4343;
 /** Bytes of kept regions; beyond that what the last run has not used goes, and then nothing new is kept. */
 const MAX_BYTES = 48 << 20;
 /** A cache that has used more table slots, or cells up to there, begins anew. */
 export const MAX_SLOTS = 1 << 16;
+const MAX_HANDLERS = 1000;
 const MAX_CELLS = (EXTENT_CELLS + EXTENT_CELLS_END) / 2;
 /** So many regions are put into a module together. */
 const BATCH = 16;
@@ -99,9 +101,10 @@ export interface Reserved {
 
 export class CodeCache {
   readonly reserved: Reserved = { slots: 1, ids: 0, cells: 0 };
-  /** Regions installed in this run, and made. */
-  installed = 0;
-  made = 0;
+  /** Handlers of the interpreter that this run and earlier ones have made, by form. */
+  readonly handlers = new Map<string, Body>();
+  /** Regions and handlers made in this run. */
+  #made = 0;
   readonly #sets: KeptSet[] = [];
   /** Entries of all regions that were kept. */
   readonly #entries = new Set<number>();
@@ -121,6 +124,7 @@ export class CodeCache {
       if (!(error instanceof RangeError)) throw error;
       this.#sets.length = this.#bytes = 0;
       this.#entries.clear();
+      this.handlers.clear();
     }
   }
 
@@ -141,7 +145,12 @@ export class CodeCache {
     kept.used = kept.spent = true;
     set.regions.set(r.pc, kept);
     this.#bytes += kept.bytes.length;
-    this.made++;
+    this.#made++;
+  }
+  keepHandler(form: string, body: Body): void {
+    if (this.handlers.size >= MAX_HANDLERS) return;
+    this.handlers.set(form, body);
+    this.#made++;
   }
   /** The region has proved wrong in this run. */
   drop(set: KeptSet, pc: number): void {
@@ -150,13 +159,18 @@ export class CodeCache {
 
   /** The file for the next run; undefined when it would be what was read. */
   encode(): Uint8Array<ArrayBuffer> | undefined {
-    if (this.made === 0 && !this.#dropped) return undefined;
+    if (this.#made === 0 && !this.#dropped) return undefined;
     const full = this.#bytes > MAX_BYTES;
     const head = new Bytes(4096),
       blobs: Uint8Array[] = [],
       sets = this.#sets.filter((s) => s.regions.size > 0 && s.age < MAX_AGE);
     head.name(this.version);
-    for (const n of [this.reserved.slots, this.reserved.ids, this.reserved.cells, sets.length]) head.u32(n);
+    for (const n of [this.reserved.slots, this.reserved.ids, this.reserved.cells, this.handlers.size]) head.u32(n);
+    for (const [form, body] of this.handlers) {
+      head.name(form);
+      encodeBody(head, body);
+    }
+    head.u32(sets.length);
     for (const s of sets) {
       const regions = [...s.regions.values()].filter((r) => r.used || !full);
       head.u32(s.bound ? 0 : s.age + 1);
@@ -195,10 +209,12 @@ export class CodeCache {
     const end = 12 + view.getUint32(8), head = file.subarray(12, end);
     if (hashOf([head])[0] !== view.getUint32(4)) return;
     const r = new Reader(head);
-    if (new TextDecoder().decode(r.take(r.u32())) !== this.version) return;
+    const name = () => new TextDecoder().decode(r.take(r.u32()));
+    if (name() !== this.version) return;
     const reserved = { slots: r.u32(), ids: r.u32(), cells: r.u32() };
     if (reserved.slots > MAX_SLOTS || reserved.ids > MAX_SLOTS || reserved.cells > MAX_CELLS) return;
     Object.assign(this.reserved, reserved);
+    for (let left = r.u32(); left > 0; left--) this.handlers.set(name(), decodeBody(r));
     const number = (): [number, number] => [r.u64(), r.u32()];
     let at = end;
     for (let left = r.u32(); left > 0; left--) {

@@ -119,3 +119,9 @@ Deno.test("what is kept does not grow from run to run", () => {
   }
   assert.ok(lengths[19] <= 1.1 * lengths[5], lengths.join(" "));
 });
+
+Deno.test("handlers that had to be made are kept, too", () => {
+  const first = run(new CodeCache(undefined, "1")), second = run(new CodeCache(first.file, "1"));
+  assert.ok(first.stats.interpreter.handlerBytes > 0);
+  assert.equal(second.stats.interpreter.handlerBytes, 0);
+});

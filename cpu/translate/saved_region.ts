@@ -60,7 +60,10 @@ export function encodeRegion(r: SavedRegion): Uint8Array<ArrayBuffer> {
     b.u32(id);
     b.u64(pc);
   });
-  const { hints, calls, bytes, substituted } = r.body;
+  encodeBody(b, r.body);
+  return b.view();
+}
+export function encodeBody(b: Bytes, { hints, calls, bytes, substituted }: Body): void {
   b.byte(substituted ? 1 : 0);
   list(b, hints, (hint) => b.u32(hint));
   list(b, calls, ([at, name]) => {
@@ -69,7 +72,14 @@ export function encodeRegion(r: SavedRegion): Uint8Array<ArrayBuffer> {
   });
   b.u32(bytes.length);
   b.bytes(bytes);
-  return b.view();
+}
+export function decodeBody(r: Reader): Body {
+  return {
+    substituted: r.byte() !== 0,
+    hints: r.list(() => r.u32()),
+    calls: r.list((): [number, string] => [r.u32(), NAMES[r.u32()]]),
+    bytes: r.take(r.u32()),
+  };
 }
 
 /** Of bytes that `encodeRegion` has made; throws a RangeError for what cannot be. */
@@ -90,12 +100,7 @@ export function decodeRegion(bytes: Uint8Array): SavedRegion {
     modeChecks: r.list(address),
     opens: r.list(address),
     ids: r.list((): [number, number] => [r.u32(), r.u64()]),
-    body: {
-      substituted: r.byte() !== 0,
-      hints: r.list(() => r.u32()),
-      calls: r.list((): [number, string] => [r.u32(), NAMES[r.u32()]]),
-      bytes: r.take(r.u32()),
-    },
+    body: decodeBody(r),
   };
 }
 

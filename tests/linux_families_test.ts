@@ -7,6 +7,7 @@ import { compile, testWith } from "./tools.ts";
 const FAMILIES = [
   "threads.c",
   "spinning.c",
+  "depths.c",
   "processes.c",
   "events.c",
   "sockets.c",

@@ -18,6 +18,8 @@ export const MADV = {
 export const TASK_SIZE = 0x7fff_ffff_f000;
 /** vm.mmap_min_addr. */
 export const MMAP_MIN_ADDR = 0x1_0000;
+/** vm.max_map_count: areas of an address space. */
+export const MAX_MAP_COUNT = 65530;
 export const PAGE = 4096;
 
 export const pageDown = (x: number): number => x - x % PAGE;

@@ -1,4 +1,4 @@
-import { MMAP_MIN_ADDR, TASK_SIZE } from "../abi/mman.ts";
+import { MAX_MAP_COUNT, MMAP_MIN_ADDR, TASK_SIZE } from "../abi/mman.ts";
 import { Intervals } from "./intervals.ts";
 import { cutVma, dropVma, mergeable, type Vma } from "./vma.ts";
 
@@ -11,6 +11,8 @@ export abstract class Areas {
   totalBytes = 0;
   /** Increased by every change of areas or backing; guards UserMemory's cache. */
   version = 0;
+  /** No gap of `bytes` or more lies between `from` and `top`. */
+  readonly #dense = { bytes: Infinity, from: 0, top: 0 };
 
   /** An area goes: its pages are written back and given up. */
   protected abstract emptied(vma: Vma): void;
@@ -30,6 +32,16 @@ export abstract class Areas {
       this.vmas.replace(i, 1);
       dropVma(vma);
     }
+    if (end > this.#dense.from) this.#dense.from = Math.max(this.#dense.from, items[i]?.start ?? Infinity);
+  }
+
+  /** Is there no room for a further area, which a change of [start, end) would make by cutting one at its borders? */
+  crowded(start: number, end: number): boolean {
+    return this.vmas.length >= MAX_MAP_COUNT && (this.cuts(start) || this.cuts(end));
+  }
+  /** Does `at` lie inside an area, and not at its beginning? */
+  cuts(at: number): boolean {
+    return (this.vmas.find(at)?.start ?? at) < at;
   }
 
   /** Is every page of [start, end) in some area? */
@@ -61,13 +73,19 @@ export abstract class Areas {
 
   /** The highest free range of `bytes` below `top` (0 = the mmap base); undefined when there is none. */
   findGap(bytes: number, top = this.mmapBase): number | undefined {
-    const items = this.vmas.items;
-    let limit = top;
-    for (let i = this.vmas.lowerBound(top - 1); i >= 0; i--) {
+    const items = this.vmas.items, dense = this.#dense, known = dense.top === top && bytes >= dense.bytes && dense.from < top;
+    let limit = known ? dense.from : top;
+    for (let i = this.vmas.lowerBound(limit - 1); i >= 0; i--) {
       const vma = items[i];
-      if (vma === undefined || vma.start >= top) continue;
-      if (limit - vma.end >= bytes) return limit - bytes;
-      limit = Math.min(limit, vma.start);
+      if (vma === undefined || vma.start >= limit) continue;
+      if (limit - vma.end >= bytes) break;
+      limit = vma.start;
+    }
+    // What is known about small gaps is worth more.
+    if (!known || bytes === dense.bytes) {
+      dense.bytes = bytes;
+      dense.from = limit;
+      dense.top = top;
     }
     if (limit - bytes >= MMAP_MIN_ADDR) return limit - bytes;
     return top < TASK_SIZE && top === this.mmapBase ? this.#findGapAbove(bytes) : undefined;

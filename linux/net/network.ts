@@ -1,7 +1,9 @@
 import { E } from "../abi/errno.ts";
 import { AF_INET6, AF_UNIX, SOCK_STREAM } from "../abi/socket.ts";
 import { type Address, isAny, sameHost, unmapped } from "./address.ts";
-import type { Socket } from "./socket.ts";
+import type { OpenFile } from "../files/open_file.ts";
+import type { Thread } from "../process/thread.ts";
+import type { Packet, Socket } from "./socket.ts";
 
 /** net.ipv4.ip_local_port_range. */
 const EPHEMERAL_FIRST = 32768, EPHEMERAL_LAST = 60999;
@@ -13,6 +15,8 @@ export class Network {
   /** Unix sockets: "\0name" for abstract ones, "device:inode" for files. */
   readonly #unix = new Map<string, Socket>();
   #nextPort = EPHEMERAL_FIRST;
+  /** Descriptors of messages that nobody takes, which are being closed one by one. */
+  #dropped: OpenFile[] | undefined;
 
   #key(socket: Socket, port: number): string {
     return `${socket.type === SOCK_STREAM ? "tcp" : "udp"}:${port}`;
@@ -48,6 +52,20 @@ export class Network {
     const list = this.#ports.get(`${type === SOCK_STREAM ? "tcp" : "udp"}:${port}`)?.filter(select) ?? [];
     const exact = list.find((socket) => !isAny(socket.boundHost) && sameHost(socket.boundHost, host));
     return exact ?? list.find((socket) => isAny(socket.boundHost) && reaches(socket, host));
+  }
+
+  /** Closes the descriptors in a message that nobody takes. One may be a socket with messages of its own, and so on, as deep as a program likes. */
+  dropFiles(t: Thread | undefined, packet: Packet): void {
+    const { files } = packet;
+    packet.files = undefined;
+    if (files === undefined) return;
+    if (this.#dropped !== undefined) return void this.#dropped.push(...files);
+    const dropped = this.#dropped = [...files];
+    try {
+      for (let file = dropped.pop(); file !== undefined; file = dropped.pop()) file.close(t);
+    } finally {
+      this.#dropped = undefined;
+    }
   }
 
   release(socket: Socket, port: number): void {

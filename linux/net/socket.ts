@@ -165,7 +165,7 @@ export class Socket extends OpenFile {
       const packet = this.takePacket();
       const part = packet.data.subarray(0, bytes);
       t.os.u8.set(part, pa);
-      dropFiles(t, packet);
+      this.os.network.dropFiles(t, packet);
       return part.length;
     }
     return this.takeStream(bytes, false, (part, done) => t.os.u8.set(part, pa + done));
@@ -324,7 +324,7 @@ export class Socket extends OpenFile {
     const status = this.receiveStatus();
     if (status !== undefined) return status;
     const packet = this.takePacket();
-    dropFiles(t, packet);
+    this.os.network.dropFiles(t, packet);
     const part = packet.data.subarray(0, bytes);
     return t.process.user.putBytes(va, part) ? part.length : -E.EFAULT;
   }
@@ -345,7 +345,7 @@ export class Socket extends OpenFile {
     if (this.boundPort !== 0) os.network.release(this, this.boundPort);
     if (this.unixKey !== "") os.network.releaseUnix(this.unixKey, this);
     for (const waiting of this.pending) waiting.close(t);
-    for (const packet of this.inbox) dropFiles(t, packet);
+    for (const packet of this.inbox) os.network.dropFiles(t, packet);
     if (peer === undefined) return;
     if (this.connectionOriented) {
       // Unread data at the end resets a TCP connection.
@@ -365,12 +365,6 @@ export function join(a: Socket, b: Socket): void {
   a.peer = b;
   b.peer = a;
   a.state = b.state = State.Connected;
-}
-
-/** Descriptors in a message that nobody takes. */
-export function dropFiles(t: Thread | undefined, packet: Packet): void {
-  for (const file of packet.files ?? []) file.close(t);
-  packet.files = undefined;
 }
 
 export const isDatagram = (socket: Socket): boolean => socket.type === SOCK_DGRAM;

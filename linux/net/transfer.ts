@@ -12,7 +12,7 @@ import { fileArg } from "../syscalls/util.ts";
 import type { Address } from "./address.ts";
 import { encodeAddress } from "./address.ts";
 import { sendOutside } from "./datagrams.ts";
-import { dropFiles, isDatagram, type Packet, Socket } from "./socket.ts";
+import { isDatagram, type Packet, Socket } from "./socket.ts";
 
 /** The socket of the descriptor in argument `n`; -EBADF or -ENOTSOCK. */
 export function socketArg(t: Thread, n: number): Socket | number {
@@ -284,7 +284,7 @@ export function recvfrom(t: Thread): Result {
   if (typeof s === "number") return s;
   const nameAt = t.arg(4), lengthAt = t.arg(5);
   return receive(t, s, [t.arg(1), Math.min(t.arg(2), MAX_RW_COUNT)], t.int(3), ({ packet }) => {
-    if (packet !== undefined && s.messages) dropFiles(t, packet);
+    if (packet !== undefined && s.messages) t.os.network.dropFiles(t, packet);
     if (nameAt === 0) return 0;
     if (s.connectionOriented || packet?.from === undefined) return t.process.user.putU32(lengthAt, 0) ? 0 : -E.EFAULT;
     return writeAddress(t, packet.from, nameAt, lengthAt);

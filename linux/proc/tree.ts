@@ -1,3 +1,4 @@
+import { MAX_MAP_COUNT, MMAP_MIN_ADDR } from "../abi/mman.ts";
 import { THREADS_MAX } from "../process/limits.ts";
 import { ConsoleTerminal } from "../files/streams.ts";
 import type { Thread } from "../process/thread.ts";
@@ -159,8 +160,8 @@ const FIXED: Readonly<Record<string, VirtualNode>> = {
     }),
     vm: directory({
       overcommit_memory: setting("0"),
-      max_map_count: setting("65530"),
-      mmap_min_addr: setting("65536"),
+      max_map_count: setting(String(MAX_MAP_COUNT)),
+      mmap_min_addr: setting(String(MMAP_MIN_ADDR)),
       swappiness: setting("60"),
     }),
   }),

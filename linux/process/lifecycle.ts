@@ -231,7 +231,7 @@ export class Lifecycle {
     // Whichever thread calls it becomes the leader.
     t.tid = p.pid;
     const { mm } = p.space;
-    mm.stackLimit = Math.min(p.limits.soft[3], 64 << 20);
+    mm.stackLimit = p.limits.soft[3];
     const { credentials, secure } = executing(t.credentials, p.noNewPrivileges ? {} : plan.program.setIds);
     const layout = (p.personality & ADDR_NO_RANDOMIZE) === 0 ? os.layout : FIXED_LAYOUT;
     const started = startImage(os, mm, plan, { credentials, secure, layout });

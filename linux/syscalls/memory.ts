@@ -75,6 +75,7 @@ function mmap(t: Thread): Result {
   if ((flags & M.MAP_HUGETLB) !== 0) return -E.ENOMEM;
   const shared = type !== M.MAP_PRIVATE;
 
+  if (t.process.mm.vmas.length > M.MAX_MAP_COUNT) return -E.ENOMEM;
   const fixed = (flags & (M.MAP_FIXED | M.MAP_FIXED_NOREPLACE)) !== 0;
   const start = place(t, address, bytes, flags, fixed);
   if (start < 0) return start;
@@ -143,7 +144,10 @@ function munmap(t: Thread): Result {
   const start = t.arg(0);
   const length = t.arg(1);
   if (start % PAGE !== 0 || length === 0 || !(start + length <= TASK_SIZE) || start > TASK_SIZE) return -E.EINVAL;
-  t.process.mm.remove(start, start + pageUp(length));
+  const { mm } = t.process, end = start + pageUp(length);
+  // A hole in an area makes two of it.
+  if (mm.crowded(start, end) && mm.cuts(start) && mm.vmas.find(start) === mm.vmas.find(end)) return -E.ENOMEM;
+  mm.remove(start, end);
   return 0;
 }
 
@@ -183,6 +187,7 @@ function mprotect(t: Thread): Result {
     });
     if (more > 0 && exceedsData(t, more)) return -E.ENOMEM;
   }
+  if (mm.crowded(from, end)) return -E.ENOMEM;
   if (ok > from) mm.protect(from, Math.min(ok, end), prot & 7);
   return ok < end ? -E.ENOMEM : 0;
 }
@@ -231,10 +236,12 @@ function madvise(t: Thread): Result {
       return -E.EOPNOTSUPP;
     case MADV.DONTFORK:
     case MADV.DOFORK:
+      if (mm.crowded(start, end)) return -E.ENOMEM;
       mm.change(start, end, (vma) => void (vma.dontFork = advice === MADV.DONTFORK));
       break;
     case MADV.WIPEONFORK:
     case MADV.KEEPONFORK:
+      if (mm.crowded(start, end)) return -E.ENOMEM;
       mm.change(start, end, (vma) => void (vma.wipeOnFork = advice === MADV.WIPEONFORK));
       break;
     case MADV.POPULATE_READ:
@@ -284,6 +291,8 @@ function mremap(t: Thread): Result {
     }
     if ((flags & M.MREMAP_MAYMOVE) === 0) return -E.ENOMEM;
   }
+  // As Linux does: moving cuts up to three areas.
+  if (mm.vmas.length >= M.MAX_MAP_COUNT - 3) return -E.ENOMEM;
   const to = fixed ? target : mm.findGap(bytes);
   if (to === undefined) return -E.ENOMEM;
   return moveMapping(mm, old, Math.min(oldBytes, bytes), oldBytes, to, bytes, keep);
@@ -313,6 +322,7 @@ function setLocked(t: Thread, locked: boolean): Result {
     if (status < 0) return status;
   }
   if (end === start) return 0;
+  if (mm.crowded(start, end)) return -E.ENOMEM;
   mm.change(start, end, (vma) => void (vma.locked = locked));
   if (!mm.covered(start, end)) return -E.ENOMEM;
   if (locked) {

@@ -236,7 +236,7 @@ function limits(t: Thread, p: Process, resource: number, newAt: number, oldAt: n
   if (wanted !== undefined) {
     [soft[resource], hard[resource]] = wanted;
     if (resource === RLIMIT_CPU) limitCpu(t.os, p);
-    if (resource === 3) p.mm.stackLimit = Math.min(wanted[0], 64 << 20);
+    if (resource === 3) p.mm.stackLimit = wanted[0];
   }
   return 0;
 }

@@ -72,6 +72,10 @@ const firstLine = (error: unknown): string =>
 export async function contest(w: Workload, systems: readonly System[], reps: number): Promise<Entry[]> {
   const samples = new Map<string, Sample[]>(), failed = new Map<string, string>();
   let expected: string | undefined;
+  for (const system of systems) {
+    // What is wrong with it shows below.
+    for (let n = 0; n < (system.warmUps ?? 0); n++) await system.run(w);
+  }
   for (let rep = 0; rep < reps + (w.warmUp ? 1 : 0); rep++) {
     for (const system of systems) {
       if (failed.has(system.name)) continue;

@@ -120,6 +120,7 @@ function machine(): string {
 /** Runs a benchmark in an empty directory of its own and ends the process: with 1 when something of Hedra's has failed or `body` throws. */
 export async function runBenchmark(body: (scratch: string) => Promise<Report>): Promise<never> {
   const scratch = Deno.makeTempDirSync({ prefix: "hedra-bench-" }), clean = () => Deno.removeSync(scratch, { recursive: true });
+  Deno.env.set("HEDRA_CACHE", `${scratch}/cache`);
   Deno.addSignalListener("SIGINT", () => {
     clean();
     Deno.exit(INTERRUPTED);

@@ -35,6 +35,8 @@ function conditions(c: Cursor): number {
 
 function select(node: OpcodeNode, c: Cursor): Candidate | undefined {
   const list = node.lists[node.hasModrm ? ((c.modrm >> 3) & 7) << 1 | (c.modrm >= 0xc0 ? 1 : 0) : 0];
+  // Of most opcodes the first applies in any case.
+  if (list.length > 0 && list[0].need === 0 && list[0].modrm < 0) return list[0];
   const have = conditions(c);
   for (let n = 0; n < list.length; n++) {
     const candidate = list[n];
@@ -271,7 +273,7 @@ function gatherClash(c: Cursor, index: number): boolean {
 }
 
 function repOf(c: Cursor, row: OpRow): Insn["rep"] {
-  if (row.rep === undefined || c.rep === 0) return undefined;
+  if (c.rep === 0) return undefined;
   return row.rep === "repcc" && c.rep === 0xf2 ? "repne" : "rep";
 }
 
@@ -307,8 +309,8 @@ class TableDecoder implements Decoder {
     const ops = readOperands(c, candidate.ops, pc);
     const length = c.p - c.start;
     if (c.mem !== undefined && c.mem.ripRelative) completeRip(c.mem, pc + length);
-    if (illegal(c, candidate, ops)) return undefined;
     const { row } = candidate;
+    if ((c.lock || candidate.restricted) && illegal(c, candidate, ops)) return undefined;
     return {
       pc,
       length,
@@ -317,7 +319,7 @@ class TableDecoder implements Decoder {
       size: c.size,
       cc: candidate.cc,
       ops,
-      rep: repOf(c, row),
+      rep: row.rep === undefined ? undefined : repOf(c, row),
       lock: c.lock,
       addressSize: c.addressSize,
       seg: candidate.implicitMemory ? c.seg : undefined,

@@ -91,6 +91,8 @@ export interface Candidate {
   cc: number;
   /** VEX.vvvv must be 1111. */
   noVvvv: boolean;
+  /** Some operands, or VEX.vvvv, can be illegal. */
+  restricted: boolean;
   /** Segment overrides matter although no operand is in memory. */
   implicitMemory: boolean;
   /** Higher is tried first. */
@@ -224,7 +226,7 @@ function sizeOf(row: OpRow, ops: OpSpec[]): [SizeRule, number] {
 
 function candidate(row: OpRow, e: Encoding, ops: OpSpec[], opcode: number): Candidate {
   const [sizeRule, size] = sizeOf(row, ops);
-  const isCc = row.name.endsWith("cc");
+  const isCc = row.name.endsWith("cc"), noVvvv = e.map >= VEX_MAP && !ops.some((o) => o.kind === Op.B || o.kind === Op.H);
   const weight = (e.modrm >= 0 ? 64 : 0) + (e.reg >= 0 ? 32 : 0) + ((e.need & PP_MASK) !== 0 ? 16 : 0) +
     ((e.need & Have.OpSize) !== 0 ? 4 : 0) + ((e.need & (Have.W | Have.NotW)) !== 0 ? 2 : 0) + (e.plusR ? 0 : 1);
   return {
@@ -235,7 +237,8 @@ function candidate(row: OpRow, e: Encoding, ops: OpSpec[], opcode: number): Cand
     sizeRule,
     size,
     cc: isCc ? opcode & 15 : 0,
-    noVvvv: e.map >= VEX_MAP && !ops.some((o) => o.kind === Op.B || o.kind === Op.H),
+    noVvvv,
+    restricted: noVvvv || ops.some((o) => o.kind === Op.S || o.kind === Op.FixedSeg || o.kind === Op.VM),
     implicitMemory: row.rep !== undefined || IMPLICIT_MEMORY.has(row.name),
     weight,
   };

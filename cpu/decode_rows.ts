@@ -191,8 +191,15 @@ function parseOperand(code: string, row: OpRow): OpSpec {
   return { kind, size, n: 0 };
 }
 
-/** "Rv/Mw" stands for two forms; each operand list is returned with one of them. */
+const lists = new Map<string, OpSpec[][]>();
+/** "Rv/Mw" stands for two forms; each operand list is returned with one of them. Rows with the same operands share it. */
 export function operandLists(row: OpRow): OpSpec[][] {
+  let known = lists.get(row.args);
+  if (!known) lists.set(row.args, known = parseOperands(row));
+  return known;
+}
+
+function parseOperands(row: OpRow): OpSpec[][] {
   const codes = row.args.split(",").map((s) => s.trim()).filter((s) => s !== "" && !/^[XYF][a-z]+$/.test(s));
   const pick = (n: number) => codes.map((c) => operand(c.split("/")[n] ?? c, row));
   return codes.some((c) => c.includes("/")) ? [pick(0), pick(1)] : [pick(0)];

@@ -72,8 +72,8 @@ export type ProfileFormat = "folded" | "speedscope";
 
 export const DEFAULT_MEMORY_MIB = 2048;
 export const MIN_MEMORY_MIB = 16;
-/** One 32-bit WebAssembly memory of 4 GiB less the 160 MiB that belong to the CPU and the kernel (cpu/layout.ts). */
-export const MAX_MEMORY_MIB = 4096 - 160;
+/** One 32-bit WebAssembly memory of 4 GiB less the 176 MiB that belong to the CPU and the kernel (cpu/layout.ts). */
+export const MAX_MEMORY_MIB = 4096 - 176;
 
 /** Longer timers fire at once. */
 const MAX_TIMEOUT_S = 2_000_000;

@@ -13,10 +13,12 @@ import {
   PAGE_SHIFT,
   SCRATCH,
   TLB,
+  USER_RAM,
   VEC,
 } from "./layout.ts";
 import type { Space } from "./mmu.ts";
-import { JUMP_ENTRIES, JUMP_ENTRY, TLB_ENTRIES, TLB_ENTRY } from "./runtime.ts";
+import { QuickTlb } from "./quick_tlb.ts";
+import { CONTINUES_READ, CONTINUES_WRITE, JUMP_ENTRIES, JUMP_ENTRY, TLB_ENTRIES, TLB_ENTRY } from "./runtime.ts";
 import { type Extent, RIGHT_W } from "./space.ts";
 
 /** Page-fault error code bits, Intel SDM vol. 3, 4.7. */
@@ -35,13 +37,17 @@ export class Access {
   faultAddress = 0;
   /** The pending #GP comes from a non-canonical address; whoever reports it clears this. */
   nonCanonical = false;
+  /** What translated code looks at first. */
+  readonly quick: QuickTlb;
   readonly #asids = new Map<Space, number>();
   #nextAsid = 1;
   #splitVa = 0;
   #splitBytes = 0;
   readonly #fault = new GuestFault();
 
-  constructor(private readonly ram: Ram, private readonly code: CodeMap) {}
+  constructor(private readonly ram: Ram, private readonly code: CodeMap) {
+    this.quick = new QuickTlb(ram);
+  }
 
   /** See CTL_CODE_KILLED. */
   get codeKilled(): boolean {
@@ -64,6 +70,7 @@ export class Access {
       this.#asids.set(space, asid);
     }
     this.space = space;
+    this.quick.flush();
     this.ram.i32[CTL_SPACE >> 2] = asid;
     this.ram.i32[CTL_CELLS >> 2] = space.cells;
   }
@@ -85,17 +92,23 @@ export class Access {
     this.ram.u8.fill(0, TLB, TLB + TLB_ENTRIES * TLB_ENTRY);
     this.ram.u8.fill(0, JUMP_CACHE, JUMP_CACHE + JUMP_ENTRIES * JUMP_ENTRY);
   }
-  /** Drops TLB entries of pages in [from, to), of all spaces. */
+  /** Drops TLB entries of pages in [from, to), and of the page before, of all spaces. */
   flushRange(from: number, to: number): void {
-    const first = Math.floor(from / PAGE), count = Math.ceil(to / PAGE) - first;
+    const first = Math.floor(from / PAGE) - 1, count = Math.ceil(to / PAGE) - first;
+    this.quick.flushPages(first, count);
     if (count >= TLB_ENTRIES) {
       this.ram.u8.fill(0, TLB, TLB + TLB_ENTRIES * TLB_ENTRY);
       return;
     }
     for (let n = 0; n < count; n++) {
-      const at = (TLB + ((first + n) % TLB_ENTRIES) * TLB_ENTRY) >> 2;
+      const at = (TLB + ((first + n) & (TLB_ENTRIES - 1)) * TLB_ENTRY) >> 2;
       this.ram.i32.fill(0, at, at + 4);
     }
+  }
+
+  /** Something has been mapped from `va` on: the page before may go on there now. */
+  mapped(va: number): void {
+    this.flushRange(va, va);
   }
 
   // ---- slow paths of generated code: a linear address, or -1 with a pending fault
@@ -167,7 +180,15 @@ export class Access {
     i32[at + 2] = writable ? tagLo : 0;
     i32[at + 3] = writable ? tagHi : 0;
     i32[at + 4] = pa - va | 0;
+    i32[at + 5] = this.#continues(va - va % PAGE + PAGE, pa - pa % PAGE + PAGE);
+    this.quick.reserve();
     return pa;
+  }
+  /** What the page at `va` allows (CONTINUES_*) if it lies at `pa`, behind another one of guests' RAM. */
+  #continues(va: number, pa: number): number {
+    const e = va < 2 ** 47 && pa > USER_RAM ? this.space.find(va) : undefined;
+    if (!e || e.pa + (va - e.start) !== pa) return 0;
+    return CONTINUES_READ | (e.rights & RIGHT_W && !this.code.isCodePage(pa >>> PAGE_SHIFT) ? CONTINUES_WRITE : 0);
   }
   #codeWrite(pa: number, bytes: number): void {
     if (this.code.written(pa, Math.min(bytes, PAGE - pa % PAGE))) this.codeKilled = true;

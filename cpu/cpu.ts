@@ -107,6 +107,7 @@ export class HedraCpu implements Cpu {
     this.#counters = new Counters(options.hooks.tsc);
     this.#code = new CodeMap((page) => {
       this.#runtime.watch(page);
+      this.#access.quick.flush();
       this.#regions.codePageAppeared(page);
     });
     this.#access = new Access(this.ram, this.#code);
@@ -131,10 +132,24 @@ export class HedraCpu implements Cpu {
       if (this.#slots === table.length) table.grow(table.length);
       return this.#slots++;
     };
+    const quick = () => {
+      this.#access.quick.prepare();
+      return runtime.exports;
+    };
     const imports = {
       memory,
       table,
       ...runtime.exports,
+      // Who imports these looks at the TLB's first level.
+      get region_read_at() {
+        return quick().region_read_at;
+      },
+      get region_load_at() {
+        return quick().region_load_at;
+      },
+      get region_write_at() {
+        return quick().region_write_at;
+      },
       get fma_f32x4() {
         return fusedMultiplyAdd()?.functions.fma_f32x4 ?? runtime.exports.fma_f32x4;
       },
@@ -240,7 +255,10 @@ export class HedraCpu implements Cpu {
         this.#images.release(space);
         this.#access.release(space);
       },
-      (space) => this.#regions.mapped(space),
+      (space, from) => {
+        this.#access.mapped(from);
+        this.#regions.mapped(space);
+      },
     );
   }
 

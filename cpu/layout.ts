@@ -12,11 +12,13 @@
  * 0x0000_3000  scratch buffers
  * 0x0000_4000  bounds of extents that change
  * 0x0001_0000  software TLB
+ * 0x0002_0000  list of filled entries of its first level
  * 0x0010_0000  jump cache (guest PC -> compiled region)
  * 0x0020_0000  decoded instruction records of the interpreter
  * 0x04bf_0000  extents of spaces that share regions
- * 0x0500_0000  kernel memory: saved CPU states and UTCB pages
- * 0x0a00_0000  RAM that guests can be given (USER_RAM)
+ * 0x0500_0000  first level of the software TLB (quick_tlb.ts)
+ * 0x0600_0000  kernel memory: saved CPU states and UTCB pages
+ * 0x0b00_0000  RAM that guests can be given (USER_RAM)
  * ```
  */
 export const PAGE = 4096;
@@ -32,6 +34,7 @@ export const SCRATCH = 0x3000;
 export const EXTENT_CELLS = 0x4000;
 export const EXTENT_CELLS_END = 0x1_0000;
 export const TLB = 0x1_0000;
+export const QUICK_LIST = 0x2_0000;
 export const JUMP_CACHE = 0x10_0000;
 export const RECORDS = 0x20_0000;
 /** 64 KiB that stand for an extent which a space does not have; tables of extents of the spaces (translate/shared_extents.ts). */
@@ -40,8 +43,10 @@ export const SHARED_TABLES = 0x4c0_0000;
 export const SHARED_TABLES_END = 0x500_0000;
 /** The end of RECORDS. */
 export const RECORDS_END = EMPTY_EXTENT;
-export const KERNEL_MEMORY = 0x500_0000;
-export const USER_RAM = 0xa00_0000;
+/** At most 16 MiB, for 4 GiB of RAM. */
+export const QUICK_TLB = 0x500_0000;
+export const KERNEL_MEMORY = 0x600_0000;
+export const USER_RAM = 0xb00_0000;
 
 /** First address that can never be mapped for user code (Hedron ABI 2.3). */
 export const USER_ADDR = 0x7fff_ffff_f000;
@@ -136,6 +141,9 @@ export const CTL_CELLS = CTL + 0x40;
 export const CTL_CODE_KILLED = CTL + 0x44;
 /** i32: PAUSE instructions left before the program counts as spinning (slice.ts). */
 export const CTL_PAUSES = CTL + 0x68;
+/** i32: filled entries of the TLB's first level, in QUICK_LIST; mask of an entry's byte offset. */
+export const CTL_QUICK_COUNT = CTL + 0x6c;
+export const CTL_QUICK_MASK = CTL + 0x70;
 /** i64 for each `Exit`: how often a region has come back to the dispatcher so. */
 export const CTL_COUNTS = CTL + 0x80;
 /** The record of flags (flag_record.ts): two i32, kinds of definitions; i64 operands of the first, i64 result of the second. */

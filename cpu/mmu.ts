@@ -17,7 +17,7 @@ export class Space implements AddressSpace {
     readonly id: number,
     private readonly changed: SpaceListener,
     private readonly released: (space: Space) => void,
-    private readonly mapped: (space: Space) => void = () => {},
+    private readonly mapped: (space: Space, from: number) => void = () => {},
   ) {}
 
   map(va: number, pa: number, length: number, rights: number, tag = 0): void {
@@ -41,7 +41,7 @@ export class Space implements AddressSpace {
     this.#list.splice(at, remove, { start, end, pa: from, rights, tag });
     this.#last = undefined;
     if (i.hit) this.changed(this, va, va + length);
-    this.mapped(this);
+    this.mapped(this, va);
   }
 
   unmap(va: number, length: number): void {

@@ -3,6 +3,8 @@
  * One instance per machine.
  */
 import {
+  CTL_QUICK_COUNT,
+  CTL_QUICK_MASK,
   CTL_SPACE,
   FLAG_A,
   FLAG_C,
@@ -16,6 +18,8 @@ import {
   JUMP_CACHE,
   PAGE,
   PAGE_SHIFT,
+  QUICK_LIST,
+  QUICK_TLB,
   RIP,
   STATE,
   TLB,
@@ -23,6 +27,7 @@ import {
   YMM_USED,
 } from "./layout.ts";
 import { defineDispatch } from "./dispatch.ts";
+import { QUICK_FILLED, quickEntry } from "./quick_tlb.ts";
 import { udiv128 } from "./semantics/divide128.ts";
 import { defineFlags, FLAG_IMPORTS } from "./flag_record.ts";
 import { defineFma, FMA_IMPORTS, SLOW_FMA } from "./fma.ts";
@@ -53,11 +58,13 @@ import {
 } from "./wasm/expr.ts";
 
 /**
- * TLB entry (32 bytes), direct-mapped by page number: i64 read tag @0, i64 write tag @8, i32 physical minus virtual (mod 2^32) @16.
+ * TLB entry (32 bytes), direct-mapped by page number: i64 read tag @0, i64 write tag @8, i32 physical minus virtual (mod 2^32) @16,
+ * i32 CONTINUES_* @20: the next page lies behind this one and allows the same.
  * Tag = page address | address-space id (1..4095): an access that crosses the page, or another space, never matches.
  */
 export const TLB_ENTRIES = 2048;
 export const TLB_ENTRY = 32;
+export const CONTINUES_READ = 1, CONTINUES_WRITE = 2;
 /**
  * Jump-cache entry (32 bytes), direct-mapped by target address: i64 PC @0, i32 space @8, i32 table index of the region @12 (0 = none),
  * i32 record of the interpreter @16 (0 = none).
@@ -94,6 +101,8 @@ export const GENERATED_IMPORTS = [
   { name: "split_done", type: F([]) },
   /** For regions: (va, bytes) -> linear address, or -1: leave the region before the instruction. */
   { name: "region_read_at", type: F(["i64", "i32"], "i32") },
+  /** Like region_read_at, but for reads across pages that lie apart it gives a copy in the split buffer. */
+  { name: "region_load_at", type: F(["i64", "i32"], "i32") },
   { name: "region_write_at", type: F(["i64", "i32"], "i32") },
   /** For regions: (instruction id, helper number) -> Exit; registers are in the state block. */
   { name: "region_helper", type: F(["i32", "i32"], "i32") },
@@ -134,8 +143,11 @@ export const UNWOUND = -1;
 
 const local = (index: number, type: ValType): Expr => ({ kind: "local", type, index });
 
-/** (va, bytes) -> linear address when the TLB knows the page, or both of them and they lie one behind the other; else what `slow` says. */
-function tlbLookup(f: FuncBuilder, tagOffset: number, slow: string): void {
+/**
+ * (va, bytes) -> linear address when the TLB knows the page, or both of them and they lie one behind the other; else what `slow` says.
+ * `quick`: puts the page into the first level if it may be there.
+ */
+function tlbLookup(f: FuncBuilder, write: boolean, slow: string, quick: boolean): void {
   const va = local(0, "i64"),
     bytes = local(1, "i32"),
     bind = (e: Expr): Expr => {
@@ -145,22 +157,50 @@ function tlbLookup(f: FuncBuilder, tagOffset: number, slow: string): void {
     };
   const first = bind(tlbEntry(va)), end = bind(add(va, toI64u(sub(bytes, i32(1)))));
   const known = (entry: Expr, address: Expr) =>
-    eq(load("i64.load", entry, TLB + tagOffset), or(and(address, i64(-PAGE)), load("i64.load32_u", i32(0), CTL_SPACE)));
+    eq(load("i64.load", entry, TLB + (write ? 8 : 0)), or(and(address, i64(-PAGE)), load("i64.load32_u", i32(0), CTL_SPACE)));
   const delta = (entry: Expr) => load("i32.load", entry, TLB + 16);
-  const returnIf = (condition: Expr) => {
+  const returnIf = (condition: Expr, more?: (at: Expr) => void) => {
     f.expr(condition);
     f.if();
-    f.expr(add(w("i32.wrap_i64", va), delta(first)));
+    const at = bind(add(w("i32.wrap_i64", va), delta(first)));
+    more?.(at);
+    f.expr(at);
     f.return();
     f.end();
   };
-  returnIf(known(first, end));
+  const callSlow = () => {
+    f.expr(w("i32.wrap_i64", va));
+    f.expr(w("i32.wrap_i64", shr_u(va, i64(32))));
+    f.expr(bytes);
+    f.call(slow);
+  };
+  returnIf(known(first, end), quick ? (at) => fillQuick(f, va, at, first, write, callSlow) : undefined);
   const second = bind(tlbEntry(end));
   returnIf(and(and(known(first, va), known(second, end)), eq(delta(first), delta(second))));
-  f.expr(w("i32.wrap_i64", va));
-  f.expr(w("i32.wrap_i64", shr_u(va, i64(32))));
-  f.expr(bytes);
-  f.call(slow);
+  callSlow();
+}
+
+/** Fills the first level's entry of a page, if the next page continues it; when there are too many, JavaScript makes room. */
+function fillQuick(f: FuncBuilder, va: Expr, at: Expr, entry: Expr, write: boolean, callSlow: () => void): void {
+  const count = load("i32.load", i32(0), CTL_QUICK_COUNT), mask = load("i32.load", i32(0), CTL_QUICK_MASK);
+  f.expr(and(load("i32.load", entry, TLB + 20), i32(write ? CONTINUES_WRITE : CONTINUES_READ)));
+  f.if();
+  f.expr(lt_u(count, i32(QUICK_FILLED)));
+  f.if();
+  const quick = f.newLocal("i32"), offset = quickEntry(va, mask);
+  f.assign(quick, add(write ? add(add(offset, mask), i32(8)) : offset, i32(QUICK_TLB)));
+  f.expr(local(quick, "i32"));
+  f.expr(sub(toI64u(at), va));
+  f.store("i64.store", 0);
+  f.expr(shl(count, i32(2)));
+  f.get(quick);
+  f.store("i32.store", QUICK_LIST);
+  f.storeAt(CTL_QUICK_COUNT, "i32.store", add(count, i32(1)));
+  f.else();
+  callSlow();
+  f.return();
+  f.end();
+  f.end();
 }
 
 /** Byte offset of the TLB entry of an i64 address. */
@@ -184,12 +224,13 @@ function jumpLookup(f: FuncBuilder, offset: number): void {
 export const jumpEntry = (pc: Expr): Expr =>
   and(shl(w("i32.wrap_i64", xor(pc, shr_u(pc, i64(9)))), i32(5)), i32((JUMP_ENTRIES - 1) * JUMP_ENTRY));
 
-/** A physical page (number) holds code from now on: no TLB entry may let generated code write to it. */
+/** A physical page (number) holds code from now on: no TLB entry may let generated code write to it, or into it from the page before. */
 function watch(f: FuncBuilder): void {
   const index = f.newLocal("i32"), entry = local(index, "i32");
   f.assign(index, i32(TLB));
   const again = f.loop(), virtual = and(load("i32.load", entry, 8), i32(-PAGE));
-  f.expr(eq(shr_u(add(virtual, load("i32.load", entry, 16)), i32(PAGE_SHIFT)), local(0, "i32")));
+  const physical = shr_u(add(virtual, load("i32.load", entry, 16)), i32(PAGE_SHIFT));
+  f.expr(lt_u(sub(local(0, "i32"), physical), i32(2)));
   f.if();
   f.expr(entry);
   f.expr(i64(0));
@@ -265,10 +306,11 @@ export interface Runtime {
 export function runtimeModule(pages: number | undefined): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder(pages, HOST_IMPORTS, true);
   const define = (name: string, type: FuncType, body: (f: FuncBuilder) => void) => body(m.func(type, name, true));
-  define("read_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 0, "slow_read"));
-  define("write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 8, "slow_write"));
-  define("region_read_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 0, "slow_region_read"));
-  define("region_write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, 8, "slow_region_write"));
+  define("read_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, false, "slow_read", false));
+  define("write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, true, "slow_write", false));
+  define("region_read_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, false, "slow_region_read", true));
+  define("region_load_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, false, "slow_read", true));
+  define("region_write_at", F(["i64", "i32"], "i32"), (f) => tlbLookup(f, true, "slow_region_write", true));
   define("find_record", F(["i64"], "i32"), (f) => jumpLookup(f, 16));
   define("mulhi_u", F(["i64", "i64"], "i64"), (f) => mulhi(f, false));
   define("mulhi_s", F(["i64", "i64"], "i64"), (f) => mulhi(f, true));

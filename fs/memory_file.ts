@@ -118,6 +118,7 @@ export class MemoryFile extends MemoryNode {
   }
 
   protected override orphaned(): void {
+    super.orphaned();
     if (this.openCount === 0) this.contents?.release();
   }
 }

@@ -14,8 +14,6 @@ export interface MemoryLayer extends FileSystem {
   readonly clock: Clock;
   /** Inodes in use. */
   nodes: number;
-  /** Are there as many as there may be? */
-  readonly full: boolean;
   /** A fresh inode number, counted as in use. */
   ino(): number;
 }
@@ -157,11 +155,12 @@ export abstract class MemoryNode extends Node {
     this.own();
     this.nlink--;
     this.touch(this.ctime);
-    this.fs.nodes--;
     if (this.nlink === 0) this.orphaned();
   }
 
-  protected orphaned(): void {}
+  protected orphaned(): void {
+    this.fs.nodes--;
+  }
 }
 
 /** Does `a` lie at or before `b`? */

@@ -283,7 +283,7 @@ testWith(["busybox"], "a symbolic link in a mounted directory cannot lead out of
   assert.equal(text(outcome.stdout), "\n");
 });
 
-for (const memory of ["16", "64", "3936"]) {
+for (const memory of ["16", "64", "3920"]) {
   Deno.test(`--memory ${memory} is enough for a small program`, async () => {
     expectExit(await runHedra(["run", "--memory", memory, guest("matrix"), "2"]), 0, /^$/);
   });

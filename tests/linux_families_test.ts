@@ -8,7 +8,6 @@ const FAMILIES = [
   "threads.c",
   "spinning.c",
   "depths.c",
-  "bounds.c",
   "processes.c",
   "events.c",
   "sockets.c",

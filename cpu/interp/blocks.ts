@@ -33,9 +33,6 @@ import {
 /** A longer run of instructions is cut into several blocks. */
 const MAX_BLOCK = 64;
 
-/** Blocks whose decoded instructions are kept: those of the last 100 regions or so. */
-const RECENT = 1000;
-
 /** What blocks need of those who made them. */
 interface Maker {
   killed(b: Block): void;
@@ -64,14 +61,10 @@ export class Block implements Translation {
   ) {}
   /**
    * Its instructions, for the translator: most blocks run a few times only, and their records are enough for that. Decoded in the current
-   * space, which must be one that has the block, and kept for a while.
+   * space, which must be one that has the block.
    */
   get insns(): readonly Insn[] {
     return this.#insns ??= this.maker.read(this);
-  }
-  /** Lets go of the decoded instructions. */
-  forget(): void {
-    this.#insns = undefined;
   }
   kill(): void {
     this.dead = true;
@@ -248,14 +241,8 @@ export class Blocks {
   }
 
   readonly #maker: Maker = { killed: (b) => this.#killed(b), read: (b) => this.#reread(b) };
-  /** Blocks whose instructions are in memory, the one that was read first at `#oldest`. */
-  readonly #recent: Block[] = [];
-  #oldest = 0;
-  #reread(b: Block): readonly Insn[] {
-    const { pc, count } = b, insns: Insn[] = [];
-    this.#recent[this.#oldest]?.forget();
-    this.#recent[this.#oldest] = b;
-    this.#oldest = (this.#oldest + 1) % RECENT;
+  #reread({ pc, count }: Block): readonly Insn[] {
+    const insns: Insn[] = [];
     for (let at = pc; insns.length < count;) {
       const i = this.peek(at);
       if (!i) break;

@@ -2,6 +2,7 @@
  * Which memory accesses of a node share one extent check: those through the same base and index values, whose displacements lie close
  * together. The stack pointer is followed through constant changes.
  */
+import { type Control, controlOf } from "../control.ts";
 import type { MemOperand } from "../insn.ts";
 import type { Node } from "./cfg.ts";
 
@@ -23,6 +24,12 @@ export interface Group {
   /** Some access of the group may write. */
   write: boolean;
   accesses: number;
+  /** The group through the same values in a node before, on the only way to this one. */
+  readonly before: Group | undefined;
+  /** It is `before` of another one. */
+  continued: boolean;
+  /** Wasm local (i32) while the node and those that it dominates are emitted: address of `min` if the TLB knew its page at once, else -1. */
+  known: number | undefined;
 }
 /** An access of a group. */
 export interface Planned {
@@ -38,6 +45,15 @@ export interface NodePlan {
   operand: (Planned | undefined)[];
   /** Implicit stack access of step i. */
   stack: (Planned | undefined)[];
+  /** Groups that the node's successors may refer to. */
+  open: readonly Reachable[];
+}
+/** A group, and the registers whose values it is for. */
+export interface Reachable {
+  readonly base: number;
+  readonly index: number;
+  readonly scale: number;
+  readonly group: Group;
 }
 
 /** A group that later accesses of the node may join, and which values of its registers it is for. */
@@ -54,10 +70,63 @@ interface Open {
 
 /**
  * @param stackBase group for stack accesses when RSP at the node's entry is known relative to the region's entry, with that distance
+ * @param before what is open at the end of the only predecessor
  */
-export function planNode(n: Node, stackBase: { group: Group; delta: number } | undefined): NodePlan {
-  return new Planner(stackBase).plan(n);
+export function planNode(
+  n: Node,
+  stackBase: { group: Group; delta: number } | undefined,
+  before: readonly Reachable[],
+): NodePlan {
+  return new Planner(stackBase, before).plan(n);
 }
+/** Plans of all nodes, which are in reverse postorder; `stackBase` by that position. */
+export function planNodes(
+  nodes: readonly Node[],
+  stackBase: (k: number) => { group: Group; delta: number } | undefined,
+): NodePlan[] {
+  const plans: NodePlan[] = [], writes = nodes.map(writesOf);
+  for (const n of nodes) {
+    plans.push(planNode(n, stackBase(n.rpo), n.idom && n.idom !== n ? reaching(n, n.idom, plans, writes) : NOTHING));
+  }
+  return plans;
+}
+const NOTHING: readonly Reachable[] = [];
+/** What is open at the end of the dominator and stays so on all ways to `n`. */
+function reaching(n: Node, from: Node, plans: readonly NodePlan[], writes: readonly number[]): readonly Reachable[] {
+  const { open } = plans[from.rpo];
+  if (open.length === 0 || !goesOn(from)) return NOTHING;
+  let written = 0;
+  if (n.pred.length > 1) {
+    const seen = new Set<Node>([from]), todo = [n];
+    for (let m = todo.pop(); m && written !== ALL; m = todo.pop()) {
+      for (const p of m.pred) {
+        if (seen.has(p)) continue;
+        seen.add(p);
+        written |= writes[p.rpo];
+        todo.push(p);
+      }
+    }
+  }
+  return written === 0 ? open : open.filter(({ base, index }) => !isIn(written, base) && !isIn(written, index));
+}
+const ALL = 0xffff;
+const isIn = (registers: number, n: number): boolean => n >= 0 && (registers >> n & 1) !== 0;
+/** General registers that a node may write; all if other code runs in it or behind it. */
+function writesOf(n: Node): number {
+  if (!goesOn(n)) return ALL;
+  let all = 0;
+  for (const { effects: e } of n.steps) all |= e.helper ? ALL : e.writes & ALL;
+  return all;
+}
+/** Nothing else runs between the end of `n` and its successors. */
+function goesOn(n: Node): boolean {
+  const last = n.steps.at(-1);
+  return last !== undefined && !last.effects.helper && (n.inlined !== undefined || !ENDS.has(controlOf(last.insn.name)));
+}
+const ENDS: ReadonlySet<Control> = new Set<Control>(["call", "return", "trap"]);
+
+const sameValues = (a: Omit<Reachable, "group">, b: Omit<Reachable, "group">): boolean =>
+  a.base === b.base && a.index === b.index && a.scale === b.scale;
 
 class Planner {
   readonly #open: Open[] = [];
@@ -67,14 +136,14 @@ class Planner {
   #rsp: number;
   #stack: Group | undefined;
 
-  constructor(stackBase: { group: Group; delta: number } | undefined) {
+  constructor(stackBase: { group: Group; delta: number } | undefined, private readonly before: readonly Reachable[]) {
     this.#rsp = stackBase?.delta ?? 0;
     this.#stack = stackBase?.group;
   }
 
   plan({ steps }: Node): NodePlan {
     const version = this.#version;
-    const plan: NodePlan = { operand: [], stack: [] };
+    const plan: NodePlan = { operand: [], stack: [], open: [] };
     for (let i = 0; i < steps.length; i++) {
       const { insn, effects: e } = steps[i], operand = e.operandAt < 0 ? undefined : insn.ops[e.operandAt];
       plan.stack.push(e.stackBytes > 0 ? this.#onStack(this.#rsp + e.stackAt, e.stackBytes) : undefined);
@@ -88,7 +157,22 @@ class Planner {
         version[31 - Math.clz32(rest & -rest)]++;
       }
     }
-    return plan;
+    return { ...plan, open: this.#reachable() };
+  }
+
+  #reachable(): Reachable[] {
+    const out: Reachable[] = [];
+    for (const o of this.#open) {
+      if (o.stack || o.base === RSP || this.#now(o.base) !== o.baseVersion || this.#now(o.index) !== o.indexVersion) continue;
+      out.push({ base: o.base, index: o.index, scale: o.scale, group: o.group });
+    }
+    for (const o of this.before) {
+      if (this.#now(o.base) === 0 && this.#now(o.index) === 0 && !out.some((own) => sameValues(own, o))) out.push(o);
+    }
+    return out;
+  }
+  #now(register: number): number {
+    return register < 0 ? 0 : this.#version[register];
   }
 
   #operand(m: MemOperand, write: boolean): Planned | undefined {
@@ -118,7 +202,7 @@ class Planner {
     write: boolean,
     moved: number,
   ): Planned {
-    const baseVersion = base < 0 ? 0 : this.#version[base], indexVersion = index < 0 ? 0 : this.#version[index];
+    const baseVersion = this.#now(base), indexVersion = this.#now(index);
     let open: Open | undefined;
     for (const o of this.#open) {
       if (o.base === base && o.index === index && o.scale === scale && o.stack === stack) {
@@ -136,6 +220,9 @@ class Planner {
         return { group, disp, moved };
       }
     }
+    const values = { base, index, scale }, first = baseVersion === 0 && indexVersion === 0 && !stack && base !== RSP;
+    const before = first ? this.before.find((o) => sameValues(o, values))?.group : undefined;
+    if (before) before.continued = true;
     const group: Group = {
       base,
       index,
@@ -147,6 +234,9 @@ class Planner {
       writable: false,
       write,
       accesses: 1,
+      before,
+      continued: false,
+      known: undefined,
     };
     if (open) {
       open.baseVersion = baseVersion;

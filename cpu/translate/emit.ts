@@ -167,6 +167,9 @@ class Emitter implements RegionContext {
     const merges = n.children.filter((c) => c.merge);
     this.#emitWithin(n, merges);
     if (n.loopHeader) this.f.end();
+    const { operand, stack } = this.#plans[n.rpo];
+    for (const p of operand) if (p && p.group !== this.#entryGroup) this.memory.forget(p.group);
+    for (const p of stack) if (p && p.group !== this.#entryGroup) this.memory.forget(p.group);
   }
   #emitWithin(n: Node, merges: Node[]): void {
     const y = merges.pop();
@@ -215,13 +218,6 @@ class Emitter implements RegionContext {
       this.locals.endStep(this.flags.kept());
     }
     this.locals.flushLows();
-    for (const list of [plan.operand, plan.stack]) {
-      for (const p of list) {
-        if (!p || p.group === this.#entryGroup || p.group.local === undefined) continue;
-        this.f.freeLocal("i32", p.group.local);
-        p.group.local = undefined;
-      }
-    }
     this.#finish(n, fl, this.#ending ?? { kind: "jump", target: { kind: "rel", target: n.next! }, to: undefined });
   }
 

@@ -1,8 +1,8 @@
 /** Guest memory accesses in regions: extent checks with baked bounds, or the software TLB. */
 import type { FuncBuilder } from "../wasm/encoder.ts";
-import { CTL_SPACE, PAGE, TLB } from "../layout.ts";
-import { tlbEntry } from "../runtime.ts";
-import { add, and, eq, type Expr, gt_u, i32, i64, load, type LocalExpr, or, shl, sub, w } from "../wasm/expr.ts";
+import { PAGE } from "../layout.ts";
+import { quickHit, type QuickShape, quickSum } from "../quick_tlb.ts";
+import { add, eq, type Expr, gt_u, i32, i64, load, local, type LocalExpr, ne, shl, sub, w } from "../wasm/expr.ts";
 import { type Group, type Planned, RSP } from "./access_plan.ts";
 import type { Step } from "./cfg.ts";
 import type { Locals } from "./locals.ts";
@@ -28,6 +28,7 @@ export interface Baked {
 }
 
 export interface MemoryEnvironment {
+  readonly quick: QuickShape;
   /** The extent around `va`; undefined when nothing is mapped there. */
   bake(va: number, write: boolean): Baked | undefined;
   /** The extent in which all accesses of slot `n` of the instruction have been so far; undefined when there are several, or none. */
@@ -81,16 +82,31 @@ export class Memory {
     return true;
   }
 
-  /** One TLB look-up for all accesses of the group, which will all be carried out; false when it has but one or they lie far apart. */
+  /**
+   * One TLB look-up for all accesses of the group, which will all be carried out, and for later ones that it is known to be good for; false when
+   * there is but one or they lie far apart.
+   */
   #tlbGroup(group: Group, moved: number): boolean {
-    const span = group.max - group.min;
-    if (group.accesses < 2 || span > TLB_SPAN) return false;
-    const place = this.#tlb(add(this.#base(group), i64(group.min - moved)), span, group.write, "region_read_at");
+    const span = group.max - group.min, several = group.accesses > 1;
+    if (several ? span > TLB_SPAN : !group.continued && !covering(group)) return false;
+    const place = this.#tlb(
+      add(this.#base(group), i64(group.min - moved)),
+      span,
+      group.write,
+      several ? "region_read_at" : "region_load_at",
+      group,
+    );
     group.local = this.f.newLocal("i32");
     this.f.assign(group.local, place.index);
     group.pa = 0;
     group.writable = group.write;
     return true;
+  }
+  /** Frees what was kept for accesses of the group and later ones. */
+  forget(group: Group): void {
+    if (group.local !== undefined) this.f.freeLocal("i32", group.local);
+    if (group.known !== undefined) this.f.freeLocal("i32", group.known);
+    group.local = group.known = undefined;
   }
 
   /** Leaves unless [va, va+span) lies in the extent. */
@@ -131,24 +147,25 @@ export class Memory {
     return this.#checked(va, extent, bytes, pc);
   }
 
-  /** Through the software TLB, inline; the slow path fills it, or says that the interpreter must do it. */
-  #tlb(address: Expr, bytes: number, write: boolean, read = "read_at"): Place {
-    const va = this.#bind(address), at = this.locals.temp("i32"), { f } = this;
-    const entry = this.locals.temp("i32");
-    f.assign(entry.index, tlbEntry(va));
-    const tag = or(and(add(va, i64(bytes - 1)), i64(-PAGE)), load("i64.load32_u", i32(0), CTL_SPACE));
-    f.expr(eq(load("i64.load", entry, TLB + (write ? 8 : 0)), tag));
+  /** Through the software TLB: its first level inline; the slow path fills it, or says that the interpreter must do it. */
+  #tlb(address: Expr, bytes: number, write: boolean, read = "region_load_at", group?: Group): Place {
+    const va = this.#bind(address), at = this.locals.temp("i32"), { f, env } = this;
+    const earlier = group && covering(group), sum = earlier ? undefined : this.#bind(quickSum(va, write, env.quick));
+    if (group?.continued && !earlier) group.known = f.newLocal("i32");
+    f.expr(sum ? quickHit(sum, env.quick) : ne(local("i32", earlier!.known!), i32(-1)));
     // Leaving settles what is kept apart of registers: not on one path only.
     this.locals.flushLows();
     f.hint(true);
     f.if();
-    f.assign(at.index, add(w("i32.wrap_i64", va), load("i32.load", entry, TLB + 16)));
+    f.assign(at.index, sum ? w("i32.wrap_i64", sum) : add(local("i32", earlier!.known!), i32(group!.min - earlier!.min)));
+    if (group?.known !== undefined) f.assign(group.known, at);
     f.else();
     f.expr(va);
     f.i32(bytes);
     f.call(write ? "region_write_at" : read);
     f.set(at.index);
     this.leave(eq(at, i32(-1)));
+    if (group?.known !== undefined) f.assign(group.known, i32(-1));
     f.end();
     return { index: at, offset: 0 };
   }
@@ -168,4 +185,12 @@ export class Memory {
   #groupAddress(p: Planned): Expr {
     return add(this.#base(p.group), i64(p.disp - p.moved));
   }
+}
+
+/** The group before whose look-up shows that accesses of this one are allowed: a page with an entry is continued by the next one. */
+function covering(g: Group): Group | undefined {
+  for (let b = g.before; b; b = b.before) {
+    if (b.known !== undefined && g.min >= b.min && g.max <= b.min + PAGE && (b.write || !g.write)) return b;
+  }
+  return undefined;
 }

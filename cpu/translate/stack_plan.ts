@@ -1,5 +1,5 @@
 /** Follows RSP through a region: stack accesses whose distance from the region's entry is known share one check there. */
-import { type Group, type NodePlan, planNode, RSP } from "./access_plan.ts";
+import { type Group, type NodePlan, planNodes, RSP } from "./access_plan.ts";
 import type { Graph, Step } from "./cfg.ts";
 
 export interface StackPlan {
@@ -21,16 +21,19 @@ export function planStack(g: Graph): StackPlan {
     writable: false,
     write: true,
     accesses: 0,
+    before: undefined,
+    continued: false,
+    known: undefined,
   };
   const distance = distances(g);
   return {
-    plans: g.nodes.map((n, k) => planNode(n, Number.isNaN(distance[k]) ? undefined : { group, delta: distance[k] })),
+    plans: planNodes(g.nodes, (k) => Number.isNaN(distance[k]) ? undefined : { group, delta: distance[k] }),
     group,
   };
 }
 
 /** Plans without a common check, for a region whose stack is not where a check could say. */
-export const planWithoutStack = (g: Graph): NodePlan[] => g.nodes.map((n) => planNode(n, undefined));
+export const planWithoutStack = (g: Graph): NodePlan[] => planNodes(g.nodes, () => undefined);
 
 /** RSP at each node's start minus RSP at the region's entry; NaN where paths disagree or it is not known. */
 function distances(g: Graph): number[] {

@@ -15,18 +15,8 @@ export class Network {
   /** Unix sockets: "\0name" for abstract ones, "device:inode" for files. */
   readonly #unix = new Map<string, Socket>();
   #nextPort = EPHEMERAL_FIRST;
-  /** What all inboxes of the machine count as, bytes. */
-  queued = 0;
   /** Descriptors of messages that nobody takes, which are being closed one by one. */
   #dropped: OpenFile[] | undefined;
-
-  /** `limit`: bytes that may wait in all inboxes together. */
-  constructor(private readonly limit: number) {}
-
-  /** Is there no memory for what is sent? */
-  get crowded(): boolean {
-    return this.queued >= this.limit;
-  }
 
   #key(socket: Socket, port: number): string {
     return `${socket.type === SOCK_STREAM ? "tcp" : "udp"}:${port}`;

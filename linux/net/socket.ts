@@ -12,13 +12,9 @@ import { sigInfo } from "../signals/state.ts";
 import { type Address, ANY4, ANY6, inFamily, isAny, LOOPBACK4, LOOPBACK6 } from "./address.ts";
 
 import { sendToRemote } from "./datagrams.ts";
-import { PIECE_BYTES, truesize } from "./truesize.ts";
 
-/** What may wait at a receiver before its sender has to wait: net.core.wmem_default. */
+/** Bytes that wait at a receiver before its sender has to wait: net.core.wmem_default. */
 export const BUFFER_LIMIT = 212_992;
-
-/** TCP: what comes in small pieces shares a buffer up to this size. */
-const SHARED_BUFFER = 4096;
 
 export interface PeerCredentials {
   pid: number;
@@ -65,8 +61,6 @@ export class Socket extends OpenFile {
   /** Received, not yet read. */
   readonly inbox: Packet[] = [];
   inboxBytes = 0;
-  /** What the inbox counts as: of TCP the bytes, which share buffers, else those and what each packet costs. */
-  charged = 0;
   /** Connections that wait for accept(). */
   readonly pending: Socket[] = [];
   backlog = 0;
@@ -107,15 +101,6 @@ export class Socket extends OpenFile {
     return this.type === SOCK_STREAM || this.type === SOCK_SEQPACKET;
   }
 
-  get #sharesBuffers(): boolean {
-    return this.domain !== AF_UNIX && !this.messages;
-  }
-
-  /** Must senders wait? */
-  get full(): boolean {
-    return this.charged >= BUFFER_LIMIT;
-  }
-
   get listening(): boolean {
     return this.state === State.Listening;
   }
@@ -142,10 +127,10 @@ export class Socket extends OpenFile {
     if (this.inbox.length > 0 || this.receiveShut || over && this.connectionOriented) events |= POLLIN;
     if (this.connectionOriented) {
       if (this.state === State.Fresh) events |= POLLOUT | POLLHUP;
-      else if (over || this.sendShut || this.peer !== undefined && !this.peer.full) events |= POLLOUT;
+      else if (over || this.sendShut || this.peer !== undefined && this.peer.inboxBytes < BUFFER_LIMIT) events |= POLLOUT;
       if (this.receiveShut || over) events |= POLLRDHUP;
       if (over || this.receiveShut && this.sendShut) events |= POLLHUP;
-    } else if (this.peer === undefined || !this.peer.full) events |= POLLOUT;
+    } else if (this.peer === undefined || this.peer.inboxBytes < BUFFER_LIMIT) events |= POLLOUT;
     if (this.error !== 0) events |= POLLERR | POLLIN;
     return events;
   }
@@ -189,27 +174,19 @@ export class Socket extends OpenFile {
   /** Removes and returns the first packet. Preconditions: there is one. */
   takePacket(): Packet {
     const packet = this.inbox.shift() as Packet;
-    this.#freed(
-      packet.data.length - packet.at,
-      this.#sharesBuffers ? packet.data.length - packet.at : truesize(packet.data.length),
-    );
+    this.#freed(packet.data.length - packet.at);
     return packet;
   }
 
-  #account(bytes: number, charge: number): void {
-    this.inboxBytes += bytes;
-    this.charged += charge;
-    this.os.network.queued += charge;
-  }
-  #freed(bytes: number, charge: number): void {
-    this.#account(-bytes, -charge);
+  #freed(bytes: number): void {
+    this.inboxBytes -= bytes;
     this.peer?.queue.wakeAll();
     this.queue.wakeAll();
   }
 
   /** Hands out up to `bytes` of the stream. Stops before a piece with descriptors once something was given. */
   takeStream(bytes: number, peek: boolean, put: (part: Uint8Array<ArrayBuffer>, done: number) => void): number {
-    let done = 0, charge = 0;
+    let done = 0;
     let i = 0;
     while (done < bytes && i < this.inbox.length) {
       const packet = this.inbox[i];
@@ -222,11 +199,9 @@ export class Socket extends OpenFile {
         continue;
       }
       packet.at += part.length;
-      if (packet.at < packet.data.length) continue;
-      this.inbox.shift();
-      charge += truesize(packet.data.length);
+      if (packet.at === packet.data.length) this.inbox.shift();
     }
-    if (!peek) this.#freed(done, this.#sharesBuffers ? done : charge);
+    if (!peek) this.#freed(done);
     return done;
   }
 
@@ -234,20 +209,6 @@ export class Socket extends OpenFile {
 
   override writeFrom(t: Thread, pa: number, bytes: number): number {
     return this.send(t, t.os.u8.slice(pa, pa + bytes), undefined, undefined, true);
-  }
-
-  /** Puts a packet into the inbox. */
-  put(packet: Packet): void {
-    const { data } = packet, last = this.#sharesBuffers ? this.inbox.at(-1) : undefined;
-    if (last !== undefined && last.data.length - last.at + data.length <= SHARED_BUFFER) {
-      const both = new Uint8Array(last.data.length - last.at + data.length);
-      both.set(last.data.subarray(last.at));
-      both.set(data, last.data.length - last.at);
-      last.data = both;
-      last.at = 0;
-    } else this.inbox.push(packet);
-    this.#account(data.length, this.#sharesBuffers ? data.length : truesize(data.length));
-    this.queue.wakeAll();
   }
 
   /** Sends to the peer, or to `to`. Bytes taken, or -errno; -EAGAIN when the receiver is full. */
@@ -264,28 +225,21 @@ export class Socket extends OpenFile {
     }
     if (this.messages && data.length > BUFFER_LIMIT) return -E.EMSGSIZE;
     if (target.receiveShut) return this.#broken(t, signal);
-    if (data.length === 0 && !this.messages) return 0;
-    if (target.full) return -E.EAGAIN;
-    if (t.os.network.crowded) return -E.ENOBUFS;
-    const { process: { pid }, credentials: { euid, egid } } = t, from = inFamily(this.local ?? this.unnamed(), target.domain);
-    const packet = (part: Uint8Array<ArrayBuffer>, sent: number): Packet => ({
+    const room = BUFFER_LIMIT - target.inboxBytes;
+    if (this.messages ? target.inboxBytes > 0 && room < data.length : room <= 0 && data.length > 0) return -E.EAGAIN;
+    const part = this.messages ? data : data.subarray(0, Math.min(room, data.length));
+    if (part.length === 0 && !this.messages) return 0;
+    const { process: { pid }, credentials: { euid, egid } } = t;
+    target.inbox.push({
       data: part.length === data.length ? data : part.slice(),
       at: 0,
-      from,
-      files: sent === 0 ? files : undefined,
+      from: inFamily(this.local ?? this.unnamed(), target.domain),
+      files,
       credentials: { pid, uid: euid, gid: egid },
     });
-    let sent = 0;
-    do {
-      const piece = this.messages ? data.length : Math.min(data.length - sent, target.#room);
-      target.put(packet(data.subarray(sent, sent + piece), sent));
-      sent += piece;
-    } while (sent < data.length && !target.full);
-    return sent;
-  }
-  /** Bytes that the next buffer of a stream takes. Preconditions: not full. */
-  get #room(): number {
-    return this.#sharesBuffers ? BUFFER_LIMIT - this.charged : PIECE_BYTES;
+    target.inboxBytes += part.length;
+    target.queue.wakeAll();
+    return part.length;
   }
 
   #broken(t: Thread, signal: boolean): number {
@@ -392,8 +346,6 @@ export class Socket extends OpenFile {
     if (this.unixKey !== "") os.network.releaseUnix(this.unixKey, this);
     for (const waiting of this.pending) waiting.close(t);
     for (const packet of this.inbox) os.network.dropFiles(t, packet);
-    os.network.queued -= this.charged;
-    this.charged = 0;
     if (peer === undefined) return;
     if (this.connectionOriented) {
       // Unread data at the end resets a TCP connection.

@@ -65,8 +65,6 @@ export class KeptSet {
   /** See RegionSet, which shares these. */
   slots = new Map<number, number>();
   roaming = new Set<number>();
-  wild = new Map<number, number>();
-  extended = new Map<number, number>();
   /** @param image bounds of the image whose spaces all run the regions; undefined = they are one space's own */
   constructor(readonly image: Bounds | undefined) {}
 
@@ -176,12 +174,10 @@ export class CodeCache {
       head.u32(s.bound ? 0 : s.age + 1);
       head.byte(s.image ? 1 : 0);
       for (const bound of s.image ? [s.image.start, s.image.end] : []) head.u64(bound);
-      for (const map of [s.slots, s.wild, s.extended]) {
-        head.u32(map.size);
-        for (const [pc, n] of map) {
-          head.u64(pc);
-          head.u32(n);
-        }
+      head.u32(s.slots.size);
+      for (const [pc, slot] of s.slots) {
+        head.u64(pc);
+        head.u32(slot);
       }
       head.u32(s.roaming.size);
       for (const pc of s.roaming) head.u64(pc);
@@ -215,14 +211,11 @@ export class CodeCache {
     if (reserved.slots > MAX_SLOTS || reserved.ids > MAX_SLOTS || reserved.cells > MAX_CELLS) return;
     Object.assign(this.reserved, reserved);
     for (let left = r.u32(); left > 0; left--) this.handlers.set(name(), decodeBody(r));
-    const number = (): [number, number] => [r.u64(), r.u32()];
     let at = end;
     for (let left = r.u32(); left > 0; left--) {
       const age = r.u32(), set = new KeptSet(r.byte() === 0 ? undefined : { start: r.u64(), end: r.u64() });
       set.age = age;
-      set.slots = new Map(r.list(number));
-      set.wild = new Map(r.list(number));
-      set.extended = new Map(r.list(number));
+      set.slots = new Map(r.list((): [number, number] => [r.u64(), r.u32()]));
       set.roaming = new Set(r.list(() => r.u64()));
       for (let count = r.u32(); count > 0; count--) {
         const pc = r.u64(), length = r.u32(), checksum = r.u32();

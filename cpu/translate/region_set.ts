@@ -2,7 +2,7 @@
 import type { Translation } from "../code_map.ts";
 import type { Space } from "../mmu.ts";
 import type { FindBlock } from "./cfg.ts";
-import { KeptSet } from "./code_cache.ts";
+import type { KeptSet } from "./code_cache.ts";
 import type { Baked } from "./memory.ts";
 import type { SavedExtent } from "./saved_region.ts";
 
@@ -58,9 +58,11 @@ export class RegionSet {
   /** Addresses at which a region leaves when MXCSR is not in its fast mode: that is no miss. */
   readonly modeChecks = new Set<number>();
   /** How many roaming instructions have been found in a region, by its entry. */
-  wild = new Map<number, number>();
+  readonly wild = new Map<number, number>();
+  /** How many roaming instructions this run has found. */
+  roamed = 0;
   /** How often the region at an entry has been extended. */
-  extended = new Map<number, number>();
+  readonly extended = new Map<number, number>();
   /** What the code cache has of it. */
   kept: KeptSet | undefined;
 
@@ -85,7 +87,7 @@ export class RegionSet {
   /** Goes on with what is known from earlier runs, and lets the next one know. */
   keep(kept: KeptSet): void {
     this.kept = kept;
-    ({ slots: this.slots, roaming: this.roaming, wild: this.wild, extended: this.extended } = kept);
+    ({ slots: this.slots, roaming: this.roaming } = kept);
   }
 
   relies(region: Region, pc: number, extent: Relied): void {
@@ -99,8 +101,10 @@ export class RegionSet {
   reset(): void {
     this.kept = undefined;
     // The code cache may have these.
-    ({ slots: this.slots, roaming: this.roaming, wild: this.wild, extended: this.extended } = new KeptSet(undefined));
-    for (const each of [this.openings, this.sites, this.interior, this.modeChecks]) each.clear();
+    this.slots = new Map();
+    this.roaming = new Set();
+    this.roamed = 0;
+    for (const each of [this.openings, this.wild, this.extended, this.sites, this.interior, this.modeChecks]) each.clear();
   }
   forget(r: Region): void {
     this.regions.delete(r.pc);

@@ -278,7 +278,10 @@ export class Regions {
     }
     // What nothing explains (other accesses that share the check may reach beyond the extent) counts as roaming.
     if (outdated.length === 0) roams = true;
-    if (roams) s.roaming.add(pc);
+    if (roams && !s.roaming.has(pc)) {
+      s.roaming.add(pc);
+      s.roamed++;
+    }
     for (const region of roams ? [...site.users.keys()] : outdated) {
       if (roams) s.wild.set(region.pc, (s.wild.get(region.pc) ?? 0) + 1);
       this.#drop(region, roams ? "roaming" : "grown");
@@ -406,7 +409,7 @@ export class Regions {
         return e && this.profile.lowestAddress(record, slot) >= e.start ? e : undefined;
       },
       accessed: (record, slot) => slot <= 1 && this.profile.highestAddress(record, slot) !== 0,
-      roams: (pc, stack) => s.roaming.has(pc) || (!stack && (s.roaming.size > WILD_SPACE || (s.wild.get(draft.pc) ?? 0) >= WILD)),
+      roams: (pc, stack) => s.roaming.has(pc) || (!stack && (s.roamed > WILD_SPACE || (s.wild.get(draft.pc) ?? 0) >= WILD)),
       relies: (pc, baked) => void draft.sites.push([pc, baked as Relied]),
       slot: (pc) => s.contains(pc) ? this.#slot(s, pc) : undefined,
       clobberedAt: (pc) => {

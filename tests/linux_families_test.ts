@@ -18,6 +18,7 @@ const FAMILIES = [
   "code_by_call.c",
   "step_calls.c",
   "step_returns.c",
+  "last_trap.c",
   "exact_flags.c",
   "kernel_half.c",
   "descriptor_links.c",

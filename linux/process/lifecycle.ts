@@ -138,6 +138,7 @@ export class Lifecycle {
     const n = this.#newThread(child, tid, t.name);
     n.credentials = t.credentials;
     n.mask.copy(t.mask);
+    n.trap = t.trap;
     if (!options.thread && !options.shareMemory) {
       n.altStack = t.altStack;
       n.altStackSize = t.altStackSize;

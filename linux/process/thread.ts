@@ -1,7 +1,7 @@
 import type { ArchState, HostEc, Status, Wait } from "../../hedron/api.ts";
 import { Status as HedronStatus } from "../../hedron/api.ts";
 import type { FsClient } from "../../fs/api.ts";
-import { PendingSignals, type SigInfo } from "../signals/state.ts";
+import { NO_TRAP, PendingSignals, type SigInfo } from "../signals/state.ts";
 import { SigSet } from "../signals/sigset.ts";
 import type { Personality } from "../personality.ts";
 import { type Credentials, isSomebodyElse } from "./credentials.ts";
@@ -77,6 +77,8 @@ export class Thread {
   /** Set while sigtimedwait takes signals. */
   waitingFor: SigSet | undefined;
   lastFault: SigInfo | undefined;
+  /** Every signal's context shows the last exception; children and programs that execve starts inherit it. */
+  trap = NO_TRAP;
 
   constructor(os: Personality, process: Process, tid: number, slot: Slot, name: string) {
     this.os = os;

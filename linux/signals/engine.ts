@@ -187,7 +187,7 @@ export class Signals {
     const info = sigInfo(signal, code);
     info.address = faultAddress;
     // Linux reports user accesses as such: bit 2.
-    info.fault = { trapno: VEC.PF, errorCode: errorCode | 4, cr2: faultAddress };
+    info.fault = t.trap = { trapno: VEC.PF, errorCode: errorCode | 4, cr2: faultAddress };
     if (signal === SIG.KILL) this.#warnOfMemory(t);
     this.force(t, info);
     return false;
@@ -219,7 +219,7 @@ export class Signals {
     const hasAddress = vector === VEC.DE || vector === VEC.UD || vector === VEC.MF || vector === VEC.XM || vector === VEC.DB;
     info.address = hasAddress ? rip : 0;
     const hasError = vector === VEC.GP || vector === VEC.TS || vector === VEC.NP || vector === VEC.SS || vector === VEC.AC;
-    info.fault = { trapno: vector, errorCode: hasError ? errorCode : 0, cr2: 0 };
+    info.fault = t.trap = { trapno: vector, errorCode: hasError ? errorCode : 0, cr2: t.trap.cr2 };
     this.force(t, info);
   }
 
@@ -254,7 +254,7 @@ export class Signals {
         if (!this.#deliver(t, info)) {
           // The frame does not fit: SIGSEGV that cannot be caught (force_sigsegv).
           const fatal = sigInfo(SIG.SEGV, N.SI_KERNEL);
-          fatal.fault = { trapno: 0, errorCode: 0, cr2: 0 };
+          fatal.fault = t.trap;
           this.#os.killProcess(p, fatal, t);
         }
         continue;

@@ -98,11 +98,11 @@ export function enterHandler(t: Thread, action: SigAction, info: SigInfo, mask: 
   putU64(data, sc + SC_FLAGS, state.rflags);
   data.setUint16(sc + SC_CS, USER_CS, true);
   data.setUint16(sc + SC_CS + 6, USER_SS, true);
-  putU64(data, sc + SC_ERR, info.fault?.errorCode ?? 0);
-  putU64(data, sc + SC_TRAPNO, info.fault?.trapno ?? 0);
+  putU64(data, sc + SC_ERR, t.trap.errorCode);
+  putU64(data, sc + SC_TRAPNO, t.trap.trapno);
   data.setUint32(sc + SC_OLDMASK, mask.lo, true);
   data.setUint32(sc + SC_OLDMASK + 4, mask.hi, true);
-  putU64(data, sc + SC_CR2, info.fault?.cr2 ?? 0);
+  putU64(data, sc + SC_CR2, t.trap.cr2);
   putU64(data, sc + SC_FPSTATE, fp);
   data.setUint32(scratch + SIGMASK, mask.lo, true);
   data.setUint32(scratch + SIGMASK + 4, mask.hi, true);

@@ -16,8 +16,17 @@ export interface SigInfo {
   valueLo: number;
   valueHi: number;
   /** Raised by the processor on this instruction. */
-  fault?: { trapno: number; errorCode: number; cr2: number };
+  fault?: Trap;
 }
+
+/** What an exception leaves with its thread (thread_struct of Linux). */
+export interface Trap {
+  readonly trapno: number;
+  readonly errorCode: number;
+  /** Address of the last page fault that became a signal. */
+  readonly cr2: number;
+}
+export const NO_TRAP: Trap = { trapno: 0, errorCode: 0, cr2: 0 };
 
 export function sigInfo(signal: number, code: number, pid = 0, uid = 0): SigInfo {
   return { signal, code, pid, uid, status: 0, address: 0, valueLo: 0, valueHi: 0 };

@@ -141,7 +141,7 @@ function rtSigreturn(t: Thread): Result {
   t.attention = true;
   if (!leaveHandler(t, sp)) {
     const info = sigInfo(SIG.SEGV, 0x80);
-    info.fault = { trapno: 0, errorCode: 0, cr2: 0 };
+    info.fault = t.trap;
     t.os.signals.force(t, info);
   }
   return state.int(RAX);

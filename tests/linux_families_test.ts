@@ -19,6 +19,7 @@ const FAMILIES = [
   "step_calls.c",
   "step_returns.c",
   "last_trap.c",
+  "shrinking.c",
   "exact_flags.c",
   "kernel_half.c",
   "descriptor_links.c",

@@ -14,6 +14,7 @@ import {
   SEEK_HOLE,
 } from "../abi/fcntl.ts";
 import type { SharedObject } from "../memory/shared.ts";
+import { forgetBeyond } from "../memory/shrink.ts";
 import type { MappedFile, SharedPages } from "../memory/vma.ts";
 import type { Thread } from "../process/thread.ts";
 import { SIG } from "../signals/numbers.ts";
@@ -142,7 +143,10 @@ export class FsFile extends OpenFile {
     const old = t.os.sharedFiles.size > 0 ? t.fs.size(this.#handle) : 0;
     if (old > size) this.#pages(t)?.each(size, old - size, (page, _at, n) => (t.os.memory.fill(page, 0, n), 0));
     const status = t.fs.truncate(this.#handle, size);
-    if (status >= 0) this.#tell(t, IN.MODIFY);
+    if (status < 0) return status;
+    t.os.fileCache.shortened(this.#key);
+    forgetBeyond(t.os, size, ({ shared, file = shared?.file }) => file?.ino === this.ino && file.dev === this.dev);
+    this.#tell(t, IN.MODIFY);
     return status;
   }
 

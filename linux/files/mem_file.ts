@@ -3,9 +3,11 @@ import { E } from "../abi/errno.ts";
 import { F, O_APPEND, O_RDWR, S_IFREG, SEEK_END } from "../abi/fcntl.ts";
 import { PAGE, pageUp } from "../abi/mman.ts";
 import { SharedObject } from "../memory/shared.ts";
-import type { SharedPages } from "../memory/vma.ts";
+import { forgetBeyond } from "../memory/shrink.ts";
+import type { MappedFile, SharedPages } from "../memory/vma.ts";
 import type { Personality } from "../personality.ts";
 import type { Thread } from "../process/thread.ts";
+import { MemMapping } from "./mem_mapping.ts";
 import { fillStat, OpenFile } from "./open_file.ts";
 
 /** F_SEAL_* of include/uapi/linux/fcntl.h. */
@@ -98,6 +100,7 @@ export class MemFile extends OpenFile {
     if (size < pages.size) {
       // What is cut off must read as zero when the file grows again.
       pages.each(size, pageUp(pages.size) - size, (pa, _offset, n) => (t.os.memory.fill(pa, 0, n), 0));
+      forgetBeyond(t.os, size, ({ shared, file }) => shared === pages || file instanceof MemMapping && file.contents === pages);
     }
     pages.size = size;
     return 0;
@@ -107,10 +110,10 @@ export class MemFile extends OpenFile {
     return 0;
   }
 
-  override map(_t: Thread, shared: boolean): SharedPages | number {
-    if (!shared) return -E.ENODEV;
-    this.#contents.pages.dup();
-    return this.#contents.pages;
+  override map(t: Thread, shared: boolean): MappedFile | SharedPages {
+    const { pages, ino } = this.#contents, { memory } = t.os;
+    pages.dup();
+    return shared ? pages : new MemMapping(pages, this.path, ino, (to, from, bytes) => memory.copy(to, from, bytes));
   }
 
   override fcntl(_t: Thread, command: number, argument: number): number {

@@ -274,9 +274,12 @@ export abstract class OpenFile {
 /** A stat buffer: one link, whole pages, everything else zero. */
 export const emptyStat = (): FsStat => ({ ...noStat(), nlink: 1, blksize: 4096 });
 
+/** st_dev of files that no file system has. */
+export const ANONYMOUS_DEV = 0xd;
+
 /** Resets a reused stat buffer for a file that the file service does not know. */
 export function fillStat(out: FsStat, mode: number, ino: number, rdev = 0, size = 0, blksize = 4096): 0 {
-  out.dev = 0xd;
+  out.dev = ANONYMOUS_DEV;
   out.ino = ino;
   out.mode = mode;
   out.nlink = 1;

@@ -132,6 +132,12 @@ export class FileCache {
     }
   }
 
+  /** A file has become shorter: what it has beyond its new end later is something else. */
+  shortened(key: string): void {
+    const file = this.#files.get(key);
+    if (file !== undefined) this.#drop(key, file);
+  }
+
   #drop(key: string, file: CachedFile): void {
     this.#unreserve(file);
     for (const { start, end, pa } of file.pieces.items.splice(0)) this.#pool.release(pa, end - start);

@@ -102,6 +102,7 @@ export class Mm extends BackedAreas {
 
   /** Allocates a chunk of a large area around `va`. */
   #touch(vma: Vma, va: number): Fault {
+    if (vma.shared !== undefined && !vma.shared.reaches(vma.offset + (pageDown(va) - vma.start))) return Fault.BeyondFile;
     const i = this.backing.lowerBound(va);
     const above = this.backing.items[i];
     const below = this.backing.items[i - 1];
@@ -128,7 +129,7 @@ export class Mm extends BackedAreas {
     this.version++;
     if (this.populate(vma, from, to)) return Fault.None;
     if (this.populate(vma, pageDown(va), pageDown(va) + PAGE)) return Fault.None;
-    return vma.shared?.file === undefined ? Fault.NoMemory : Fault.BeyondFile;
+    return Fault.NoMemory;
   }
 
   /** A write to memory that another process also uses: copies the extent around it. */

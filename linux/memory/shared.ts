@@ -31,8 +31,16 @@ export class SharedObject implements SharedPages {
     this.#gone = gone;
   }
 
+  get #limit(): number {
+    return pageUp(this.file?.size() ?? this.size);
+  }
+
+  reaches(offset: number): boolean {
+    return offset < this.#limit;
+  }
+
   ensure(offset: number, bytes: number): { pa: number; bytes: number } | undefined {
-    const limit = pageUp(this.file?.size() ?? this.size);
+    const limit = this.#limit;
     if (offset >= limit) return undefined;
     const have = this.#pieces.find(offset);
     if (have !== undefined) return { pa: have.pa + (offset - have.start), bytes: have.end - offset };

@@ -23,6 +23,8 @@ export interface MappedFile {
 export interface SharedPages {
   /** Physical address of the page at `offset` and how many bytes follow contiguously; undefined when memory or the file ends. */
   ensure(offset: number, bytes: number): { pa: number; bytes: number } | undefined;
+  /** Does the file, if these are one's pages, reach to this page? */
+  reaches(offset: number): boolean;
   /** Writes [offset, offset+bytes) back to the file behind it, if any. */
   sync(offset: number, bytes: number): number;
   readonly file: MappedFile | undefined;

@@ -13,6 +13,7 @@ import {
 } from "../abi/fcntl.ts";
 import { getI64 } from "../memory/user.ts";
 import { textToBytes } from "../trace/text.ts";
+import { FsFile } from "../files/fs_file.ts";
 import type { Tty } from "../files/tty.ts";
 import { TtyFile } from "../files/tty_file.ts";
 import { IN, tellName } from "../files/inotify.ts";
@@ -333,7 +334,8 @@ function truncate(t: Thread): Result {
   return at(t, AT_FDCWD, path, (dir, p) => {
     const handle = t.fs.open(dir, p, O_WRONLY, 0);
     if (handle < 0) return handle;
-    const status = t.fs.truncate(handle, size);
+    const stat = t.os.statBuffer, found = t.fs.fstat(handle, stat);
+    const status = found < 0 ? found : new FsFile(t.fs, handle, stat, O_WRONLY).truncate(t, size);
     t.fs.close(handle);
     return status;
   }, true);

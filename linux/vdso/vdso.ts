@@ -50,6 +50,10 @@ export class Vdso implements SharedPages {
     return mm.add(vma, true) ? at : undefined;
   }
 
+  reaches(): boolean {
+    return true;
+  }
+
   ensure(offset: number): { pa: number; bytes: number } | undefined {
     return offset === 0 ? { pa: this.#pa, bytes: PAGE } : undefined;
   }

@@ -118,7 +118,6 @@ export class MemoryFile extends MemoryNode {
   }
 
   protected override orphaned(): void {
-    super.orphaned();
     if (this.openCount === 0) this.contents?.release();
   }
 }

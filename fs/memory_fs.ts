@@ -6,7 +6,7 @@
  * anew never looks below (it is opaque by construction), and a renamed one takes its lower directory along.
  */
 import { PAGE } from "../cpu/layout.ts";
-import { EINVAL, ENOENT, ENOTEMPTY } from "../host/errno.ts";
+import { EINVAL, ENOENT, ENOSPC, ENOTEMPTY } from "../host/errno.ts";
 import type { FsStat, FsStatfs } from "./api.ts";
 import { directoryType, NAME_MAX, OVERLAYFS_SUPER_MAGIC, S_IFDIR, S_IFREG, S_PERM, TMPFS_MAGIC } from "./flags.ts";
 import { MemoryFile, MemoryLink } from "./memory_file.ts";
@@ -36,6 +36,14 @@ export class MemoryFs implements MemoryLayer {
     this.root.parent = this.root;
   }
 
+  /** As many inodes as the pool has pages: tmpfs's nr_inodes. They lie in the host's memory. */
+  get #most(): number {
+    return this.pool.bytes / PAGE;
+  }
+  get full(): boolean {
+    return this.nodes >= this.#most;
+  }
+
   ino(): number {
     this.nodes++;
     return this.nextIno++;
@@ -46,8 +54,8 @@ export class MemoryFs implements MemoryLayer {
     out.bsize = PAGE;
     out.blocks = this.pool.bytes / PAGE;
     out.bfree = this.pool.available / PAGE;
-    out.files = this.nodes + 1_000_000;
-    out.ffree = 1_000_000;
+    out.files = this.#most;
+    out.ffree = Math.max(0, this.#most - this.nodes);
     out.namelen = NAME_MAX;
     out.readOnly = false;
     return 0;
@@ -133,18 +141,23 @@ export class MemoryDirectory extends MemoryNode {
   }
 
   override create(name: string, mode: number, rdev: number): Node | number {
+    if (this.fs.full) return -ENOSPC;
     const node = new MemoryFile(this.fs, mode, rdev);
     this.add(name, node);
     return node;
   }
 
   override temporary(mode: number): Node | number {
+    if (this.fs.full) return -ENOSPC;
     const node = new MemoryFile(this.fs, S_IFREG | mode & S_PERM, 0);
     node.nlink = 0;
+    // It counts from its first name on.
+    this.fs.nodes--;
     return node;
   }
 
   override mkdir(name: string, mode: number): number {
+    if (this.fs.full) return -ENOSPC;
     const directory = new MemoryDirectory(this.fs, mode);
     directory.parent = this;
     directory.name = name;
@@ -154,14 +167,18 @@ export class MemoryDirectory extends MemoryNode {
   }
 
   override symlink(name: string, target: string): number {
+    if (this.fs.full) return -ENOSPC;
     this.add(name, new MemoryLink(this.fs, target));
     return 0;
   }
 
   override link(name: string, node: Node): number {
     if (!(node instanceof MemoryNode)) return -EINVAL;
+    if (this.fs.full) return -ENOSPC;
     node.own();
     node.nlink++;
+    // A further name counts as an inode, as in a tmpfs.
+    this.fs.nodes++;
     node.touch(node.ctime);
     this.add(name, node);
     return 0;

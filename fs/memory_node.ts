@@ -14,6 +14,8 @@ export interface MemoryLayer extends FileSystem {
   readonly clock: Clock;
   /** Inodes in use. */
   nodes: number;
+  /** Are there as many as there may be? */
+  readonly full: boolean;
   /** A fresh inode number, counted as in use. */
   ino(): number;
 }
@@ -155,12 +157,11 @@ export abstract class MemoryNode extends Node {
     this.own();
     this.nlink--;
     this.touch(this.ctime);
+    this.fs.nodes--;
     if (this.nlink === 0) this.orphaned();
   }
 
-  protected orphaned(): void {
-    this.fs.nodes--;
-  }
+  protected orphaned(): void {}
 }
 
 /** Does `a` lie at or before `b`? */

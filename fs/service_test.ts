@@ -131,6 +131,28 @@ Deno.test("a full pool gives ENOSPC after a partial write and room again after u
   }, pool);
 });
 
+Deno.test("there are as many names as the pool has pages: files, directories, links and further names", () => {
+  const pool = 1 << 20, most = pool / 4096;
+  withFs(MEMORY, ({ fs }) => {
+    const statfs = { type: 0, bsize: 0, blocks: 0, bfree: 0, files: 0, ffree: 0, namelen: 0, readOnly: true };
+    const free = () => (fs.statfs(FS_ROOT, statfs), statfs.ffree);
+    assert.deepEqual([free(), statfs.files], [most - 1, most]);
+    fs.close(fs.open(FS_ROOT, "/file", CREATE, 0o644));
+    const make = [
+      (n: number) => fs.mkdir(FS_ROOT, `/${n}`, 0o755),
+      (n: number) => fs.symlink("target", FS_ROOT, `/${n}`),
+      (n: number) => fs.link(FS_ROOT, "/file", FS_ROOT, `/${n}`, false),
+      (n: number) => (fs.close(fs.open(FS_ROOT, `/${n}`, CREATE, 0o644)), 0),
+    ];
+    for (let n = 0; n < most - 2; n++) assert.equal(make[n % 4](n), 0);
+    assert.equal(free(), 0);
+    for (const each of make.slice(0, 3)) assert.equal(each(most), -ENOSPC);
+    assert.equal(fs.open(FS_ROOT, "/new", CREATE, 0o644), -ENOSPC);
+    for (let n = 0; n < most - 2; n++) assert.equal(fs.unlink(FS_ROOT, `/${n}`, n % 4 === 0), 0);
+    assert.equal(free(), most - 2);
+  }, pool);
+});
+
 Deno.test("files of many sizes written in pieces read back, and all memory returns", () => {
   const pool = 16 << 20;
   withFs(MEMORY, (rig) => {

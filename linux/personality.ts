@@ -91,7 +91,7 @@ export class Personality {
   readonly clock = new Clock();
   readonly timers = new Timers();
   readonly locks = new FileLocks();
-  readonly network = new Network();
+  readonly network: Network;
   readonly resolver = new Resolver(this);
   readonly refusals = new Refusals(this);
   /** Threads and epolls that wait for signals through a signalfd. */
@@ -152,6 +152,7 @@ export class Personality {
       ? FIXED_LAYOUT
       : randomLayout(new DataView(this.u8.buffer, this.u8.byteOffset + this.scratch, LAYOUT_BYTES));
     this.uplink = new Uplink(this, this.permissions);
+    this.network = new Network(this.pool.totalBytes / 4);
     this.fileCache = new FileCache(this.pool);
     this.pool.reclaim = () => this.fileCache.trim();
     this.#fsClient = new IpcFsClient(ec);

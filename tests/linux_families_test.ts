@@ -8,6 +8,7 @@ const FAMILIES = [
   "threads.c",
   "spinning.c",
   "depths.c",
+  "bounds.c",
   "processes.c",
   "events.c",
   "sockets.c",

@@ -16,8 +16,8 @@ export const IN = {
   EXCL_UNLINK: 0x400_0000, MASK_CREATE: 0x1000_0000, MASK_ADD: 0x2000_0000, ISDIR: 0x4000_0000, ONESHOT: 0x8000_0000,
 } as const;
 const ALL_EVENTS = 0xfff;
-/** Events that wait before one more becomes an overflow: max_queued_events. */
-const QUEUE_LIMIT = 16384;
+/** fs.inotify: events that wait before one more becomes an overflow, watches and instances of a user (here of the machine). */
+export const MAX_QUEUED_EVENTS = 16384, MAX_USER_WATCHES = 65536, MAX_USER_INSTANCES = 128;
 
 interface Watch {
   readonly owner: Inotify;
@@ -30,6 +30,13 @@ interface Watch {
 export class Watches {
   readonly #byFile = new Map<string, Set<Watch>>();
   #cookie = 0;
+  #count = 0;
+  /** inotify descriptions that are open. */
+  instances = 0;
+
+  get full(): boolean {
+    return this.#count >= MAX_USER_WATCHES;
+  }
 
   /** Nobody watches anything: file operations need not tell. */
   get none(): boolean {
@@ -40,7 +47,13 @@ export class Watches {
     return ++this.#cookie;
   }
 
+  find(key: string, owner: Inotify): Watch | undefined {
+    for (const watch of this.#byFile.get(key) ?? []) if (watch.owner === owner) return watch;
+    return undefined;
+  }
+
   add(watch: Watch): void {
+    this.#count++;
     const set = this.#byFile.get(watch.key);
     if (set === undefined) this.#byFile.set(watch.key, new Set([watch]));
     else set.add(watch);
@@ -48,7 +61,7 @@ export class Watches {
 
   remove(watch: Watch): void {
     const set = this.#byFile.get(watch.key);
-    set?.delete(watch);
+    if (set?.delete(watch)) this.#count--;
     if (set?.size === 0) this.#byFile.delete(watch.key);
   }
 
@@ -92,6 +105,7 @@ export class Inotify extends AnonymousFile {
   constructor(os: Personality, flags: number) {
     super(os, flags);
     this.#os = os;
+    os.watches.instances++;
   }
 
   override get path(): string {
@@ -100,12 +114,13 @@ export class Inotify extends AnonymousFile {
 
   /** inotify_add_watch(2). */
   watch(key: string, mask: number): number {
-    for (const watch of this.#watches.values()) {
-      if (watch.key !== key) continue;
+    const known = this.#os.watches.find(key, this);
+    if (known !== undefined) {
       if ((mask & IN.MASK_CREATE) !== 0) return -E.EEXIST;
-      watch.mask = (mask & IN.MASK_ADD) !== 0 ? watch.mask | mask : mask;
-      return watch.id;
+      known.mask = (mask & IN.MASK_ADD) !== 0 ? known.mask | mask : mask;
+      return known.id;
     }
+    if (this.#os.watches.full) return -E.ENOSPC;
     const watch: Watch = { owner: this, id: this.#next++, key, mask };
     this.#watches.set(watch.id, watch);
     this.#os.watches.add(watch);
@@ -135,7 +150,7 @@ export class Inotify extends AnonymousFile {
     const last = this.#events.at(-1);
     // An event equal to the last one is merged with it.
     if (last !== undefined && last.id === id && last.mask === mask && last.name === name && cookie === 0) return;
-    if (this.#events.length >= QUEUE_LIMIT) return;
+    if (this.#events.length >= MAX_QUEUED_EVENTS) return;
     this.#events.push({ id, mask, cookie, name });
     this.queue.wakeAll();
   }
@@ -174,6 +189,7 @@ export class Inotify extends AnonymousFile {
   }
 
   protected override closed(): void {
+    this.#os.watches.instances--;
     for (const watch of this.#watches.values()) this.#os.watches.remove(watch);
   }
 }

@@ -14,13 +14,9 @@ const NOBODY = { pid: 0, uid: 0, gid: 0 };
 export function deliver(socket: Socket, data: Uint8Array<ArrayBuffer>, sender: InternetAddress): void {
   const { remote } = socket, from = inFamily(sender, socket.domain);
   if (remote !== undefined && !sameEndpoint(remote, from)) return;
-  if (socket.receiveShut || !hasRoom(socket, data.length)) return;
-  socket.inbox.push({ data, at: 0, from, files: undefined, credentials: NOBODY });
-  socket.inboxBytes += data.length;
-  socket.queue.wakeAll();
+  if (socket.receiveShut || socket.full || socket.os.network.crowded) return;
+  socket.put({ data, at: 0, from, files: undefined, credentials: NOBODY });
 }
-
-const hasRoom = (socket: Socket, bytes: number): boolean => socket.inboxBytes === 0 || socket.inboxBytes + bytes <= BUFFER_LIMIT;
 
 const sameEndpoint = (a: Address, b: Address): boolean =>
   a.family !== AF_UNIX && b.family !== AF_UNIX && a.port === b.port && sameHost(a.host, b.host);
@@ -57,7 +53,7 @@ class HostDatagrams implements HostObject {
     if (this.#busy) return;
     this.#busy = true;
     for (const id of this.#ids) {
-      while (socket.inboxBytes < BUFFER_LIMIT / 2) {
+      while (socket.charged < BUFFER_LIMIT / 2) {
         const got = uplink.receiveFrom(id);
         if (typeof got === "number") {
           if (got !== -E.EAGAIN && got !== -E.EBADF) socket.error = -got;

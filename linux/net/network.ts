@@ -3,7 +3,8 @@ import { AF_INET6, AF_UNIX, SOCK_STREAM } from "../abi/socket.ts";
 import { type Address, isAny, sameHost, unmapped } from "./address.ts";
 import type { OpenFile } from "../files/open_file.ts";
 import type { Thread } from "../process/thread.ts";
-import type { Packet, Socket } from "./socket.ts";
+import type { Packet } from "./packet.ts";
+import type { Socket } from "./socket.ts";
 
 /** net.ipv4.ip_local_port_range. */
 const EPHEMERAL_FIRST = 32768, EPHEMERAL_LAST = 60999;
@@ -15,8 +16,18 @@ export class Network {
   /** Unix sockets: "\0name" for abstract ones, "device:inode" for files. */
   readonly #unix = new Map<string, Socket>();
   #nextPort = EPHEMERAL_FIRST;
+  /** What all inboxes of the machine count as, bytes. */
+  queued = 0;
   /** Descriptors of messages that nobody takes, which are being closed one by one. */
   #dropped: OpenFile[] | undefined;
+
+  /** `limit`: bytes that may wait in all inboxes together. */
+  constructor(private readonly limit: number) {}
+
+  /** Is there no memory for what is sent? */
+  get crowded(): boolean {
+    return this.queued >= this.limit;
+  }
 
   #key(socket: Socket, port: number): string {
     return `${socket.type === SOCK_STREAM ? "tcp" : "udp"}:${port}`;

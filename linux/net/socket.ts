@@ -12,25 +12,10 @@ import { sigInfo } from "../signals/state.ts";
 import { type Address, ANY4, ANY6, inFamily, isAny, LOOPBACK4, LOOPBACK6 } from "./address.ts";
 
 import { sendToRemote } from "./datagrams.ts";
+import { appended, type Packet, type PeerCredentials, PIECE_BYTES, truesize } from "./packet.ts";
 
-/** Bytes that wait at a receiver before its sender has to wait: net.core.wmem_default. */
+/** What may wait at a receiver before its sender has to wait: net.core.wmem_default. */
 export const BUFFER_LIMIT = 212_992;
-
-export interface PeerCredentials {
-  pid: number;
-  uid: number;
-  gid: number;
-}
-
-/** Data on its way: a datagram, or a piece of a stream. */
-export interface Packet {
-  data: Uint8Array<ArrayBuffer>;
-  /** Bytes already read from a stream piece. */
-  at: number;
-  from: Address | undefined;
-  files: OpenFile[] | undefined;
-  credentials: PeerCredentials;
-}
 
 export const enum State {
   Fresh,
@@ -61,6 +46,8 @@ export class Socket extends OpenFile {
   /** Received, not yet read. */
   readonly inbox: Packet[] = [];
   inboxBytes = 0;
+  /** What the inbox counts as: of TCP the bytes, which share buffers, else those and what each packet costs. */
+  charged = 0;
   /** Connections that wait for accept(). */
   readonly pending: Socket[] = [];
   backlog = 0;
@@ -101,6 +88,15 @@ export class Socket extends OpenFile {
     return this.type === SOCK_STREAM || this.type === SOCK_SEQPACKET;
   }
 
+  get #sharesBuffers(): boolean {
+    return this.domain !== AF_UNIX && !this.messages;
+  }
+
+  /** Must senders wait? */
+  get full(): boolean {
+    return this.charged >= BUFFER_LIMIT;
+  }
+
   get listening(): boolean {
     return this.state === State.Listening;
   }
@@ -127,10 +123,10 @@ export class Socket extends OpenFile {
     if (this.inbox.length > 0 || this.receiveShut || over && this.connectionOriented) events |= POLLIN;
     if (this.connectionOriented) {
       if (this.state === State.Fresh) events |= POLLOUT | POLLHUP;
-      else if (over || this.sendShut || this.peer !== undefined && this.peer.inboxBytes < BUFFER_LIMIT) events |= POLLOUT;
+      else if (over || this.sendShut || this.peer !== undefined && !this.peer.full) events |= POLLOUT;
       if (this.receiveShut || over) events |= POLLRDHUP;
       if (over || this.receiveShut && this.sendShut) events |= POLLHUP;
-    } else if (this.peer === undefined || this.peer.inboxBytes < BUFFER_LIMIT) events |= POLLOUT;
+    } else if (this.peer === undefined || !this.peer.full) events |= POLLOUT;
     if (this.error !== 0) events |= POLLERR | POLLIN;
     return events;
   }
@@ -174,19 +170,27 @@ export class Socket extends OpenFile {
   /** Removes and returns the first packet. Preconditions: there is one. */
   takePacket(): Packet {
     const packet = this.inbox.shift() as Packet;
-    this.#freed(packet.data.length - packet.at);
+    this.#freed(
+      packet.data.length - packet.at,
+      this.#sharesBuffers ? packet.data.length - packet.at : truesize(packet.data.length),
+    );
     return packet;
   }
 
-  #freed(bytes: number): void {
-    this.inboxBytes -= bytes;
+  #account(bytes: number, charge: number): void {
+    this.inboxBytes += bytes;
+    this.charged += charge;
+    this.os.network.queued += charge;
+  }
+  #freed(bytes: number, charge: number): void {
+    this.#account(-bytes, -charge);
     this.peer?.queue.wakeAll();
     this.queue.wakeAll();
   }
 
   /** Hands out up to `bytes` of the stream. Stops before a piece with descriptors once something was given. */
   takeStream(bytes: number, peek: boolean, put: (part: Uint8Array<ArrayBuffer>, done: number) => void): number {
-    let done = 0;
+    let done = 0, charge = 0;
     let i = 0;
     while (done < bytes && i < this.inbox.length) {
       const packet = this.inbox[i];
@@ -199,9 +203,11 @@ export class Socket extends OpenFile {
         continue;
       }
       packet.at += part.length;
-      if (packet.at === packet.data.length) this.inbox.shift();
+      if (packet.at < packet.data.length) continue;
+      this.inbox.shift();
+      charge += truesize(packet.data.length);
     }
-    if (!peek) this.#freed(done);
+    if (!peek) this.#freed(done, this.#sharesBuffers ? done : charge);
     return done;
   }
 
@@ -209,6 +215,14 @@ export class Socket extends OpenFile {
 
   override writeFrom(t: Thread, pa: number, bytes: number): number {
     return this.send(t, t.os.u8.slice(pa, pa + bytes), undefined, undefined, true);
+  }
+
+  /** Puts a packet into the inbox. */
+  put(packet: Packet): void {
+    const { data } = packet, last = this.#sharesBuffers ? this.inbox.at(-1) : undefined;
+    if (last === undefined || !appended(last, data)) this.inbox.push(packet);
+    this.#account(data.length, this.#sharesBuffers ? data.length : truesize(data.length));
+    this.queue.wakeAll();
   }
 
   /** Sends to the peer, or to `to`. Bytes taken, or -errno; -EAGAIN when the receiver is full. */
@@ -225,21 +239,28 @@ export class Socket extends OpenFile {
     }
     if (this.messages && data.length > BUFFER_LIMIT) return -E.EMSGSIZE;
     if (target.receiveShut) return this.#broken(t, signal);
-    const room = BUFFER_LIMIT - target.inboxBytes;
-    if (this.messages ? target.inboxBytes > 0 && room < data.length : room <= 0 && data.length > 0) return -E.EAGAIN;
-    const part = this.messages ? data : data.subarray(0, Math.min(room, data.length));
-    if (part.length === 0 && !this.messages) return 0;
-    const { process: { pid }, credentials: { euid, egid } } = t;
-    target.inbox.push({
+    if (data.length === 0 && !this.messages) return 0;
+    if (target.full) return -E.EAGAIN;
+    if (t.os.network.crowded) return -E.ENOBUFS;
+    const { process: { pid }, credentials: { euid, egid } } = t, from = inFamily(this.local ?? this.unnamed(), target.domain);
+    const packet = (part: Uint8Array<ArrayBuffer>, sent: number): Packet => ({
       data: part.length === data.length ? data : part.slice(),
       at: 0,
-      from: inFamily(this.local ?? this.unnamed(), target.domain),
-      files,
+      from,
+      files: sent === 0 ? files : undefined,
       credentials: { pid, uid: euid, gid: egid },
     });
-    target.inboxBytes += part.length;
-    target.queue.wakeAll();
-    return part.length;
+    let sent = 0;
+    do {
+      const piece = this.messages ? data.length : Math.min(data.length - sent, target.#room);
+      target.put(packet(data.subarray(sent, sent + piece), sent));
+      sent += piece;
+    } while (sent < data.length && !target.full);
+    return sent;
+  }
+  /** Bytes that the next buffer of a stream takes. Preconditions: not full. */
+  get #room(): number {
+    return this.#sharesBuffers ? BUFFER_LIMIT - this.charged : PIECE_BYTES;
   }
 
   #broken(t: Thread, signal: boolean): number {
@@ -346,6 +367,8 @@ export class Socket extends OpenFile {
     if (this.unixKey !== "") os.network.releaseUnix(this.unixKey, this);
     for (const waiting of this.pending) waiting.close(t);
     for (const packet of this.inbox) os.network.dropFiles(t, packet);
+    os.network.queued -= this.charged;
+    this.charged = 0;
     if (peer === undefined) return;
     if (this.connectionOriented) {
       // Unread data at the end resets a TCP connection.

@@ -3,7 +3,7 @@ import { E } from "../abi/errno.ts";
 import { AF_UNIX, SOCK_STREAM } from "../abi/socket.ts";
 import type { Thread } from "../process/thread.ts";
 import { inFamily, type InternetAddress } from "./address.ts";
-import { BUFFER_LIMIT, join, Socket, State } from "./socket.ts";
+import { join, Socket, State } from "./socket.ts";
 import type { HostObject } from "./uplink.ts";
 
 /**
@@ -57,15 +57,12 @@ class FarEnd extends Socket implements HostObject {
 
   #in(): void {
     const near = this.#near;
-    while (!near.receiveShut && near.inboxBytes < BUFFER_LIMIT) {
+    while (!near.receiveShut && !near.full) {
       const got = this.os.uplink.receive(this.#id);
       if (got === -E.EAGAIN) return;
       if (typeof got === "number") return this.#broken(-got);
       if (got.length === 0) near.receiveShut = true;
-      else {
-        near.inbox.push({ data: got, at: 0, from: undefined, files: undefined, credentials: this.peerCredentials });
-        near.inboxBytes += got.length;
-      }
+      else near.put({ data: got, at: 0, from: undefined, files: undefined, credentials: this.peerCredentials });
       near.queue.wakeAll();
     }
   }

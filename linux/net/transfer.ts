@@ -12,7 +12,8 @@ import { fileArg } from "../syscalls/util.ts";
 import type { Address } from "./address.ts";
 import { encodeAddress } from "./address.ts";
 import { sendOutside } from "./datagrams.ts";
-import { isDatagram, type Packet, Socket } from "./socket.ts";
+import type { Packet } from "./packet.ts";
+import { isDatagram, Socket } from "./socket.ts";
 
 /** The socket of the descriptor in argument `n`; -EBADF or -ENOTSOCK. */
 export function socketArg(t: Thread, n: number): Socket | number {

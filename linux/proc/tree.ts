@@ -1,5 +1,6 @@
 import { MAX_MAP_COUNT, MMAP_MIN_ADDR } from "../abi/mman.ts";
 import { THREADS_MAX } from "../process/limits.ts";
+import { MAX_QUEUED_EVENTS, MAX_USER_INSTANCES, MAX_USER_WATCHES } from "../files/inotify.ts";
 import { ConsoleTerminal } from "../files/streams.ts";
 import type { Thread } from "../process/thread.ts";
 import { UTSNAME } from "../syscalls/system.ts";
@@ -121,9 +122,9 @@ const FIXED: Readonly<Record<string, VirtualNode>> = {
         queues_max: setting("256"),
       }),
       inotify: directory({
-        max_user_watches: setting("65536"),
-        max_user_instances: setting("128"),
-        max_queued_events: setting("16384"),
+        max_user_watches: setting(String(MAX_USER_WATCHES)),
+        max_user_instances: setting(String(MAX_USER_INSTANCES)),
+        max_queued_events: setting(String(MAX_QUEUED_EVENTS)),
       }),
     }),
     kernel: directory({

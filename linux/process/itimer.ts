@@ -122,6 +122,10 @@ export class PosixTimers {
     this.#os = os;
   }
 
+  get size(): number {
+    return this.#timers.size;
+  }
+
   /** `signal` 0 = no notification; `tid` 0 = any thread; value -1 in `lo` = the timer's own id. */
   create(p: Process, clock: TimerClock, signal: number, lo: number, hi: number, tid: number): number {
     const id = this.#next++;

@@ -3,7 +3,7 @@ import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_NONBLOCK, S_IFDIR, S_IFMT }
 import { timespecNs } from "../abi/structs.ts";
 import { Epoll } from "../files/epoll.ts";
 import { EventFd, SignalFd, TimerFd } from "../files/event_files.ts";
-import { IN, Inotify } from "../files/inotify.ts";
+import { IN, Inotify, MAX_USER_INSTANCES } from "../files/inotify.ts";
 import { MemFile } from "../files/mem_file.ts";
 import type { OpenFile } from "../files/open_file.ts";
 import type { Thread } from "../process/thread.ts";
@@ -165,6 +165,7 @@ function signalfd(t: Thread, flags: number): Result {
 
 function inotifyInit(t: Thread, flags: number): Result {
   if ((flags & ~(O_CLOEXEC | O_NONBLOCK)) !== 0) return -E.EINVAL;
+  if (t.os.watches.instances >= MAX_USER_INSTANCES) return -E.EMFILE;
   return install(t, new Inotify(t.os, flags), (flags & O_CLOEXEC) !== 0);
 }
 

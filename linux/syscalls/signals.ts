@@ -264,15 +264,18 @@ function rtSigqueueinfo(t: Thread): Result {
   return 0;
 }
 
-/** RLIMIT_SIGPENDING: has the user of `p` as many real-time signals queued as may be? */
 function queueFull(t: Thread, p: Process, signal: number): boolean {
-  if (signal < SIG.RTMIN) return false;
+  return signal >= SIG.RTMIN && pendingExhausted(t, p);
+}
+
+/** RLIMIT_SIGPENDING: has the user of `p` as many signals queued as may be? Each timer has room for one. */
+export function pendingExhausted(t: Thread, p: Process): boolean {
   const limit = p.limits.soft[RLIMIT_SIGPENDING];
   if (limit === Infinity) return false;
   let queued = 0;
   for (const other of t.os.processes.values()) {
     if (other.credentials.ruid !== p.credentials.ruid) continue;
-    queued += other.pending.count;
+    queued += other.pending.count + (other.posixTimers?.size ?? 0);
     for (const thread of other.threads) queued += thread.pending.count;
   }
   return queued >= limit;

@@ -6,6 +6,7 @@ import type { Thread } from "../process/thread.ts";
 import { type Blocking, type Result, Woken } from "../process/wait.ts";
 import { IntervalTimer, PosixTimers, type TimerClock } from "../process/itimer.ts";
 import { sys, type SyscallRow } from "./row.ts";
+import { pendingExhausted } from "./signals.ts";
 
 const NS = 1_000_000_000;
 // deno-fmt-ignore
@@ -273,6 +274,7 @@ function timerCreate(t: Thread): Result {
     if (notify !== 1 && (signal < 1 || signal > 64) || ![0, 1, 2, 4].includes(notify)) return -E.EINVAL;
     if (notify === 4 && !t.process.threads.some((each) => each.tid === tid)) return -E.EINVAL;
   }
+  if (pendingExhausted(t, t.process)) return -E.EAGAIN;
   const timer = posix(t).create(t.process, timerClock(t, id), notify === 1 ? 0 : signal, lo, hi, notify === 4 ? tid : 0);
   if (!user.putU32(t.arg(2), timer)) return -E.EFAULT;
   return 0;

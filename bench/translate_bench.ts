@@ -12,8 +12,9 @@ import { Blocks } from "../cpu/interp/blocks.ts";
 import { Handlers } from "../cpu/interp/handlers.ts";
 import { REC_HEAT } from "../cpu/interp/record.ts";
 import { JumpCache } from "../cpu/jump_cache.ts";
-import { KERNEL_MEMORY } from "../cpu/layout.ts";
+import { KERNEL_MEMORY, USER_RAM } from "../cpu/layout.ts";
 import { Space } from "../cpu/mmu.ts";
+import { quickShape } from "../cpu/quick_tlb.ts";
 import { GENERATED_IMPORTS } from "../cpu/runtime.ts";
 import { Counters } from "../cpu/stats.ts";
 import { buildGraph } from "../cpu/translate/cfg.ts";
@@ -105,6 +106,7 @@ function environment(slots: Map<number, number>): RegionEnvironment {
     opens: () => {},
     checksMode: () => {},
     insnId: () => ids++,
+    quick: quickShape(USER_RAM + DATA_BYTES),
   };
 }
 

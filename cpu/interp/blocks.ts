@@ -33,6 +33,9 @@ import {
 /** A longer run of instructions is cut into several blocks. */
 const MAX_BLOCK = 64;
 
+/** Blocks whose decoded instructions are kept: those of the last 100 regions or so. */
+const RECENT = 1000;
+
 /** What blocks need of those who made them. */
 interface Maker {
   killed(b: Block): void;
@@ -61,10 +64,14 @@ export class Block implements Translation {
   ) {}
   /**
    * Its instructions, for the translator: most blocks run a few times only, and their records are enough for that. Decoded in the current
-   * space, which must be one that has the block.
+   * space, which must be one that has the block, and kept for a while.
    */
   get insns(): readonly Insn[] {
     return this.#insns ??= this.maker.read(this);
+  }
+  /** Lets go of the decoded instructions. */
+  forget(): void {
+    this.#insns = undefined;
   }
   kill(): void {
     this.dead = true;
@@ -241,8 +248,14 @@ export class Blocks {
   }
 
   readonly #maker: Maker = { killed: (b) => this.#killed(b), read: (b) => this.#reread(b) };
-  #reread({ pc, count }: Block): readonly Insn[] {
-    const insns: Insn[] = [];
+  /** Blocks whose instructions are in memory, the one that was read first at `#oldest`. */
+  readonly #recent: Block[] = [];
+  #oldest = 0;
+  #reread(b: Block): readonly Insn[] {
+    const { pc, count } = b, insns: Insn[] = [];
+    this.#recent[this.#oldest]?.forget();
+    this.#recent[this.#oldest] = b;
+    this.#oldest = (this.#oldest + 1) % RECENT;
     for (let at = pc; insns.length < count;) {
       const i = this.peek(at);
       if (!i) break;

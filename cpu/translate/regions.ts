@@ -12,7 +12,7 @@ import { CTL_EPOCH } from "../layout.ts";
 import type { Space } from "../mmu.ts";
 import { GENERATED_IMPORTS } from "../runtime.ts";
 import type { Counters, CpuStats, KillCause } from "../stats.ts";
-import { ModuleBuilder } from "../wasm/encoder.ts";
+import { type FuncBuilder, ModuleBuilder } from "../wasm/encoder.ts";
 import type { WasmOp } from "../wasm/expr.ts";
 import { buildGraph } from "./cfg.ts";
 import { emitRegion, type RegionEnvironment } from "./emit.ts";
@@ -45,12 +45,22 @@ const WILD_SPACE = 150;
 /** After so many instructions of a region have turned out to roam, the whole region is made with the TLB (but for its stack). */
 const WILD = 2;
 
+/** So many regions are made at once at most. */
+const BATCH = 8;
 /** Causes that say nothing against a region in the next run. */
 const ENDED: ReadonlySet<KillCause> = new Set(["unmapped", "space", "limit"]);
 
 /** Runtime functions of which the host has an operation. The host is asked when one of them is first needed. */
 const inlined = (name: string): WasmOp | undefined =>
   name.startsWith("fma_") ? fusedMultiplyAdd()?.operations.get(name) : undefined;
+
+/** A region that has been written into a module. */
+interface Made {
+  readonly s: RegionSet;
+  readonly draft: Draft;
+  readonly f: FuncBuilder;
+  readonly insns: number;
+}
 
 export interface RegionStats {
   regions: number;
@@ -70,6 +80,8 @@ export class Regions {
   readonly #freeSlots: number[] = [];
   /** Regions of earlier runs, and for later ones. */
   readonly #kept: KeptRegions | undefined;
+  /** Hot blocks of a space that shall become regions together. */
+  readonly #waiting: { space: Space | undefined; readonly pcs: Set<number> } = { space: undefined, pcs: new Set() };
   #liveBytes = 0;
   #live = 0;
   readonly #insns: (Insn | undefined)[] = [];
@@ -138,7 +150,16 @@ export class Regions {
       this.#warm(space, pc);
       return;
     }
-    this.compile(space, pc);
+    // Several regions in one module take a third of the memory that each alone would: hot blocks wait a little for others.
+    const waiting = this.#waiting, block = this.blocks.find(space, pc), soon = this.blocks.heat >> 5;
+    if (waiting.space !== space) waiting.pcs.clear();
+    waiting.space = space;
+    if (!block || soon === 0 || this.kept(pc)) return void this.compile(space, pc);
+    const patient = !waiting.pcs.has(pc);
+    waiting.pcs.add(pc);
+    if (patient && waiting.pcs.size < BATCH) return this.blocks.warm(block, soon);
+    this.#compileAll(space, [...waiting.pcs]);
+    waiting.pcs.clear();
   }
 
   *#sets(): Iterable<RegionSet> {
@@ -161,13 +182,48 @@ export class Regions {
     return this.#shared.ensure(space, space === this.access.space);
   }
 
+  /** The region at `pc`, there or new. */
   compile(space: Space, pc: number): Region | undefined {
+    return this.#compileAll(space, [pc]) ?? this.find(space, pc);
+  }
+  /** Makes regions, those that are new as one module; gives the last one. */
+  #compileAll(space: Space, pcs: readonly number[]): Region | undefined {
+    if (this.#live >= this.limits.regions || this.#liveBytes >= this.limits.bytes) this.#dropAll();
+    const began = this.counters.now(), m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true, inlined);
+    const made: Made[] = [], regions: Region[] = [];
+    for (const pc of pcs) {
+      // Most likely control comes there in that region from now on; else it becomes hot once more.
+      if (made.some(({ draft }) => draft.interior.includes(pc))) {
+        this.#warm(space, pc);
+        continue;
+      }
+      const found = this.#restoreOrDraft(m, space, pc);
+      if (found instanceof Region) regions.push(found);
+      else if (found) made.push(found);
+    }
+    const emitted = this.counters.now();
+    if (made.length > 0) {
+      const bytes = m.finish(), functions = this.#instantiate(bytes);
+      this.stats.codeBytes += bytes.length;
+      for (const { s, draft, f, insns } of made) {
+        regions.push(this.#install(space, s, draft, functions[nameOf(draft)], bytes.length / made.length));
+        this.stats.regions++;
+        this.stats.insns += insns;
+        if (s.kept) this.#kept?.keep(space, s, draft, insns, f.body());
+      }
+    }
+    // Now that all are where a page that turns out to be code finds them.
+    for (const region of regions) if (!region.dead) this.code.add(region);
+    this.counters.emitNs += emitted - began;
+    this.counters.compileNs += this.counters.now() - emitted;
+    return regions.at(-1);
+  }
+  /** Takes the region at `pc` from an earlier run, or adds a function for it to the module; nothing when it is there, or there can be none. */
+  #restoreOrDraft(m: ModuleBuilder, space: Space, pc: number): Region | Made | undefined {
     const image = this.images.at(space, pc);
     const shared = image.shared && image.blocks.has(pc) && this.#ensureTable(space);
     const s = shared ? this.#ofImage(image, space) : this.#ofSpace(space).set;
-    const existing = s.regions.get(pc);
-    if (existing) return existing;
-    if (this.#live >= this.limits.regions || this.#liveBytes >= this.limits.bytes) this.#dropAll();
+    if (s.regions.has(pc)) return undefined;
     const restored = this.#kept?.restore(space, s, pc);
     if (restored === "later") return undefined;
     if (restored) {
@@ -178,7 +234,6 @@ export class Regions {
     const graph = buildGraph(this.ram, this.blocks, s.block, pc, limit);
     const virtual = graph && virtualRanges(graph), physical = virtual && physicalRanges(space, virtual);
     if (!physical) return undefined;
-    this.stats.regions++;
     const interior = graph.nodes.flatMap((n) => n.copy || n.pc === pc ? [] : [n.pc]);
     const draft: Draft = {
       pc,
@@ -191,16 +246,8 @@ export class Regions {
       ids: [],
       interior,
     };
-    const began = this.counters.now(), m = new ModuleBuilder(this.pages, GENERATED_IMPORTS, true, inlined);
-    const f = emitRegion(m, "r", graph, this.#environment(space, s, draft, shared));
-    const bytes = m.finish(), emitted = this.counters.now();
-    const region = this.#install(space, s, draft, this.#instantiate(bytes).r, bytes.length);
-    this.counters.emitNs += emitted - began;
-    this.counters.compileNs += this.counters.now() - emitted;
-    this.stats.codeBytes += bytes.length;
-    this.stats.insns += graph.insns;
-    if (s.kept) this.#kept?.keep(space, s, draft, graph.insns, f.body());
-    return region;
+    const f = emitRegion(m, nameOf(draft), graph, this.#environment(space, s, draft, shared));
+    return { s, draft, f, insns: graph.insns };
   }
   #instantiate(bytes: Uint8Array<ArrayBuffer>): Record<string, CallableFunction> {
     // Regions export nothing but functions.
@@ -209,7 +256,7 @@ export class Regions {
       CallableFunction
     >;
   }
-  /** Puts a region where it is found. `bytes`: length of its code. */
+  /** Puts a region where it is found, but for the code map. `bytes`: length of its code. */
   #install(space: Space, s: RegionSet, draft: Draft, run: CallableFunction, bytes: number): Region {
     const { pc, slot } = draft, block = s.block(pc);
     const region = new Region(s, pc, slot, draft.physical, draft.virtual, (r) => this.#killed(r));
@@ -223,7 +270,6 @@ export class Regions {
     for (const pc of draft.interior) s.interior.add(pc);
     this.table.set(slot, run);
     s.regions.set(pc, region);
-    this.code.add(region);
     if (block) this.blocks.divert(block, true);
     this.jumps.put(space, pc, block?.record ?? 0, slot);
     this.#live++;
@@ -438,3 +484,5 @@ export class Regions {
 }
 
 const within = ({ start, end }: { start: number; end: number }, va: number): boolean => va >= start && va < end;
+/** A region's name in its module. */
+const nameOf = ({ slot }: Draft): string => `r${slot}`;

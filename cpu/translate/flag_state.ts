@@ -83,10 +83,19 @@ export class FlagState {
     const todo = FLAG_LIST.filter((f) => wanted & FLAG_BIT[f] && this.#parts.some((p) => p.mask & FLAG_BIT[f]));
     // All sources first: none of them may see a local that has just been replaced.
     for (const f of todo) this.f.expr(this.source(f));
+    for (const f of todo) this.#detach(this.locals.flag(f));
     for (const f of todo.reverse()) {
       this.f.set(this.locals.flag(f).index);
       this.#held |= FLAG_BIT[f];
     }
+  }
+  /** A flag's local is about to change: definitions that read it (ADC's carry) read a copy from now on. */
+  #detach(flag: LocalExpr): void {
+    const readers = this.#leaves.filter((leaf) => leaf.index === flag.index);
+    if (readers.length === 0) return;
+    const saved = this.locals.temp(flag.type);
+    this.f.assign(saved.index, flag);
+    for (const leaf of readers) leaf.index = saved.index;
   }
   /**
    * Makes memory's flags these, when `wanted`; from here on they are memory's. `clobbered`: registers that may be written before an exit shows

@@ -104,3 +104,18 @@ Deno.test("a jump to where a region waits leads there again, whatever the region
   ].flat();
   assert.deepEqual(run(code, 40, 1e9).registers, run(code, Infinity, 1e9).registers);
 });
+
+Deno.test("the carry of ADC is that of the last one when a loop of them ends", () => {
+  const code = [
+    [0xb3, 0xc7], // mov bl, 0xc7
+    [0x10, 0xda], // l: adc dl, bl
+    [0xff, 0xc9], // dec ecx
+    [0x75, 0xfa], // jnz l
+    [0x9c], // pushfq
+    [0x5a], // pop rdx
+    [0x0f, 0x05], // syscall
+  ].flat();
+  for (let turns = 1000; turns < 1008; turns++) {
+    assert.deepEqual(run(code, 40, 1e9, turns).registers, run(code, Infinity, 1e9, turns).registers, `${turns}`);
+  }
+});

@@ -29,6 +29,7 @@ import {
   CTL_LINK,
   CTL_VECTOR,
   FLAGS_OTHER,
+  RF,
   RIP,
   STATE,
   STATE_BYTES,
@@ -46,6 +47,8 @@ import { Counters, type CpuStats, REGION_EXITS } from "./stats.ts";
 
 const WASM_PAGE = 65536;
 const TWO32 = 0x1_0000_0000;
+/** Exceptions that come behind their instruction. All others save RF as 1 (Intel SDM vol. 3, 18.3.1.1). */
+const TRAPS: readonly number[] = [VEC.DB, VEC.BP, VEC.OF];
 
 export interface CpuOptions {
   /** Bytes of the whole memory, CPU and kernel part included; a multiple of 64 KiB, below 4 GiB. */
@@ -335,6 +338,7 @@ export class HedraCpu implements Cpu {
 
   #run(): Trap {
     const { i32 } = this.ram;
+    i32[(STATE + FLAGS_OTHER) >> 2] &= ~RF;
     // A program that often comes back to the kernel is sampled as well.
     const left = this.sampler ? i32[CTL_BUDGET >> 2] : 0;
     this.#slice.grant(this.#slice.ns <= 0 ? 0 : left > 0 ? left : this.#slice.pollsPerCheck);
@@ -358,6 +362,7 @@ export class HedraCpu implements Cpu {
         default:
           this.vector = i32[CTL_VECTOR >> 2];
           if (this.#access.nonCanonical) this.#stackFault();
+          if (!TRAPS.includes(this.vector)) i32[(STATE + FLAGS_OTHER) >> 2] |= RF;
           this.errorCode = this.ram.u32[CTL_ERROR >> 2];
           this.faultAddress = this.vector === VEC.PF ? this.#access.faultAddress : 0;
           return Trap.Exception;

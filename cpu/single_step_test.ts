@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TF, VEC } from "./layout.ts";
+import { RF, TF, VEC } from "./layout.ts";
 import { Executor } from "./semantics/testing.ts";
 
 const popTf = "9c 48 81 0c 24 00 01 00 00 9d"; // pushfq; or qword [rsp], TF; popfq
@@ -28,5 +28,14 @@ for (const heat of [1, Infinity]) {
   Deno.test(`INT1 raises #DB behind itself (heat ${heat})`, () => {
     const out = run("f1 90");
     assert.deepEqual([out.vector, out.rip], [VEC.DB, 1]);
+  });
+  Deno.test(`faults save RF as 1, traps as 0 (heat ${heat})`, () => {
+    assert.deepEqual(["f4", "48 8b 00", "0f 0b", "cc", "f1"].map((code) => (run(code).flags & RF) !== 0), [
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
   });
 }

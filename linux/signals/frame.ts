@@ -112,12 +112,7 @@ export function enterHandler(t: Thread, action: SigAction, info: SigInfo, mask: 
   [MAGIC1, FP_BYTES, COMPONENTS, 0, XSAVE_BYTES].forEach((word, n) => data.setUint32(scratch + SW_BYTES + 4 * n, word, true));
   data.setUint32(scratch + XSAVE_BYTES, MAGIC2, true);
   if (!user.write(fp, scratch, FP_BYTES)) return false;
-  // The handler starts with a fresh FPU, all exceptions masked (fpu__clear_user_states).
-  u8.fill(0, scratch, scratch + FP_BYTES);
-  data.setUint16(scratch, 0x37f, true);
-  data.setUint32(scratch + 24, 0x1f80, true);
-  state.xrstor(scratch);
-  state.mtd |= MTD.FPU;
+  clearFpu(t);
 
   if ((t.altStackFlags & SS_AUTODISARM) !== 0) {
     t.altStack = t.altStackSize = 0;
@@ -131,6 +126,15 @@ export function enterHandler(t: Thread, action: SigAction, info: SigInfo, mask: 
   state.rsp = frame;
   state.rflags = state.rflags & ~(DF | RF | TF);
   return true;
+}
+
+/** A fresh FPU, all exceptions masked (fpu__clear_user_states): for handlers, and for contexts without FPU state. */
+function clearFpu({ state, os: { u8, data, scratch } }: Thread): void {
+  u8.fill(0, scratch, scratch + FP_BYTES);
+  data.setUint16(scratch, 0x37f, true);
+  data.setUint32(scratch + 24, 0x1f80, true);
+  state.xrstor(scratch);
+  state.mtd |= MTD.FPU;
 }
 
 /** rt_sigreturn(2): registers, mask and stack from the frame at RSP-8. False when the frame is not readable. */
@@ -168,6 +172,6 @@ export function leaveHandler(t: Thread, sp: number): boolean {
     data.setUint32(scratch + 24, data.getUint32(scratch + 24, true) & 0xffff, true);
     state.xrstor(scratch);
     state.mtd |= MTD.FPU;
-  }
+  } else clearFpu(t);
   return true;
 }

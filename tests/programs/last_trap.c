@@ -18,7 +18,7 @@ static const char *what;
 static void handler(int signal, siginfo_t *info, void *context) {
   greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
   unsigned long cr2 = r[REG_CR2], offset = cr2 - (unsigned long)area;
-  printf("%s: signal %d code %d trap %d error %x cr2 %s%lx\n", what, signal, info->si_code, (int)r[REG_TRAPNO], (int)r[REG_ERR],
+  printf("%s: signal %d code %d RF %d trap %d error %x cr2 %s%lx\n", what, signal, info->si_code, (int)r[REG_EFL] >> 16 & 1, (int)r[REG_TRAPNO], (int)r[REG_ERR],
          offset < 65536 ? "area+" : "", offset < 65536 ? offset : cr2);
   fflush(stdout);
   if (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE) siglongjmp(back, 1);

@@ -20,6 +20,13 @@ static void handler(int sig, siginfo_t *info, void *context) {
   printf("magic %x, upper half of ymm5 begins with %u\n", *(unsigned *)(image + SW_BYTES), upper[4 * 5]);
   upper[4 * 15] = 0x1234;
 }
+/* A context without FPU state. */
+static void forgetting(int sig, siginfo_t *info, void *context) {
+  (void)sig, (void)info;
+  __m256i sevens = _mm256_set1_epi32(7);
+  __asm__ volatile("vmovdqa %0, %%ymm5" : : "m"(sevens) : "xmm5");
+  ((ucontext_t *)context)->uc_mcontext.fpregs = 0;
+}
 static void print(const char *what, __m256i v) {
   unsigned e[8];
   memcpy(e, &v, sizeof e);
@@ -33,6 +40,10 @@ int main(void) {
   __asm__ volatile("vmovdqa %2, %%ymm5\n vmovdqa %2, %%ymm15\n int3\n vmovdqa %%ymm5, %0\n vmovdqa %%ymm15, %1"
                    : "=m"(y), "=m"(z) : "m"(x) : "xmm5", "xmm15");
   print("ymm5", y), print("ymm15", z);
+  action.sa_sigaction = forgetting;
+  sigaction(SIGTRAP, &action, 0);
+  __asm__ volatile("vmovdqa %1, %%ymm5\n int3\n vmovdqa %%ymm5, %0" : "=m"(y) : "m"(x) : "xmm5");
+  print("forgotten", y);
   fflush(stdout);
   int pid = 57; /* fork */
   __asm__ volatile("vmovdqa %2, %%ymm15\n syscall\n vmovdqa %%ymm15, %0" : "=m"(z), "+a"(pid) : "m"(x) : "xmm15", "rcx", "r11", "memory");

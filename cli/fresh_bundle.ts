@@ -17,19 +17,19 @@ export function fileState(root: string, path: string): [path: string, bytes: num
 }
 
 /**
- * The bundle's URL if every file that it was made from is unchanged (same size and time): asking costs a few milliseconds, loading the
- * sources costs tens. Undefined when there is no bundle, or one of another version.
+ * Is there a bundle, and is every file that it was made from unchanged (same size and time)? Asking costs a few milliseconds, loading the
+ * sources costs tens.
  */
-export function freshBundle(root: string): string | undefined {
+export function isBundleFresh(root: string): boolean {
   try {
     const { version, files }: BundleSources = JSON.parse(Deno.readTextFileSync(`${root}/${SOURCES}`));
-    if (version !== SOURCES_VERSION) return undefined;
+    if (version !== SOURCES_VERSION) return false;
     for (const [path, bytes, changedMs] of files) {
       const [, bytesNow, changedNow] = fileState(root, path);
-      if (bytesNow !== bytes || changedNow !== changedMs) return undefined;
+      if (bytesNow !== bytes || changedNow !== changedMs) return false;
     }
-    return new URL(BUNDLE, `file://${root}/`).href;
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }

@@ -1,5 +1,5 @@
 import { equal } from "node:assert/strict";
-import { BUNDLE, type BundleSources, fileState, freshBundle, SOURCES, SOURCES_VERSION } from "./fresh_bundle.ts";
+import { type BundleSources, fileState, isBundleFresh, SOURCES, SOURCES_VERSION } from "./fresh_bundle.ts";
 
 /** Calls `use` with a directory that holds two sources and the record of a bundle made from them. */
 function withBundle(use: (root: string) => void, version: number = SOURCES_VERSION): void {
@@ -15,28 +15,27 @@ function withBundle(use: (root: string) => void, version: number = SOURCES_VERSI
   }
 }
 
-Deno.test("a bundle of unchanged sources is fresh", () =>
-  withBundle((root) => equal(freshBundle(root), `file://${root}/${BUNDLE}`)));
+Deno.test("a bundle of unchanged sources is fresh", () => withBundle((root) => equal(isBundleFresh(root), true)));
 Deno.test("a bundle is stale when a source has another size, another time, or is gone", () => {
   withBundle((root) => {
     const { mtime } = Deno.statSync(`${root}/b.ts`);
     Deno.writeTextFileSync(`${root}/b.ts`, "longer");
     Deno.utimeSync(`${root}/b.ts`, mtime!, mtime!);
-    equal(freshBundle(root), undefined);
+    equal(isBundleFresh(root), false);
   });
   withBundle((root) => {
     Deno.utimeSync(`${root}/b.ts`, 1, 1);
-    equal(freshBundle(root), undefined);
+    equal(isBundleFresh(root), false);
   });
   withBundle((root) => {
     Deno.removeSync(`${root}/b.ts`);
-    equal(freshBundle(root), undefined);
+    equal(isBundleFresh(root), false);
   });
 });
 Deno.test("there is no fresh bundle without its record, or with one of another version", () => {
-  withBundle((root) => equal(freshBundle(root), undefined), SOURCES_VERSION + 1);
+  withBundle((root) => equal(isBundleFresh(root), false), SOURCES_VERSION + 1);
   withBundle((root) => {
     Deno.removeSync(`${root}/${SOURCES}`);
-    equal(freshBundle(root), undefined);
+    equal(isBundleFresh(root), false);
   });
 });

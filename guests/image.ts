@@ -1,4 +1,4 @@
 /** Path of the boot image: a tar archive with all guests below bin/. */
-export const IMAGE = new URL("boot.tar", import.meta.url).pathname;
+export const IMAGE = `${import.meta.dirname}/boot.tar`;
 /** Another one, with the manifest of services and their clients. */
-export const SERVICE_IMAGE = new URL("services.tar", import.meta.url).pathname;
+export const SERVICE_IMAGE = `${import.meta.dirname}/services.tar`;

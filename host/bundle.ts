@@ -3,10 +3,10 @@
  * instead of the sources as long as these stay as they are (cli/fresh_bundle.ts). With `--if-stale` only if it does not now, and what
  * goes wrong is told, but no failure.
  */
-import { BUNDLE, type BundleSources, fileState, freshBundle, SOURCES, SOURCES_VERSION } from "../cli/fresh_bundle.ts";
+import { BUNDLE, type BundleSources, fileState, isBundleFresh, SOURCES, SOURCES_VERSION } from "../cli/fresh_bundle.ts";
 import { compileEagerly } from "./eager.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, ""), ENTRY = "cli/main.ts";
+const ROOT = (import.meta.dirname ?? "./host").slice(0, -"/host".length), ENTRY = "cli/main.ts";
 const DIST = `${ROOT}/dist`;
 /** Below dist/: the scripts, and the one to start with. */
 const SCRIPTS = "js", MAIN = BUNDLE.slice("dist/".length);
@@ -57,7 +57,7 @@ interface Coverage {
   functions: { ranges: { startOffset: number; endOffset: number; count: number }[] }[];
 }
 
-/** The functions that the bundle calls in a run, as "URL start-end". */
+/** The functions that the bundle calls in a run, as "PATH start-end". */
 async function called(bundle: string, args: readonly string[], mayFail: boolean): Promise<string[]> {
   const directory = Deno.makeTempDirSync();
   try {
@@ -65,7 +65,8 @@ async function called(bundle: string, args: readonly string[], mayFail: boolean)
     return filesIn(directory).filter((name) => name.endsWith(".json")).flatMap((name) => {
       const { url, functions }: Coverage = JSON.parse(Deno.readTextFileSync(`${directory}/${name}`));
       const whole = functions.map(({ ranges }) => ranges[0]).filter(({ count }) => count > 0);
-      return whole.map(({ startOffset, endOffset }) => `${url} ${startOffset}-${endOffset}`);
+      const path = decodeURIComponent(new URL(url).pathname);
+      return whole.map(({ startOffset, endOffset }) => `${path} ${startOffset}-${endOffset}`);
     });
   } finally {
     Deno.removeSync(directory, { recursive: true });
@@ -79,7 +80,7 @@ async function compileUsual(bundle: string): Promise<void> {
     const path = `${bundle}/${SCRIPTS}/${name}`;
     Deno.writeTextFileSync(
       path,
-      compileEagerly(Deno.readTextFileSync(path), (start, end) => wanted.has(`file://${path} ${start}-${end}`)),
+      compileEagerly(Deno.readTextFileSync(path), (start, end) => wanted.has(`${path} ${start}-${end}`)),
     );
   }
 }
@@ -119,7 +120,7 @@ async function makeBundle(): Promise<void> {
 
 if (import.meta.main) {
   const mayFail = Deno.args.includes("--if-stale");
-  if (!mayFail || freshBundle(ROOT) === undefined) {
+  if (!mayFail || !isBundleFresh(ROOT)) {
     console.error("Bundling Hedra for a quick start ...");
     try {
       await makeBundle();

@@ -5,6 +5,8 @@ import { hashOf } from "../cpu/translate/saved_region.ts";
 const LAYOUT_BYTES = 16;
 /** Programs whose code is kept. */
 const MAX_FILES = 256;
+/** Names of the cache's own files, those that are being written among them. The directory may hold others. */
+const OWN = /^[0-9a-f]{16}\.(code|[0-9a-f]+)$/;
 
 /** What was kept of a program's earlier runs. */
 export interface KeptCode {
@@ -30,10 +32,13 @@ export function openCodeCache(directory: string, identity: readonly string[]): K
         Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
         // Others may read or write it at the same time.
         const temporary = Deno.makeTempFileSync({ dir: directory, prefix: `${name}.` });
-        const file = Deno.openSync(temporary, { write: true });
-        for (const part of [layout, code]) for (let at = 0; at < part.length;) at += file.writeSync(part.subarray(at));
-        file.close();
-        Deno.renameSync(temporary, path);
+        try {
+          write(temporary, [layout, code]);
+          Deno.renameSync(temporary, path);
+        } catch (error) {
+          Deno.removeSync(temporary);
+          throw error;
+        }
         prune(directory);
       } catch (error) {
         if (!(error instanceof Error)) throw error;
@@ -49,10 +54,14 @@ function read(path: string): Uint8Array<ArrayBuffer> | undefined {
     return undefined;
   }
 }
+function write(path: string, parts: Uint8Array<ArrayBuffer>[]): void {
+  using file = Deno.openSync(path, { write: true });
+  for (const part of parts) for (let at = 0; at < part.length;) at += file.writeSync(part.subarray(at));
+}
 
-/** Removes the files that have not been written for longest when there are too many. */
+/** Removes the cache's files that have not been written for longest when there are too many. */
 function prune(directory: string): void {
-  const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
+  const names = [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => OWN.test(name));
   if (names.length <= MAX_FILES) return;
   const age = (name: string): number => Deno.statSync(`${directory}/${name}`).mtime?.getTime() ?? 0;
   const oldest = names.map((name) => ({ name, age: age(name) })).sort((a, b) => a.age - b.age).slice(0, names.length - MAX_FILES);

@@ -48,7 +48,9 @@ export function openCodeCache(directory: string, identity: readonly string[]): K
 }
 function read(path: string): Uint8Array<ArrayBuffer> | undefined {
   try {
-    const bytes = Deno.readFileSync(path);
+    const bytes = Deno.readFileSync(path), now = new Date();
+    // For `prune`.
+    Deno.utimeSync(path, now, now);
     return bytes.length > LAYOUT_BYTES ? bytes : undefined;
   } catch {
     return undefined;
@@ -59,7 +61,7 @@ function write(path: string, parts: Uint8Array<ArrayBuffer>[]): void {
   for (const part of parts) for (let at = 0; at < part.length;) at += file.writeSync(part.subarray(at));
 }
 
-/** Removes the cache's files that have not been written for longest when there are too many. */
+/** Removes the cache's files that have not been used for longest when there are too many. */
 function prune(directory: string): void {
   const names = [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => OWN.test(name));
   if (names.length <= MAX_FILES) return;

@@ -60,6 +60,23 @@ testWith(["gcc"], "files that are damaged or cannot be written are no error, and
   assert.deepEqual([off.code, text(off.stdout)], [0, text(run.stdout)]);
 });
 
+testWith(["gcc"], "a cache where the guest may write is not used", async () => {
+  const program = await compile("hot.c", "gcc"),
+    parent = Deno.makeTempDirSync({ dir: workDirectory() }),
+    cache = `${parent}/a/code`;
+  Deno.symlinkSync(parent, `${parent}-link`);
+  for (const granted of [["--mount", `${parent}:/m:rw`], ["--mount", `${parent}-link:/m:rw`], ["--commit", parent]]) {
+    const refused = await runHedra(["run", "--code-cache", cache, ...granted, program]);
+    assert.deepEqual([refused.code, text(refused.stdout)], [2, ""]);
+    assert.match(text(refused.stderr), /Cannot use ".*" as --code-cache: the guest may write there/);
+    const env = { PATH: Deno.env.get("PATH")!, HOME: Deno.env.get("HOME")!, HEDRA_CACHE: parent };
+    assert.equal((await runHedra(["run", ...granted, program], { env })).code, 0);
+  }
+  assert.deepEqual(files(parent), []);
+  assert.equal((await runHedra(["run", "--code-cache", cache, "--mount", `${parent}:/m`, program])).code, 0);
+  assert.equal(files(cache).length, 1);
+});
+
 testWith(["gcc"], "a program that is built anew gets new code", async () => {
   const program = `${workDirectory()}/changing`, cache = fresh(), seen: string[] = [];
   for (const optimisation of ["-O2", "-Os", "-O2"]) {

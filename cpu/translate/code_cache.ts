@@ -19,7 +19,7 @@ const MAX_CELLS = (EXTENT_CELLS + EXTENT_CELLS_END) / 2;
 /** So many regions are put into a module together. */
 const BATCH = 16;
 
-/** A set that so many files have not been bound in is gone: its program has changed. */
+/** What so many files have not used is gone: a set whose program has changed, a region that has not been needed. */
 const MAX_AGE = 8;
 /** Regions of a set that are compared with the code in memory to know it. */
 const SAMPLES = 8;
@@ -41,16 +41,16 @@ export class KeptRegion {
   /** Its function, once its batch has been compiled. */
   function: CallableFunction | undefined;
   #region: SavedRegion | undefined;
-  constructor(readonly pc: number, readonly bytes: Uint8Array, private readonly checksum: number | undefined) {}
+  /** @param age files written since it was used */
+  constructor(readonly pc: number, readonly bytes: Uint8Array, readonly checksum: number, readonly age = 0) {}
 
   static of(r: SavedRegion): KeptRegion {
-    return new KeptRegion(r.pc, encodeRegion(r), undefined);
+    const bytes = encodeRegion(r);
+    return new KeptRegion(r.pc, bytes, hashOf([bytes])[0]);
   }
   /** Undefined when the bytes are not what was written. */
   get region(): SavedRegion | undefined {
-    if (!this.#region && (this.checksum === undefined || this.checksum === hashOf([this.bytes])[0])) {
-      this.#region = decodeRegion(this.bytes);
-    }
+    if (!this.#region && this.checksum === hashOf([this.bytes])[0]) this.#region = decodeRegion(this.bytes);
     return this.#region;
   }
 }
@@ -170,7 +170,7 @@ export class CodeCache {
     }
     head.u32(sets.length);
     for (const s of sets) {
-      const regions = [...s.regions.values()].filter((r) => r.used || !full);
+      const regions = [...s.regions.values()].filter((r) => r.used || (!full && r.age < MAX_AGE));
       head.u32(s.bound ? 0 : s.age + 1);
       head.byte(s.image ? 1 : 0);
       for (const bound of s.image ? [s.image.start, s.image.end] : []) head.u64(bound);
@@ -182,10 +182,11 @@ export class CodeCache {
       head.u32(s.roaming.size);
       for (const pc of s.roaming) head.u64(pc);
       head.u32(regions.length);
-      for (const { pc, bytes } of regions) {
+      for (const { pc, bytes, checksum, used, age } of regions) {
         head.u64(pc);
         head.u32(bytes.length);
-        head.u32(hashOf([bytes])[0]);
+        head.u32(checksum);
+        head.u32(used ? 0 : age + 1);
         blobs.push(bytes);
       }
     }
@@ -218,8 +219,8 @@ export class CodeCache {
       set.slots = new Map(r.list((): [number, number] => [r.u64(), r.u32()]));
       set.roaming = new Set(r.list(() => r.u64()));
       for (let count = r.u32(); count > 0; count--) {
-        const pc = r.u64(), length = r.u32(), checksum = r.u32();
-        set.regions.set(pc, new KeptRegion(pc, file.subarray(at, at += length), checksum));
+        const pc = r.u64(), length = r.u32(), checksum = r.u32(), age = r.u32();
+        set.regions.set(pc, new KeptRegion(pc, file.subarray(at, at += length), checksum, age));
         this.#entries.add(pc);
         this.#bytes += length;
       }

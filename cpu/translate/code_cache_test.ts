@@ -53,6 +53,14 @@ Deno.test("a second run takes over the first one's regions and makes none", () =
   assert.equal(file, undefined, "there is nothing new");
 });
 
+Deno.test("a file that is written anew keeps what was in it", () => {
+  const second = run(new CodeCache(fileOf(), "1"), { spaces: 3 });
+  assert.ok(second.stats.regions.restored > 0 && second.stats.regions.made > 0);
+  const third = run(new CodeCache(second.file, "1"), { spaces: 3 });
+  assert.deepEqual(third.sums, [1, 2, 3].map((n) => n * TURNS));
+  assert.equal(third.stats.regions.made, 0);
+});
+
 Deno.test("regions that several spaces share are taken over as well", () => {
   const file = fileOf({ spaces: 4 }), { sums, stats } = run(new CodeCache(file, "1"), { spaces: 4 });
   assert.deepEqual(sums, [1, 2, 3, 4].map((n) => n * TURNS));

@@ -125,13 +125,6 @@ export class ModuleBuilder {
         b.u32(f.index);
       }
     });
-    bodies.forEach(({ bytes, calls }, self) => {
-      for (const [at, name] of calls) {
-        const n = this.#indices.get(name) ?? first + (this.#named.get(name) ?? self);
-        bytes[at] = n & 0x7f | 0x80;
-        bytes[at + 1] = n >> 7;
-      }
-    });
     // Custom section of the branch hinting proposal; offsets count from the start of the function body.
     if (hints > 0) {
       section(0, (b) => {
@@ -151,11 +144,18 @@ export class ModuleBuilder {
     }
     section(10, (b) => {
       b.u32(bodies.length);
-      for (const { bytes } of bodies) {
+      bodies.forEach(({ bytes, calls }, self) => {
         b.u32(bytes.length + 1);
+        const start = b.length;
         b.bytes(bytes);
+        // In the copy: other modules may have the body as well.
+        for (const [at, name] of calls) {
+          const n = this.#indices.get(name) ?? first + (this.#named.get(name) ?? self);
+          b.buf[start + at] = n & 0x7f | 0x80;
+          b.buf[start + at + 1] = n >> 7;
+        }
         b.byte(0x0b);
-      }
+      });
     });
     return out.view();
   }

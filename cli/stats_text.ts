@@ -23,7 +23,7 @@ export function statsText({ interpreter: i, regions: r, syscalls }: CpuStats): s
     ],
     ["  handlers", `${count(i.handlers)} (${kib(i.handlerBytes)} of WebAssembly made in ${ms(i.handlerNs)})`],
     ["regions", `at least ${count(r.entries)} entries and ${count(r.polls)} polls (regions count no instructions)`],
-    ["  from the cache", count(r.restored)],
+    ["  restored", `${count(r.restored)} from earlier runs`],
     ["  made", `${count(r.made)} of ${count(r.instructionsTranslated)} instructions: ${kib(r.codeBytes)} of WebAssembly`],
     ["  compile time", `${ms(r.emitNs)} to emit, ${ms(r.compileNs)} in WebAssembly.Module and Instance`],
     ["  dropped", `${count(r.killed)}: ${causes(r.killedBy, KILL_CAUSES)}`],

@@ -48,12 +48,19 @@ export function openCodeCache(directory: string, identity: readonly string[]): K
 }
 function read(path: string): Uint8Array<ArrayBuffer> | undefined {
   try {
-    const bytes = Deno.readFileSync(path), now = new Date();
-    // For `prune`.
-    Deno.utimeSync(path, now, now);
+    const bytes = Deno.readFileSync(path);
+    touch(path);
     return bytes.length > LAYOUT_BYTES ? bytes : undefined;
   } catch {
     return undefined;
+  }
+}
+/** Tells `prune` that the file is in use; one that may only be read serves as well. */
+function touch(path: string): void {
+  try {
+    Deno.utimeSync(path, new Date(), new Date());
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
   }
 }
 function write(path: string, parts: Uint8Array<ArrayBuffer>[]): void {

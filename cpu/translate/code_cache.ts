@@ -139,6 +139,7 @@ export class CodeCache {
   }
   keep(set: KeptSet, r: SavedRegion): void {
     if (this.#bytes > MAX_BYTES) return;
+    this.#forget(set, r.pc);
     const kept = KeptRegion.of(r);
     kept.used = kept.spent = true;
     set.regions.set(r.pc, kept);
@@ -152,7 +153,11 @@ export class CodeCache {
   }
   /** The region has proved wrong in this run. */
   drop(set: KeptSet, pc: number): void {
-    if (set.regions.delete(pc)) this.#dropped = true;
+    if (this.#forget(set, pc)) this.#dropped = true;
+  }
+  #forget(set: KeptSet, pc: number): boolean {
+    this.#bytes -= set.regions.get(pc)?.bytes.length ?? 0;
+    return set.regions.delete(pc);
   }
 
   /** The file for the next run; undefined when it would be what was read. */

@@ -150,7 +150,7 @@ export class Regions {
       this.#warm(space, pc);
       return;
     }
-    // Several regions in one module take a third of the memory that each alone would: hot blocks wait a little for others.
+    // Each module takes memory of its own, whatever is in it: hot blocks wait a little for others.
     const waiting = this.#waiting, block = this.blocks.find(space, pc), soon = this.blocks.heat >> 5;
     if (waiting.space !== space) waiting.pcs.clear();
     waiting.space = space;
